@@ -1,4 +1,4 @@
-"""Files of models that archscope does not read: what they are, and what to do with them."""
+"""Model files that archscope cannot read: what they are, and what to do instead."""
 
 from __future__ import annotations
 
@@ -64,22 +64,22 @@ KINDS = {
     ".tar": ("an archive", "unpack it first"),
     ".gz": ("an archive", "unpack it first"),
 }
-"""What a file is and what to do, by its suffix."""
+"""A description of files and advice, by suffix."""
 INSIDE = ("spec.yaml", "winner.yaml")
 """The networks of a run and of a study, in their folders."""
 READ = (
     ".onnx", ".pt2", ".cfg", ".prototxt", ".param", ".keras", ".tflite", ".yaml", ".py",
 )  # fmt: skip
-"""Suffixes of files that are read, and may lie beside one that is not."""
+"""Suffixes of readable files that may be next to one that is not."""
 
 
 def refuse(word: str) -> None:
-    """Raise OptionError if a word names a file of another kind; WordError if one beside it is read.
+    """Raise OptionError for a file that cannot be read; WordError if one next to it can.
 
-    The word of a file that does not exist is left to those who look for files.
+    A word without an existing file is left to the code that looks for files.
     """
     if word.startswith(("http://", "https://")):
-        raise OptionError(f"'{word}' is an address; download the file and name it")
+        raise OptionError(f"'{word}' is an address; download the file and give its path")
     path = Path(word)
     inside = next((path / name for name in INSIDE if _exists(path / name)), None)
     if inside is not None:
@@ -95,7 +95,7 @@ def refuse(word: str) -> None:
 
 
 def _is_script(path: Path) -> bool:
-    """Return whether a file of PyTorch is a program of TorchScript, which holds its code."""
+    """Return whether a PyTorch file is a TorchScript program, which contains its code."""
     from zipfile import BadZipFile, ZipFile
 
     try:

@@ -1,7 +1,7 @@
-"""Operators on quantised tensors, written out as dequantisation, the operator, and quantisation.
+"""Expand operators on quantised tensors into dequantisation, the operator, and quantisation.
 
-So QLinearConv and its like are read as the QDQ format says them, which a network of floats
-computes with but for a step of the last scale: integer kernels round once more.
+So QLinearConv and similar operators are read as in the QDQ format. A float network computes the
+same up to a step of the last scale, because integer kernels round once more.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ BINARY = {"QLinearAdd": "Add", "QLinearMul": "Mul"}
 """Operators of A, its scale and zero, those of B, and the scale and zero of C; onnxruntime's."""
 
 PLAIN = frozenset({"QLinearConv", "QLinearMatMul"})
-"""Those that ONNX itself has."""
+"""Those of ONNX itself."""
 
 OTHERS = frozenset({
     "QLinearConcat", "QLinearWhere", "QGemm", "QuantizeLinear", "DequantizeLinear",
 })  # fmt: skip
-"""Those of onnxruntime that are of another form."""
+"""Those of onnxruntime with another form."""
 
 NOT_ONNX = frozenset({"channels_last", "opset"})
 """Attributes that the operators of ONNX lack; images must have their channels first."""
 
 
 class Visitor(Protocol):
-    """What computes or keeps operators one by one."""
+    """Computes or keeps operators one by one."""
 
     model: Any
     constants: dict[str, Any]
     sources: dict[str, frozenset[str]]
 
     def visit(self, node: Any) -> None:
-        """Compute an operator, or keep it with the shapes that it gives."""
+        """Compute an operator, or keep it with its output shapes."""
 
     def keep(self, name: str, value: Any) -> None:
         """Keep a constant."""
 
 
 def is_quantized(node: Any) -> bool:
-    """Return whether an operator is one that this module writes out."""
+    """Return whether this module expands an operator."""
     if node.op_type in PLAIN:
         return node.domain in ("", MICROSOFT)
     known = node.op_type in UNARY or node.op_type in BINARY or node.op_type in OTHERS
@@ -59,7 +59,7 @@ def is_quantized(node: Any) -> bool:
 
 
 def write_out(visitor: Visitor, node: Any) -> None:
-    """Visit the operators that a quantised one stands for."""
+    """Visit the operators that a quantised one expands to."""
     writer, kind = _Writer(visitor, node), node.op_type
     given = [*node.input, *[""] * 9]
     if kind in UNARY:
@@ -85,12 +85,12 @@ def write_out(visitor: Visitor, node: Any) -> None:
         reals = [writer.real(*given[:3]), writer.real(*given[3:6], axis=0 if turned else 1)]
         reals += [writer.sums(given[6], given[1], given[4])] if given[6] else []
         writer.write("Gemm", reals, given[7:9])
-    else:  # ONNX's own, in a version before it took 16 bits
+    else:  # ONNX's own, in a version before 16 bits were supported
         writer.make(kind, list(node.input), node.output[0])
 
 
 class _Writer:
-    """Makes the operators for one quantised operator, and visits them."""
+    """Creates the operators for a quantised operator, and visits them."""
 
     def __init__(self, visitor: Visitor, node: Any) -> None:
         self.visitor, self.node, self.made = visitor, node, 0

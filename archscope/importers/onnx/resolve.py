@@ -1,4 +1,4 @@
-"""A model -> its operators with the shape of every value, and all constants computed."""
+"""Resolve a model: infer the shape of every value, and compute all constants."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ STORED_AS = {
     "FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT16": "bfloat16",
     "INT8": "int8", "UINT8": "int8",
 }  # fmt: skip
-"""ONNX's names of the types whose bytes are counted."""
+"""The ONNX types whose bytes are counted."""
 
 
 class OnnxOperator(Struct, frozen=True):
     """An operator with its attributes as plain data and absent inputs as empty names."""
 
-    kind: str  # the operator type, behind its domain where that is not ONNX's own
+    kind: str  # the operator type, prefixed by its domain unless that is ONNX's own
     name: str  # of the node in the file
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: dict[str, Any]
     version: int
-    scopes: tuple[str, ...] = ()  # module paths, outermost first, where the exporter wrote them
+    scopes: tuple[str, ...] = ()  # module paths, outermost first, if the exporter wrote them
 
 
 FILLING = frozenset({"ConstantOfShape", "Expand"})
-"""Operators that repeat numbers."""
+"""Operators that repeat values."""
 
 DEFERRED = frozenset({"DequantizeLinear", "Cast"})
-"""Operators that give weights as another type, which analyses do not look at."""
+"""Operators that convert weights to another type, which analyses ignore."""
 
 DEFERRED_BYTES = 1 << 16
-"""Bytes of a result from which on it is computed when it is asked for."""
+"""Results of at least this many bytes are computed on demand."""
 
 SOURCE_BYTES = 64
-"""What it takes to remember one constant that another is computed from."""
+"""The bytes needed to remember a constant that another one is computed from."""
 
 
 class _SplitList(Struct, frozen=True):
@@ -64,18 +64,18 @@ class _SplitList(Struct, frozen=True):
 
 
 class ResolvedModel(Struct):
-    """The operators of a model that work on data, the constants, and the shape of every value."""
+    """The operators of a model that depend on inputs, its constants, and the shapes of values."""
 
     operators: list[OnnxOperator]
     constants: dict[str, Any]  # numpy arrays by name
-    initializers: set[str]  # constants that the file has under this name
+    initializers: set[str]  # constants that the file holds under this name
     sources: dict[str, frozenset[str]]  # the constants of the file that one is computed from
-    shapes: dict[str, tuple[int, ...]]  # with the batch in front
+    shapes: dict[str, tuple[int, ...]]  # with the batch first
     inputs: list[str]
     outputs: list[str]
     batch: int
-    dtype: str  # of most numbers that operators give
-    titles: dict[str, str] = {}  # the file's names of inputs and outputs that others replace
+    dtype: str  # the most frequent type of results
+    titles: dict[str, str] = {}  # the file's names of inputs and outputs that were replaced
 
     def readers(self) -> dict[str, list[OnnxOperator]]:
         """Return the operators that read each value."""
@@ -99,7 +99,7 @@ def needed(operators: Sequence[OnnxOperator], outputs: Iterable[str]) -> list[On
 def resolve(model: Any, data: TensorData, sizes: Inputs = None) -> ResolvedModel:
     """Return a model resolved for inputs of the given sizes. Raises ArchscopeError.
 
-    `data` gives the numbers of its tensors.
+    `data` reads the data of its tensors.
     """
     resolver = _Resolver(model, data, sizes)
     flow, scope = ControlFlow(resolver), dict[str, str]()
@@ -107,7 +107,7 @@ def resolve(model: Any, data: TensorData, sizes: Inputs = None) -> ResolvedModel
         try:
             flow.walk(node, scope)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            raise DataError(f"{named(node)} is not as ONNX defines it") from None
+            raise DataError(f"{named(node)} does not follow ONNX's definition") from None
     return resolver.result(scope)
 
 
@@ -133,7 +133,7 @@ class _Resolver:
             self._type(info.name, info.type.tensor_type.elem_type, self.inputs[info.name])
 
     def initialize(self, tensors: Iterable[Any], prefix: str = "") -> None:
-        """Keep the weights of a graph, their names behind a prefix. Raises DataError."""
+        """Keep the weights of a graph, with a prefix to their names. Raises DataError."""
         for tensor in tensors:
             name = f"{prefix}{tensor.name}"
             try:
@@ -143,7 +143,7 @@ class _Resolver:
             except Exception as error:  # too few bytes, an unknown type
                 raise DataError(f"the weights '{tensor.name}' are broken: {error}") from None
             self.initializers.add(name)
-            if tensor.data_type != tensor.INT64:  # which says sizes and places
+            if tensor.data_type != tensor.INT64:  # the message has sizes and offsets
                 self.sources[name] = frozenset([name])
 
     def _type(self, name: str, elements: int, shape: Sequence[int]) -> None:
@@ -156,10 +156,10 @@ class _Resolver:
         self._type(name, self.onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
 
     def visit(self, node: Any) -> None:
-        """Compute an operator whose inputs are constant, or keep it with the shapes it gives."""
+        """Compute an operator whose inputs are constant, or keep it with its output shapes."""
         for name in node.input:
             if name and name not in self.types:
-                raise DataError(f"{named(node)} reads '{name}', which no operator gives")
+                raise DataError(f"{named(node)} reads '{name}', which no operator produces")
         kind = f"{node.domain}.{node.op_type}" if node.domain else str(node.op_type)
         if is_quantized(node):
             return write_out(self, node)
@@ -205,7 +205,7 @@ class _Resolver:
         self.keep(node.output[0], numpy.array(part, dtype=numpy.int64))
 
     def _cast(self, node: Any) -> Any:
-        """Return a cast to the type of another value as a cast to a type, or as an identity."""
+        """Replace a cast to the type of another value by a cast to that type, or an identity."""
         kept, to = (self.types[name].tensor_type.elem_type for name in node.input[:2])
         make_node = self.onnx.helper.make_node
         if kept == to:
@@ -213,7 +213,7 @@ class _Resolver:
         return make_node("Cast", node.input[:1], node.output, node.name, to=to)
 
     def _split_list(self, node: Any) -> None:
-        """Keep where the parts that SplitToSequence makes end."""
+        """Keep the ends of the parts of a SplitToSequence."""
         attributes = {attribute.name: attribute.i for attribute in node.attribute}
         source, name = node.input[0], node.output[0]
         axis = attributes.get("axis", 0) % len(self.shapes[source])
@@ -232,7 +232,7 @@ class _Resolver:
     def _part_of_list(self, node: Any) -> None:
         parts, place = self.lists.get(node.input[0]), self.constants.get(node.input[1])
         if parts is None or place is None or not -len(parts.ends) <= int(place) < len(parts.ends):
-            raise DataError(f"{named(node)} takes a part that is not known")
+            raise DataError(f"{named(node)} reads an unknown part")
         at = int(place) % len(parts.ends)
         start, stop = (0, *parts.ends)[at], parts.ends[at]
         size = list(self.shapes[parts.source])
@@ -245,7 +245,7 @@ class _Resolver:
         )
 
     def _fold(self, node: Any, types: Mapping[str, Any]) -> None:
-        """Keep what an operator on constants gives as constants."""
+        """Keep the results of an operator on constants as constants."""
         self.types.update(types)
         inputs = [node.input[place] for place in weight_inputs(node.op_type, len(node.input))
                   if place < len(node.input)]  # fmt: skip
@@ -261,12 +261,12 @@ class _Resolver:
             self.keep(name, value)
             self.sources[name] = sources
             if node.op_type == "Identity" and node.input[0] in self.initializers:
-                self.initializers.add(name)  # how torch's exporter writes equal weights once
+                self.initializers.add(name)  # torch's exporter uses it to write equal weights once
             if not node.input and value.dtype != "int64":
                 self.sources[name] = frozenset([name])
 
     def _computed(self, node: Any, types: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what an operator on constants gives, by name."""
+        """Return the results of an operator on constants, by name."""
         kind = types.get(node.output[0])
         if node.op_type in DEFERRED and kind is not None:
             dtype = self.onnx.helper.tensor_dtype_to_np_dtype(kind.tensor_type.elem_type)
@@ -283,7 +283,7 @@ class _Resolver:
         return compute(self.model, node, self.constants)
 
     def _fill(self, node: Any) -> None:
-        """Keep a constant of one number as that number, whatever its size."""
+        """Keep a constant filled with one value as that value, whatever its size."""
         import numpy
 
         name, (first, *rest) = node.output[0], [self.constants[given] for given in node.input]
@@ -297,24 +297,24 @@ class _Resolver:
             size = numpy.broadcast_shapes(number.shape, size)
         self.allowance.fill(named(node), prod(size) * number.itemsize)
         self.keep(name, numpy.broadcast_to(number, size))
-        # Files are made light by such weights, whose shapes they keep.
+        # Some files replace their weights by such constants of the same shapes, to be small.
         if node.input[0] in self.initializers and number.dtype.kind in "fV" and number.any():
             self.initializers.add(name)
             self.sources[name] = frozenset([name])
 
     def _note(self, node: Any, name: str, kind: Any) -> None:
-        """Keep the type and shape of a value. Raises DataError where they are not known."""
+        """Keep the type and shape of a value. Raises DataError if they are unknown."""
         if node.domain and (kind is None or not kind.tensor_type.HasField("shape")):
             raise DataError(
-                f"nothing says the shape that {named(node)} of domain '{node.domain}' gives;"
-                " the file's value_info can say it"
+                f"the output shape of {named(node)} of domain '{node.domain}' is unknown;"
+                " add it to the file's value_info"
             )
         if kind is None:
-            raise DataError(f"nothing says what {named(node)} gives")
+            raise DataError(f"the output of {named(node)} is unknown")
         self.types[name] = kind
         if not kind.HasField("tensor_type"):
             raise DataError(
-                f"{named(node)} gives something other than a tensor, which is not supported"
+                f"{named(node)} has an output other than a tensor, which is not supported"
             )
         dims = fixed_axes(kind.tensor_type)
         if not kind.tensor_type.HasField("shape") or None in dims:
@@ -322,7 +322,7 @@ class _Resolver:
             if declared is not None and declared is not kind:
                 return self._note(node, name, declared)
             raise DataError(
-                f"the size of what {named(node)} gives depends on the data;"
+                f"the output size of {named(node)} depends on the data;"
                 " archscope analyses networks whose shapes are fixed"
             )
         self.shapes[name] = tuple(dim for dim in dims if dim is not None)
@@ -334,15 +334,15 @@ class _Resolver:
         return None
 
     def result(self, scope: Mapping[str, str]) -> ResolvedModel:
-        """Return the model without the operators that no output depends on.
+        """Return the model without the operators that no output needs.
 
-        `scope` says what values are called here that the file calls otherwise.
+        `scope` maps the file's names of values to the names used here.
         """
         titles = [info.name for info in self.model.graph.output]
         outputs = [scope.get(name, name) for name in titles]
         for name, title in zip(outputs, titles, strict=True):
             if name not in self.types:
-                raise DataError(f"no operator gives the output '{title}'")
+                raise DataError(f"no operator produces the output '{title}'")
         kept = needed(self.operators, outputs)
         if not kept:
             raise DataError("no output depends on an input")
@@ -354,7 +354,7 @@ class _Resolver:
         )  # fmt: skip
 
     def _dtype(self, operators: Sequence[OnnxOperator]) -> str:
-        """Return the type of most numbers that operators give, as far as we price it."""
+        """Return the most frequent type of results, if its bytes are known."""
         numbers: Counter[str] = Counter()
         names = [*self.inputs, *(name for operator in operators for name in operator.outputs)]
         for name in filter(None, names):

@@ -1,4 +1,4 @@
-"""The patterns of ONNX operators, and how they are applied to a model."""
+"""Apply the patterns of ONNX operators to a model."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from archscope.importers.onnx.patterns.dataflow import Dataflow, Pattern, Replac
 from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel, needed
 
 Patterns = Mapping[str, tuple[Pattern, ...]]
-"""Patterns by the kind of the operator that ends them, in the order in which they are tried."""
+"""Patterns by the type of their last operator, in the order in which they are tried."""
 
 LONG: Patterns = {
     "Mul": (decomposed.gelu, decomposed.hard_swish),
     "Div": (decomposed.gelu, decomposed.hard_swish),
     "Add": (decomposed.group_norm, decomposed.layer_norm),
 }
-"""Patterns of many operators, applied before short patterns change their parts."""
+"""Patterns of many operators, applied before shorter patterns change their parts."""
 
 SHORT: Patterns = {
     "Mul": (decomposed.swish, decomposed.hard_sigmoid, affine.channel_scale),
@@ -61,11 +61,11 @@ CHANNELS_FIRST: Patterns = {
     "Add": (channels_last.sink_transposes_of_sum,),
     "Transpose": (channels_last.cancel_transposes,),
 }
-"""Patterns that bring channels to the front, applied last."""
+"""Patterns that make channels the first axis, applied last."""
 
 
 VISITS, MOST_PASSES = 200_000, 16
-"""Operators that are looked at for patterns; what is left then stays as the file has it."""
+"""The maximum number of operators tried for patterns; the rest stays as in the file."""
 
 
 def simplify(model: ResolvedModel) -> ResolvedModel:
@@ -103,8 +103,8 @@ def _replace_once(model: ResolvedModel, patterns: Patterns) -> bool:
 
 
 def _match(pattern: Pattern, flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Return the replacement of a pattern, empty where it does not match."""
+    """Return the replacement of a pattern, empty if it does not match."""
     try:
         return pattern(flow, operator)
     except (ArithmeticError, LookupError, TypeError, ValueError):
-        return [], []  # no match, or attributes and constants that are not what ONNX promises
+        return [], []  # no match, or attributes and constants that are not as ONNX specifies them

@@ -1,4 +1,4 @@
-"""The numbers of a model's tensors: in the model, at a place of its file, or in files beside it."""
+"""Read the data of tensors, which are in the model, in its file, or in external files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archscope.importers.onnx.limits import COMPUTED_BYTES
 
 
 class TensorData:
-    """Gives tensors as arrays; those of large files are views of the file, read when used."""
+    """Returns tensors as arrays; those of large files are views of the file, read when used."""
 
     def __init__(self, onnx: Any, path: Path, content: Content) -> None:
         self.onnx, self.folder, self.own = onnx, path.parent, path.name
@@ -21,14 +21,14 @@ class TensorData:
         self.bytes = len(content)  # of the file, and of tensors in others
 
     def is_external(self, tensor: Any) -> bool:
-        """Return whether the numbers of a tensor are not in it."""
+        """Return whether the data of a tensor are external."""
         return bool(tensor.data_location == self.onnx.TensorProto.EXTERNAL)
 
     def array(self, tensor: Any) -> Any:
         """Return a tensor as a numpy array.
 
-        Raises UnavailableError for a file that cannot be used, LimitError if tensors take the same
-        bytes of it again and again, other exceptions for a tensor that is broken.
+        Raises UnavailableError for a file that cannot be used, LimitError if tensors use the same
+        bytes of it too often, other exceptions for broken tensors.
         """
         import numpy
 
@@ -40,11 +40,11 @@ class TensorData:
         shape = tuple(tensor.dims)
         if length and dtype.itemsize * prod(shape) == length:
             return numpy.frombuffer(content, dtype, prod(shape), offset).reshape(shape)
-        # Of 4 bits, of another type than numpy's, or of too few bytes: ONNX knows.
+        # 4 bits, a type that numpy lacks, or too few bytes: left to ONNX.
         return to_array(self.loaded(tensor))
 
     def loaded(self, tensor: Any) -> Any:
-        """Return a tensor that holds its numbers itself."""
+        """Return a tensor with its data inside."""
         content, offset, length = self._place(tensor)
         made = self.onnx.TensorProto()
         made.CopyFrom(tensor)
@@ -79,22 +79,22 @@ class TensorData:
         return content, offset, length
 
     def _content(self, tensor: str, location: str) -> Content:
-        """Return the bytes of a file beside the model, which ONNX itself has agreed to."""
+        """Return the bytes of an external file, after ONNX has accepted its name."""
         if location in self.contents:
             return self.contents[location]
         path = self.folder / location
         probe = self.onnx.TensorProto(name=tensor, data_location=1)
-        # One byte will do: what is outside of the folder, or a link, is refused by the name alone.
+        # A byte is enough: files outside the folder, and links, are refused by name.
         for key, value in (("location", location), ("offset", "0"), ("length", "1")):
             probe.external_data.add(key=key, value=value)
         try:
             self.onnx.external_data_helper.load_external_data_for_tensor(probe, str(self.folder))
             content = content_of(path)
-        except Exception as error:  # onnx raises each its own
+        except Exception as error:  # onnx versions raise different exceptions
             lines = (str(error).strip().splitlines() or [type(error).__name__])[0]
             reason = f"cannot be used: {lines}" if path.exists() else "is missing"
             raise UnavailableError(
-                f"the weights of '{tensor}' are in '{location}' beside it, which {reason}"
+                f"the weights of '{tensor}' are in '{location}', which {reason}"
             ) from None
         self.left += len(content)
         self.contents[location] = content

@@ -1,4 +1,4 @@
-"""Which inputs of ONNX's operators are weights, and which are never learned."""
+"""Tables of the inputs of ONNX operators that are weights, and of those that are never learned."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ NORMS = frozenset({
     "BatchNormalization", "LayerNormalization", "ChannelNorm", "InstanceNormalization",
     "GroupNormalization", "RMSNormalization",
 })  # fmt: skip
-"""Operators that exporters give constant ones and zeros where nothing was learned."""
+"""Operators that exporters write with constant ones and zeros if nothing was learned."""
 
 STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}
 """Inputs that are initial states, which were learned if they are initializers other than 0."""
 
 STATISTICS = {"BatchNormalization": (3, 4)}
-"""Inputs that were not learned but counted while training."""
+"""Inputs that were not learned but collected as statistics in training."""
 
 READING = {
     **dict.fromkeys((
@@ -54,6 +54,6 @@ Limits, scales, windows, grids and masks are not. All inputs of the others may b
 
 
 def weight_inputs(kind: str, count: int) -> tuple[int, ...]:
-    """Return which of the inputs of an operator, `count` of them, may be learned."""
+    """Return which of the `count` inputs of an operator may be learned."""
     known = HOLDING.get(kind) or READING.get(kind)
     return tuple(range(count)) if known is None else known

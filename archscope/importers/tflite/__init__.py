@@ -1,4 +1,4 @@
-"""Models of TensorFlow Lite (`.tflite`) -> Graph."""
+"""Imports TensorFlow Lite models (`.tflite`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tensors become while the operators of a model are added: nodes, and constants.
+"""Collects the nodes and constants of tensors while the operators of a model are added.
 
 The file has the channels last, nodes have them first: `(N, H, W, C)` is `(C, H, W)`, and `(N, C)`
 is `(C,)`. Other axes keep their order.
@@ -21,11 +21,11 @@ from archscope.ops.geometry import short_padding
 
 Pads = tuple[tuple[int, int], ...]
 Layout = Callable[[Any], Any]
-"""Brings an array of the file into the order that the weights of a node have."""
+"""Converts an array of the file into the layout of a node's weights."""
 
 
 class Unsupported(Exception):  # noqa: N818 - no error: the operator is counted, not built
-    """Raised for an operator that none of ours is; what is known of its cost is in `given`."""
+    """Raised for an operator without an equivalent; `given` has the known parts of its cost."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__()
@@ -33,27 +33,27 @@ class Unsupported(Exception):  # noqa: N818 - no error: the operator is counted,
 
 
 class Value(Struct, frozen=True):
-    """What a tensor is: a node, and what is still to be done to it.
+    """The value of a tensor: a node, and pending changes to it.
 
-    `pads` are zeros around it that a convolution may take in. `flat` says that the tensor is the
-    node as a vector, in the order of the file; a fully connected layer may take that in.
+    `pads` are zeros around it that a convolution may absorb. `flat` means that the tensor is the
+    node as a vector, in the order of the file; a fully connected layer may absorb that.
     """
 
     node: str
     pads: Pads = ()
     flat: bool = False
-    batched: bool = True  # the tensor has an axis of images in front
+    batched: bool = True  # the first axis of the tensor is the batch
 
 
 class Constant(Struct, frozen=True):
-    """Numbers that the file has, or that follow from sizes alone: then `tensor` is None."""
+    """Constants of the file, or computed from sizes alone: then `tensor` is None."""
 
     tensor: int | None
     shape: Shape
 
 
 class Conversion:
-    """The graph in the making."""
+    """The graph under construction."""
 
     def __init__(self, made: FileGraph, model: TfliteModel, batch: int) -> None:
         self.made, self.model, self.batch = made, model, batch
@@ -68,20 +68,20 @@ class Conversion:
         for op in model.operators:
             for number in dict.fromkeys(op.inputs):
                 self.readers.setdefault(number, []).append(op)
-        self.resized = False  # inputs have other sizes than the file states
+        self.resized = False  # inputs have other sizes than stated in the file
         self.plains: dict[Value, str] = {}
         self.weights: dict[str, tuple[int, Layout]] = {}  # by the key in the state dict
         self.owners: dict[object, str] = {}
         self.counted: set[int] = set()
         self.dilated: dict[int, tuple[Shape, Pads]] = {}  # by output: of convolutions on blocks
-        self.passed: set[int] = set()  # outputs of operators that were read with an earlier one
+        self.passed: set[int] = set()  # outputs of operators that were merged into an earlier one
 
     def title(self, op: TfliteOperator) -> str:
-        """Return what to call an operator."""
+        """Return a name for an operator."""
         return title_of(self.model, op)
 
     def shape(self, value: Value | str) -> Shape:
-        """Return the shape of what a node gives."""
+        """Return the output shape of a node."""
         return self.made.shape(value.node if isinstance(value, Value) else value)
 
     def add(self, title: str, word: str, *inputs: str, **given: Any) -> str:
@@ -94,7 +94,7 @@ class Conversion:
         return self.made.error(f"{op.kind} '{name[-100:]}' {message}", 0)
 
     def value(self, op: TfliteOperator, place: int = 0) -> Value:
-        """Return what an operator reads. Raises Unsupported for a constant."""
+        """Return the input of an operator. Raises Unsupported for a constant."""
         number = op.inputs[place] if place < len(op.inputs) else -1
         if number not in self.values:
             if number in self.constants:
@@ -103,7 +103,7 @@ class Conversion:
         return self.values[number]
 
     def plain(self, value: Value, title: str) -> str:
-        """Return the node of a value, once all is done to it that is to be done."""
+        """Return the node of a value, after its pending changes."""
         if not value.pads and not value.flat:
             return value.node
         if value not in self.plains:
@@ -117,14 +117,14 @@ class Conversion:
         return self.plains[value]
 
     def undo(self, count: int) -> None:
-        """Take back the nodes that were added after so many."""
+        """Remove the nodes that were added after this many."""
         nodes = self.made.builder.nodes
         for name in [*nodes][count:]:
             del nodes[name]
         self.plains = {value: node for value, node in self.plains.items() if node in nodes}
 
     def last(self, node: str, title: str) -> str:
-        """Return a node with its channels behind the positions, if that is another order."""
+        """Return a node with its channels after the positions, if the order differs."""
         if in_order(self.shape(node)):
             return node
         order = (*range(1, len(self.shape(node))), 0)
@@ -135,18 +135,18 @@ class Conversion:
         return number in self.readers or number in self.model.outputs
 
     def only_reader(self, number: int, *kinds: str) -> TfliteOperator | None:
-        """Return the operator that alone reads a tensor, if it is of one of these kinds."""
+        """Return the only reader of a tensor, if it is one of these kinds."""
         readers = self.readers.get(number, [])
         if len(readers) != 1 or number in self.model.outputs or readers[0].kind not in kinds:
             return None
         return readers[0] if readers[0].inputs[0] == number else None
 
     def node(self, op: TfliteOperator, place: int = 0) -> str:
-        """Return the node of what an operator reads."""
+        """Return the node of an operator's input."""
         return self.plain(self.value(op, place), self.title(op))
 
     def file_shape(self, value: Value) -> Shape:
-        """Return the shape that the file has for a value."""
+        """Return the shape of a value in the file."""
         channels, *sizes = self.shape(value)
         for at, pad in enumerate(value.pads):
             sizes[at] += sum(pad)
@@ -154,7 +154,7 @@ class Conversion:
         return (self.batch, *shape) if value.batched else shape
 
     def axis(self, op: TfliteOperator, value: Value, axis: int) -> int:
-        """Return an axis of the file as one of the node. Raises Unsupported for that of images."""
+        """Convert an axis of the file to an axis of the node. Raises Unsupported for the batch."""
         rank = len(self.file_shape(value))
         if not -rank <= axis < rank:
             raise self.error(op, f"has the axis {axis} of {rank} axes")
@@ -164,26 +164,26 @@ class Conversion:
         return 0 if axis == rank - 1 else axis + (not value.batched)
 
     def constant(self, op: TfliteOperator, place: int) -> Constant | None:
-        """Return numbers of the file that an operator reads, None where it reads no such."""
+        """Return the constant that an operator reads, None if it reads none."""
         return self.constants.get(op.inputs[place]) if place < len(op.inputs) else None
 
     def array(self, constant: Constant) -> Any:
-        """Return the real numbers of a constant. Raises Unsupported if they are not known."""
+        """Return the real values of a constant. Raises Unsupported if they are unknown."""
         if constant.tensor is None:
             raise Unsupported
         return real_numbers(self.model, constant.tensor).reshape(constant.shape)
 
     def integers(self, op: TfliteOperator, place: int) -> list[int]:
-        """Return a vector of sizes or axes. Raises Unsupported if it is not known."""
+        """Return a vector of sizes or axes. Raises Unsupported if it is unknown."""
         constant = self.constant(op, place)
         if constant is None or prod(constant.shape) > MOST_SIZES:
             raise Unsupported
         return [int(number) for number in self.array(constant).reshape(-1)]
 
     def hold(self, node: str, **held: tuple[Constant | None, Layout]) -> None:
-        """Let a node have weights of the file, which it shares with an earlier one that has them.
+        """Give a node weights of the file, shared with an earlier node that has the same ones.
 
-        Each is given with how it is brought into the order that torch has it in.
+        Each comes with the function that converts it to torch's layout.
         """
         there = {word: (c.tensor, layout) for word, (c, layout) in held.items() if c is not None}
         known = [tensor is not None and self.model.tensors[tensor].kind in STORED
@@ -203,7 +203,7 @@ class Conversion:
             self.weights[f"{node}.{word}"] = tensor, layout
 
     def count(self, node: str, tensors: Sequence[int], params: int) -> None:
-        """Say how many of the params of a node no earlier one has, and their bytes in the file."""
+        """Record how many params of a node no earlier one has, and their bytes in the file."""
         new = [number for number in dict.fromkeys(tensors) if number not in self.counted]
         self.counted.update(new)
         size = sum(prod(self.model.tensors[number].shape) for number in new)
@@ -214,7 +214,7 @@ class Conversion:
         )
 
     def arrays(self) -> dict[str, Any]:
-        """Return the weights by node, as real numbers in single precision."""
+        """Return the weights by node, as real values in single precision."""
         import numpy
 
         return {
@@ -223,7 +223,7 @@ class Conversion:
         }
 
     def dtype(self) -> str:
-        """Return the type of most numbers that operators give, as far as it has a price."""
+        """Return the most frequent type of results, if its bytes are known."""
         names = {"INT8": "int8", "UINT8": "int8", "FLOAT16": "float16", "BFLOAT16": "bfloat16",
                  "INT16": "float16", "FLOAT32": "float32"}  # fmt: skip
         sizes = dict.fromkeys(DTYPES, 0)
@@ -241,21 +241,21 @@ _FUSED = "Relu|BiasAdd|FusedBatchNorm|batchnorm"
 
 
 def title_of(model: TfliteModel, op: TfliteOperator) -> str:
-    """Return the name of a layer: tensors are named after all that was fused into an operator."""
+    """Return the name of a layer; tensors have the names of all that was fused into an operator."""
     names = model.tensors[op.outputs[0]].name.split(":")[0].split(";")
     own = next((name for name in names if re.search(f"/({_OWN})[^/]*$", name)), names[0])
     return re.sub(f"(/({_OWN}|{_FUSED})[^/]*)+$", "", own) or op.kind.lower()
 
 
 def in_order(shape: Shape) -> bool:
-    """Return whether numbers lie in the same order with the channels first and last."""
+    """Return whether values have the same order with the channels first and last."""
     return shape[0] == 1 or prod(shape[1:]) == 1
 
 
 def real_numbers(model: TfliteModel, number: int) -> Any:
-    """Return the numbers of a tensor as floats, those of shapes and axes as integers.
+    """Return the values of a tensor as floats, those of shapes and axes as integers.
 
-    Raises Unsupported for types that are not known, and for sparse tensors.
+    Raises Unsupported for unknown types, and for sparse tensors.
     """
     import numpy
 

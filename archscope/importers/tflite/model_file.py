@@ -1,7 +1,7 @@
-"""The flatbuffer of a model: its tensors and operators as plain records.
+"""Read the flatbuffer of a model into plain records of its tensors and operators.
 
-The package `tflite` is the reader that flatc makes of the schema of TensorFlow Lite. It checks
-nothing, so that lengths are checked here before anything of that length is read.
+The package `tflite` is the reader that flatc generates from the schema of TensorFlow Lite. It
+checks nothing, so lengths are checked here before anything of that length is read.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ STORED = {
     "INT8": "i1", "UINT8": "u1", "INT16": "<i2", "UINT16": "<u2", "INT32": "<i4", "UINT32": "<u4",
     "INT64": "<i8", "UINT64": "<u8", "BOOL": "?",
 }  # fmt: skip
-"""How numpy calls what the elements of a type are stored as."""
+"""The numpy type of the stored elements of each type."""
 
 LEAST = 1 << 20
-"""Elements of vectors that even a small file may have, without those of its weights."""
+"""The minimum limit on elements of vectors, without those of weights."""
 
 MOST_TENSORS = 10 * MOST_NODES
 LONGEST = 200  # characters of a name
@@ -42,16 +42,16 @@ class TfliteTensor(Struct, frozen=True):
 
     name: str
     shape: Shape
-    open: bool  # a size other than the batch is not fixed
+    open: bool  # a size other than the batch is dynamic
     kind: str  # of its elements: FLOAT32, INT8, ...
     data: Any = None  # a view of the bytes in the file
-    scales: Any = None  # a real number is (stored - zero) * scale
+    scales: Any = None  # the real value is (stored - zero) * scale
     zeros: Any = None
-    axis: int = 0  # along which scales differ, where there are several
+    axis: int = 0  # the axis of the scales, if there are several
 
 
 class TfliteOperator(Struct, frozen=True):
-    """An operator; tensors are named by their numbers, -1 is one that is left out."""
+    """An operator; tensors are indices, -1 is an omitted one."""
 
     kind: str  # CONV_2D, or the name of a custom operator
     inputs: tuple[int, ...]
@@ -59,7 +59,7 @@ class TfliteOperator(Struct, frozen=True):
     options: Any  # a table with methods, None if there are none
 
     def option(self, name: str, default: Any = 0) -> Any:
-        """Return an option; one that is not there is as good as the schema's default."""
+        """Return an option; missing ones have the schema's default."""
         method = getattr(self.options, name, None)
         return default if method is None else method()
 
@@ -74,7 +74,7 @@ class TfliteModel(Struct, frozen=True):
 
 
 def library() -> Any:
-    """Return the package tflite. Raises UnavailableError where it is missing."""
+    """Return the package tflite. Raises UnavailableError if it is missing."""
     try:
         import tflite
     except ImportError as error:
@@ -85,16 +85,16 @@ def library() -> Any:
 
 
 def read(path: Path) -> TfliteModel:
-    """Return the model of a file. Raises ArchscopeError for one that is none, or is damaged."""
+    """Return the model of a file. Raises ArchscopeError for other or damaged files."""
     content = content_of(path)
     if content[4:8] != MAGIC:
-        raise DataError("is not a model of TensorFlow Lite")
+        raise DataError("is not a TensorFlow Lite model")
     reader = _Reader(library(), content)
     return whole(reader.model)
 
 
 def whole(read: Callable[[], T]) -> T:
-    """Return what a function reads of a model. Raises DataError where that is damaged."""
+    """Call a function that reads a part of a model. Raises DataError if that is damaged."""
     import struct
 
     try:
@@ -106,7 +106,7 @@ def whole(read: Callable[[], T]) -> T:
 class _Reader:
     def __init__(self, tflite: Any, content: Content) -> None:
         self.tflite, self.content = tflite, content
-        self.left = max(LEAST, len(content))  # elements of vectors, which may lie on one another
+        self.left = max(LEAST, len(content))  # elements of vectors, which may overlap
         words = {name: _words(getattr(tflite, name)) for name in ("TensorType", "BuiltinOperator")}
         self.types, self.codes = words["TensorType"], words["BuiltinOperator"]
         self.tables = _words(tflite.BuiltinOptions)
@@ -135,14 +135,14 @@ class _Reader:
         return TfliteModel(tensors, made, *ends)
 
     def count(self, length: int) -> int:
-        """Return the length of a vector, which takes so much of what may be read."""
+        """Return the length of a vector, and subtract it from what may still be read."""
         self.left -= length
         if self.left < 0:
             raise ValueError("vectors longer than the file")
         return length
 
     def vector(self, table: Any, name: str) -> Any:
-        """Return a vector of numbers as an array, empty if it is not there."""
+        """Return a vector of numbers as an array, empty if it is missing."""
         import numpy
 
         if not self.count(getattr(table, f"{name}Length")()):
@@ -150,14 +150,14 @@ class _Reader:
         return getattr(table, f"{name}AsNumpy")()
 
     def places(self, table: Any, name: str, tensors: int) -> tuple[int, ...]:
-        """Return numbers of tensors."""
+        """Return indices of tensors."""
         found = tuple(self.vector(table, name).tolist())
         if not all(-1 <= place < tensors for place in found):
             raise ValueError("a tensor that there is not")
         return found
 
     def tensor(self, model: Any, table: Any, buffers: int) -> TfliteTensor:
-        """Return a tensor. Raises DataError if it has another number of bytes than it needs."""
+        """Return a tensor. Raises DataError if its number of bytes is wrong."""
         shape = tuple(self.vector(table, "Shape").tolist())
         signature = self.vector(table, "ShapeSignature").tolist()
         name = _text(table.Name())
@@ -200,12 +200,12 @@ class _Reader:
         if not place < buffers:
             raise ValueError("a buffer that there is not")
         buffer = model.Buffers(place)
-        if buffer.Offset() > 1:  # behind the flatbuffer, in files of more than 2 GB
+        if buffer.Offset() > 1:  # after the flatbuffer, in files of more than 2 GB
             return numpy.frombuffer(self.content, numpy.uint8, buffer.Size(), buffer.Offset())
         return buffer.DataAsNumpy() if buffer.DataLength() else None
 
     def kind(self, table: Any) -> str:
-        """Return the name of an operator code, which older files have in a field of one byte."""
+        """Return the name of an operator code, which older files store in a single byte."""
         code = max(table.BuiltinCode(), table.DeprecatedBuiltinCode())
         name = self.codes.get(code, f"operator {code}")
         return _text(table.CustomCode()) or "CUSTOM" if name == "CUSTOM" else name
@@ -228,5 +228,5 @@ def _words(constants: Any) -> dict[int, str]:
 
 
 def _text(name: bytes | None) -> str:
-    """Return a name of a file as one that can be printed."""
+    """Return a printable form of a name in the file."""
     return re.sub(r"[^ -~]", "?", (name or b"")[:LONGEST].decode("utf-8", "replace"))

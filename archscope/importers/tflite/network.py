@@ -1,4 +1,4 @@
-"""A model of TensorFlow Lite -> Graph, with its weights as real numbers."""
+"""Convert a TensorFlow Lite model to a graph, with its weights as real values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from archscope.importers.tflite.model_file import TfliteModel, TfliteOperator, r
 from archscope.ir import Shape, text_of
 
 Layer = Callable[[Conversion, TfliteOperator], Sequence[Value | None]]
-"""Adds an operator and returns what it gives, None for what nothing reads."""
+"""Adds an operator and returns its results, None for those without readers."""
 
 LAYERS: dict[str, Layer] = {
     **dict.fromkeys(pointwise.PLAIN, pointwise.plain),
@@ -44,11 +44,11 @@ LAYERS: dict[str, Layer] = {
 }  # fmt: skip
 
 SAME = ("QUANTIZE", "DEQUANTIZE", "CAST", "FAKE_QUANT", "DENSIFY")
-"""Operators that give what they read, as another type."""
+"""Operators that only convert the type."""
 
 HEADS = ("TFLite_Detection_PostProcess", "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5",
          "ARG_MAX", "ARG_MIN")  # fmt: skip
-"""Operators that choose boxes or classes: what enters them is a result of the network."""
+"""Operators that select boxes or classes: their inputs are outputs of the network."""
 
 
 BEHIND = ""
@@ -56,10 +56,11 @@ BEHIND = ""
 
 
 def from_file(path: str | Path, input: Inputs = None) -> Imported:
-    """Return the network of a model, and its weights; those of integers as real numbers.
+    """Return the network of a model, and its weights; integer weights are dequantised.
 
-    `input` says the size of an input, channels first and without the batch, or of each input by
-    name, where the model leaves it open or another one is wanted. Raises ArchscopeError.
+    `input` is the input shape, channels first and without the batch, or the shapes of several
+    inputs by name; it is required if the model leaves them open, and otherwise replaces them.
+    Raises ArchscopeError.
     """
     path = Path(path)
     try:
@@ -87,7 +88,7 @@ def _imported(path: Path, model: TfliteModel, input: Inputs) -> Imported:
         behind = heads.pop(BEHIND, 0)
         made.notes.append(
             f"not counted: {', '.join(heads) or 'what reads variables'}"
-            + (f" and {behind} operators behind it" if behind else "")
+            + (f" and {behind} operators after it" if behind else "")
         )
     dtype = net.dtype()
     if any(model.tensors[number].scales is not None for number in net.values):
@@ -97,7 +98,7 @@ def _imported(path: Path, model: TfliteModel, input: Inputs) -> Imported:
 
 
 def _batch(model: TfliteModel) -> int:
-    """Return the images that the model takes at once, by its first input of more than one axis."""
+    """Return the batch size of the model, from its first input with more than one axis."""
     sides = [model.tensors[number].shape for number in model.inputs if number >= 0]
     return next((shape[0] for shape in sides if len(shape) > 1), 1) or 1
 
@@ -157,19 +158,19 @@ def _add(net: Conversion, op: TfliteOperator, heads: dict[str, int]) -> None:
 
 
 def _keep_constant(net: Conversion, op: TfliteOperator) -> None:
-    """Keep what an operator gives that reads constants alone: another type, or other numbers."""
+    """Keep the result of an operator that reads only constants: converted or computed."""
     first = net.constants.get(op.inputs[0]) if op.inputs and op.kind in SAME else None
     for number in op.outputs:
         net.constants[number] = first or Constant(None, net.model.tensors[number].shape)
 
 
 def _opaque(net: Conversion, op: TfliteOperator, given: dict[str, Any]) -> list[Value]:
-    """Add an operator that none of ours is, of the shape that the file states.
+    """Add an operator without an equivalent, with the shape stated in the file.
 
-    Raises SpecError if the inputs are not those that the file states.
+    Raises SpecError if the inputs have other sizes than stated in the file.
     """
     if net.resized and "size" not in given:
-        raise net.error(op, "has a size that is known only for the inputs that the file states")
+        raise net.error(op, "has a size that is known only for the input sizes stated in the file")
     nodes = [net.plain(net.values[number], net.title(op))
              for number in op.inputs if number in net.values]  # fmt: skip
     weights = [net.constants[number] for number in op.inputs if number in net.constants]
@@ -212,11 +213,11 @@ EACH = frozenset({
     "LOGICAL_OR", "LOGICAL_NOT", "SELECT", "SELECT_V2", "FLOOR", "CEIL", "ROUND", "FLOOR_DIV",
     "FLOOR_MOD", "SIGN", *pointwise.BOTH,
 })  # fmt: skip
-"""Operators that are one operation for each number they give."""
+"""Operators with one operation per output value."""
 
 
 def _costs(op: TfliteOperator, net: Conversion, elements: int) -> dict[str, Any]:
-    """Return what is known of the cost of an operator by its kind, for one image."""
+    """Return the known cost of an operator by its kind, for one image."""
     elements //= net.batch
     if op.kind in MOVING:
         return {"products": 0, "work": 0}

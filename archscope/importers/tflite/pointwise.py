@@ -1,4 +1,4 @@
-"""Operators of TensorFlow Lite that work on each value: activations, and arithmetic."""
+"""Element-wise operators of TensorFlow Lite: activations and arithmetic."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ PLAIN: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: ("unary", {"function": name.lower()})
        for name in ("ABS", "SQRT", "RSQRT", "EXP", "LOG", "SIN", "COS", "SQUARE")},
 }  # fmt: skip
-"""Operators that are one of ours, and its attributes."""
+"""Operators that equal one of ours, with its attributes."""
 
 FUSED = {1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6", 4: "TANH"}
-"""The activations that are part of an operator, by their numbers in the schema."""
+"""The activations that can be fused into an operator, by their numbers in the schema."""
 
 BOTH = {"ADD": "add", "SUB": "sub", "MUL": "mul", "DIV": "div", "MAXIMUM": "maximum",
         "MINIMUM": "minimum", "POW": "", "SQUARED_DIFFERENCE": "sub"}  # fmt: skip
-"""Operators of two values, and what ours is called."""
+"""Operators with two inputs, and the name of our equivalent."""
 
 LEARNED = {"ADD": "add", "SUB": "sub", "MUL": "mul", "DIV": "div", "MAXIMUM": "maximum",
            "MINIMUM": "minimum", "POW": "pow", "SQUARED_DIFFERENCE": "sub"}  # fmt: skip
@@ -34,14 +34,14 @@ LEARNED = {"ADD": "add", "SUB": "sub", "MUL": "mul", "DIV": "div", "MAXIMUM": "m
 
 
 def plain(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Add an operator that is one of ours."""
+    """Add an operator that equals one of ours."""
     word, given = PLAIN[op.kind]
     value = net.value(op)
     return [Value(net.add(net.title(op), word, net.node(op), **given), batched=value.batched)]
 
 
 def activated(net: Conversion, op: TfliteOperator, node: str) -> str:
-    """Add the activation that is part of an operator and return the last node."""
+    """Add the fused activation of an operator and return the last node."""
     number = op.option("FusedActivationFunction", 0)
     if number == 0:
         return node
@@ -68,7 +68,7 @@ def parametrised(net: Conversion, op: TfliteOperator) -> list[Value]:
         node = net.add(
             title, "lrn", node, size=size, beta=_number(op.option("Beta", 0.5)),
             k=_number(op.option("Bias", 1.0)),
-            alpha=_number(op.option("Alpha", 1.0)) * size,  # its weighs the sum, torch's the mean
+            alpha=_number(op.option("Alpha", 1.0)) * size,  # on the sum, torch's on the mean
         )  # fmt: skip
     return [Value(node, batched=value.batched)]
 
@@ -116,7 +116,7 @@ def _of_two(net: Conversion, op: TfliteOperator) -> str:
     nodes = [net.node(op, place) for place in (0, 1)]
     ranks = [len(net.shape(node)) for node in nodes]
     for place, (node, rank) in enumerate(zip(nodes, ranks, strict=True)):
-        if rank < max(ranks):  # the file lines up the last axes
+        if rank < max(ranks):  # the file broadcasts along the last axes
             channels, *sizes = net.shape(node)
             size = (channels, *(1,) * (max(ranks) - rank), *sizes)
             nodes[place] = net.add(f"{title}_reshape", "reshape", node, size=size)
@@ -150,7 +150,7 @@ def _with_constant(
 
 
 def _broadcast(net: Conversion, value: Value, shape: Shape) -> Shape:
-    """Return the shape of a constant as that of a tensor beside a node."""
+    """Return the shape of a constant that broadcasts with a node."""
     rank = len(net.file_shape(value))
     full = (1,) * (rank - len(shape)) + shape
     if value.batched:
@@ -186,5 +186,5 @@ def _with_number(
 
 
 def _number(value: Any) -> float:
-    """Return a number in single precision as the shortest one that is equal to it there."""
+    """Return the shortest decimal number that equals a number in single precision."""
     return float(f"{float(value):.9g}")

@@ -1,4 +1,4 @@
-"""Operators of TensorFlow Lite that move numbers, sum them over axes, or multiply matrices."""
+"""Operators of TensorFlow Lite that move values, reduce axes, or multiply matrices."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from archscope.ir import Shape, text_of
 
 
 def reshaped(net: Conversion, op: TfliteOperator, value: Value, shape: Shape) -> Value:
-    """Return a value with another shape, that of the file, by as few operators as will do."""
+    """Reshape a value to a shape of the file with as few operators as possible."""
     title = net.title(op)
     if shape == net.file_shape(value):
         return value
@@ -36,7 +36,7 @@ def reshaped(net: Conversion, op: TfliteOperator, value: Value, shape: Shape) ->
     size = (target[-1], *target[:-1])
     if size == net.shape(node):
         return Value(node, batched=batched)
-    if size[0] == net.shape(node)[0] and len(size) > 1:  # the positions are in one order
+    if size[0] == net.shape(node)[0] and len(size) > 1:  # the positions have the same order
         return Value(net.add(title, "reshape", node, size=size), batched=batched)
     node = net.last(node, title)
     if len(target) == 1:
@@ -49,7 +49,7 @@ def reshaped(net: Conversion, op: TfliteOperator, value: Value, shape: Shape) ->
 
 
 def reshape(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Add another shape: the one that the file states for the result, or that an input says."""
+    """Add a reshape to the shape that the file states for the result, or that an input holds."""
     value = net.value(op)
     groups = _shuffled(net, op)
     if groups:
@@ -67,12 +67,12 @@ def reshape(net: Conversion, op: TfliteOperator) -> list[Value]:
             said = [shape[0], size // shape[0]]  # flattened
         shape = tuple(map(int, said))
         if prod(shape) != size:
-            raise net.error(op, f"cannot give {size} numbers the shape {text_of(shape) or '?'}")
+            raise net.error(op, f"cannot reshape {size} values to {text_of(shape) or '?'}")
     return [reshaped(net, op, value, shape)]
 
 
 def _shuffled(net: Conversion, op: TfliteOperator) -> int:
-    """Return the groups of channels that this and two more operators interleave, 0 for no such."""
+    """Return the groups of channels that this and two more operators interleave, 0 for none."""
     turn = net.only_reader(op.outputs[0], "TRANSPOSE")
     back = net.only_reader(turn.outputs[0], "RESHAPE") if turn else None
     if turn is None or back is None or not net.value(op).batched:
@@ -91,7 +91,7 @@ def _shuffled(net: Conversion, op: TfliteOperator) -> int:
 
 
 def squeeze(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Leave out axes of one position."""
+    """Remove axes of size 1."""
     value = net.value(op)
     shape = net.file_shape(value)
     given = op.option("SqueezeDimsAsNumpy", []) if op.option("SqueezeDimsLength") else []
@@ -103,7 +103,7 @@ def squeeze(net: Conversion, op: TfliteOperator) -> list[Value]:
 
 
 def expand_dims(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Add an axis of one position."""
+    """Add an axis of size 1."""
     value = net.value(op)
     shape = list(net.file_shape(value))
     (axis,) = net.integers(op, 1)
@@ -112,7 +112,7 @@ def expand_dims(net: Conversion, op: TfliteOperator) -> list[Value]:
 
 
 def transpose(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Add another order of the axes."""
+    """Add a permutation of the axes."""
     value, node = net.value(op), net.node(op)
     order, rank = net.integers(op, 1), len(net.file_shape(value))
     if sorted(order) != [*range(rank)]:
@@ -127,7 +127,7 @@ def transpose(net: Conversion, op: TfliteOperator) -> list[Value]:
 
 
 def concatenation(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Put values behind one another along an axis."""
+    """Concatenate values along an axis."""
     value = net.value(op)
     axis = net.axis(op, value, op.option("Axis"))
     nodes = [net.node(op, place) for place in range(len(op.inputs))]
@@ -142,7 +142,7 @@ def _joined(net: Conversion, title: str, nodes: list[str], axis: int) -> str:
 
 
 def pack(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Put values behind one another along a new axis."""
+    """Stack values along a new axis."""
     values = [net.value(op, place) for place in range(len(op.inputs))]
     shape = list(net.file_shape(values[0]))
     axis = op.option("Axis")
@@ -156,7 +156,7 @@ def pack(net: Conversion, op: TfliteOperator) -> list[Value]:
 
 
 def unpack(net: Conversion, op: TfliteOperator) -> list[Value | None]:
-    """Give each position along an axis, without that axis."""
+    """Return each position along an axis, without the axis."""
     value = net.value(op)
     shape = net.file_shape(value)
     axis = op.option("Axis") % len(shape)
@@ -166,7 +166,7 @@ def unpack(net: Conversion, op: TfliteOperator) -> list[Value | None]:
 
 
 def split(net: Conversion, op: TfliteOperator) -> list[Value | None]:
-    """Give parts of a value along an axis, of equal or of stated sizes."""
+    """Split a value along an axis into parts of equal or given sizes."""
     place = 1 if op.kind == "SPLIT" else 0
     value = net.value(op, place)
     (axis,) = net.integers(op, 0 if op.kind == "SPLIT" else 2)
@@ -182,7 +182,7 @@ def split(net: Conversion, op: TfliteOperator) -> list[Value | None]:
 def _ranges(
     net: Conversion, op: TfliteOperator, axis: int, sizes: list[int], place: int = 0
 ) -> list[Value | None]:  # fmt: skip
-    """Add the parts of a value, None for those that nothing reads."""
+    """Add the parts of a value, None for those without readers."""
     value, node, title = net.value(op, place), net.node(op, place), net.title(op)
     if len(sizes) == len(op.outputs) == 1 and sizes[0] == net.file_shape(value)[axis]:
         return [value]
@@ -190,7 +190,7 @@ def _ranges(
     if sum(sizes) != net.shape(node)[along] or min(sizes, default=0) < 1:
         raise net.error(op, f"cannot split {net.shape(node)[along]} positions into {sizes[:8]}")
     if len(sizes) != len(op.outputs):
-        raise net.error(op, f"gives {len(op.outputs)} parts of {len(sizes)}")
+        raise net.error(op, f"has {len(op.outputs)} outputs for {len(sizes)} parts")
     parts: list[Value | None] = []
     start = 0
     for size, number in zip(sizes, op.outputs, strict=True):
@@ -204,7 +204,7 @@ def _ranges(
 
 
 def slice_(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Give a part of a value that begins somewhere and has a size."""
+    """Slice a value, given the start and size."""
     value = net.value(op)
     begins, sizes = net.integers(op, 1), net.integers(op, 2)
     shape = net.file_shape(value)
@@ -216,7 +216,7 @@ def slice_(net: Conversion, op: TfliteOperator) -> list[Value]:
 
 
 def strided_slice(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Give a part of a value with steps, or one position along an axis."""
+    """Slice a value with steps, or take one position along an axis."""
     shape = net.file_shape(net.value(op))
     if op.option("EllipsisMask") or op.option("NewAxisMask") or op.option("Offset", False):
         raise Unsupported
@@ -249,7 +249,7 @@ def _part(net: Conversion, op: TfliteOperator, ranges: list[tuple[int, int, int]
 
 
 def gather(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Take positions along an axis that the file states."""
+    """Take constant positions along an axis."""
     value, places = net.value(op), net.constant(op, 1)
     if places is None or len(places.shape) != 1 or op.option("BatchDims"):
         raise Unsupported
@@ -271,7 +271,7 @@ def tile(net: Conversion, op: TfliteOperator) -> list[Value]:
 
 
 def broadcast_to(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Repeat axes of one position."""
+    """Repeat axes of size 1."""
     value = net.value(op)
     _, *shape = net.integers(op, 1)
     if not value.batched or len(shape) != len(net.file_shape(value)) - 1:
@@ -280,12 +280,12 @@ def broadcast_to(net: Conversion, op: TfliteOperator) -> list[Value]:
 
 
 def pad(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Put zeros, a constant, or mirrored values around a value."""
+    """Pad a value with zeros, a constant, or mirrored values."""
     value = net.value(op)
     given, rank = net.integers(op, 1), len(net.file_shape(value))
     pairs = [*zip(given[::2], given[1::2], strict=True)]
     if len(pairs) != rank or min(given) < 0:
-        raise net.error(op, f"states {len(given)} sides of {rank} axes, or sides below 0")
+        raise net.error(op, f"needs padding of at least 0 for {rank} axes, got {len(given)} pairs")
     if value.batched:
         batch, *pairs = pairs
         if any(batch):
@@ -317,7 +317,7 @@ def resize(net: Conversion, op: TfliteOperator) -> list[Value]:
     value, node = net.value(op), net.node(op)
     _, *sizes = net.shape(node)
     wanted = net.integers(op, 1)
-    if net.resized:  # by the factor of the sizes that the file states
+    if net.resized:  # by the factor of the sizes stated in the file
         stated = net.model.tensors[op.inputs[0]].shape[1:3]
         wanted = [n * out // old for n, out, old in zip(sizes, wanted, stated, strict=True)]
     if wanted == sizes:
@@ -333,7 +333,7 @@ def resize(net: Conversion, op: TfliteOperator) -> list[Value]:
         if align:
             raise Unsupported(products=0, work=0)
         given["mode"] = "nearest_exact" if half and not whole else "nearest"
-    elif not align and not half:  # by the corner of a position, which torch has not
+    elif not align and not half:  # aligned by corners of positions, which torch lacks
         channels = net.shape(node)[0]
         raise Unsupported(products=0, work=7 * channels * prod(wanted), size=(channels, *wanted))
     else:
@@ -371,14 +371,14 @@ def blocks(net: Conversion, op: TfliteOperator) -> list[Value]:
     size = op.option("BlockSize")
     if op.kind == "SPACE_TO_DEPTH":
         made = net.add(title, "space_to_depth", node, block=size, order="row")
-    else:  # the channels of a position lie together, those of torch of all positions
+    else:  # here the channels of a position are adjacent, in torch the positions of a channel
         node = net.add(f"{title}_shuffle", "channel_shuffle", node, groups=size * size)
         made = net.add(title, "pixel_shuffle", node, block=size)
     return [Value(made, batched=value.batched)]
 
 
 def batch_matmul(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Add the products of matrices, or of a matrix of each image with one that the file has."""
+    """Add a matrix product, of two values or of a value and a constant."""
     weight = net.constant(op, 1)
     turned = op.option("AdjX", False), op.option("AdjY", False)
     value, title = net.value(op), net.title(op)
@@ -412,7 +412,7 @@ def _with_matrix(
         raise Unsupported
     out, inner = weight.shape if stored_turned else weight.shape[::-1]
     if inner != channels:
-        raise net.error(op, f"has a matrix for {inner} numbers, its input has {channels}")
+        raise net.error(op, f"has a matrix for {inner} values, its input has {channels}")
     made = net.add(net.title(op), "conv", node, out=out, bias=False)
 
     def layout(array: Any) -> Any:

@@ -15,7 +15,7 @@ from archscope.ops.geometry import short, short_padding, sliding
 SAME, VALID = 0, 1
 
 AXES = ("D", "H", "W")
-"""How options name the axes of positions."""
+"""The names of spatial axes in options."""
 
 
 def _each(op: TfliteOperator, pattern: str, rank: int, default: int = 1) -> Shape:
@@ -23,7 +23,7 @@ def _each(op: TfliteOperator, pattern: str, rank: int, default: int = 1) -> Shap
 
 
 def padding_of(net: Conversion, op: TfliteOperator) -> Any:
-    """Return the padding that an operator states: `same` or 0."""
+    """Return the padding of an operator: `same` or 0."""
     number = op.option("Padding", SAME)
     if number not in (SAME, VALID):
         raise net.error(op, f"has the unknown padding {number}")
@@ -31,14 +31,14 @@ def padding_of(net: Conversion, op: TfliteOperator) -> Any:
 
 
 def convolution(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Add a convolution, which takes in the zeros that were put around what it reads."""
+    """Add a convolution, which absorbs the zero padding of its input."""
     value, weight, bias = net.value(op), net.constant(op, 1), net.constant(op, 2)
     rank = 3 if op.kind == "CONV_3D" else 2
     if weight is None or len(weight.shape) != rank + 2:
         raise Unsupported
     channels, *_ = net.shape(value)
     if value.flat or len(net.file_shape(value)) != rank + 2:
-        raise net.error(op, f"needs a map with {rank} axes of positions")
+        raise net.error(op, f"needs a map with {rank} spatial axes")
     layout: Callable[[Any], Any]
     if op.kind == "DEPTHWISE_CONV_2D":
         one, *kernel, out = weight.shape
@@ -69,7 +69,7 @@ def convolution(net: Conversion, op: TfliteOperator) -> list[Value]:
         node = net.node(op)
     stride = _each(op, "Stride{}", rank)
     if padding == "same" and set(kernel) == {1}:
-        padding = 0  # a window of one position needs none
+        padding = 0  # a window of size 1 needs none
     made = net.add(
         net.title(op), "conv", node, out=out, kernel=short(kernel), padding=padding, groups=groups,
         stride=short(stride), dilation=short(dilation), bias=bias is not None,
@@ -88,7 +88,7 @@ def _as_it_is(array: Any) -> Any:
 
 
 def transposed(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Add a transposed convolution, and a crop where it gives an uneven part of it."""
+    """Add a transposed convolution, and a crop if the padding is uneven."""
     value, weight, bias = net.value(op, 2), net.constant(op, 1), net.constant(op, 3)
     if weight is None or len(weight.shape) != 4:
         raise Unsupported
@@ -117,14 +117,14 @@ def transposed(net: Conversion, op: TfliteOperator) -> list[Value]:
         bias=(bias, _as_it_is),
     )
     for axis, more in enumerate(over, start=1):
-        if more % 2:  # one more position is cut behind than before
+        if more % 2:  # one more position is cropped at the end than at the start
             made = net.add(f"{title}_crop", "slice", made, start=0, stop=wanted[axis - 1],
                            axis=axis)  # fmt: skip
     return [Value(activated(net, op, made), batched=value.batched)]
 
 
 def fully_connected(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Add a fully connected layer: of all numbers of an image, or of those of each position."""
+    """Add a fully connected layer over all values of an image, or over those of each position."""
     value, weight, bias = net.value(op), net.constant(op, 1), net.constant(op, 2)
     if weight is None or len(weight.shape) != 2 or op.option("WeightsFormat", 0):
         raise Unsupported
@@ -147,7 +147,7 @@ def fully_connected(net: Conversion, op: TfliteOperator) -> list[Value]:
 
 
 def _linear(shape: Shape) -> Callable[[Any], Any]:
-    """Return what turns weights for a map with the channels last into those for one of a shape."""
+    """Return the function that reorders weights for channels last to those for channels first."""
     channels, *sizes = shape
 
     def layout(array: Any) -> Any:
@@ -164,7 +164,7 @@ def _at_positions(
     value, node = net.value(op), net.node(op)
     channels, *sizes = net.shape(node)
     if channels != inner:
-        raise net.error(op, f"has weights for {inner} numbers, its input has {channels}")
+        raise net.error(op, f"has weights for {inner} values, its input has {channels}")
     if not 1 <= len(sizes) <= 3:
         raise Unsupported
     made = net.add(net.title(op), "conv", node, out=out, bias=bias is not None)
@@ -185,7 +185,7 @@ def _at_positions(
 
 
 def pooling(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Add pooling; the mean leaves out the zeros around."""
+    """Add pooling; average pooling does not count the zeros of the padding."""
     value, node, title = net.value(op), net.node(op), net.title(op)
     shape = net.shape(node)
     kernel = op.option("FilterHeight"), op.option("FilterWidth")
@@ -208,7 +208,7 @@ def pooling(net: Conversion, op: TfliteOperator) -> list[Value]:
 
 
 def to_blocks(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Read space to batch, convolution and batch to space as a convolution with gaps."""
+    """Read space to batch, convolution and batch to space as a dilated convolution."""
     value = net.value(op)
     block, pads = tuple(net.integers(op, 1)), net.integers(op, 2)
     conv = net.only_reader(op.outputs[0], "CONV_2D", "DEPTHWISE_CONV_2D")

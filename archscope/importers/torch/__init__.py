@@ -1,4 +1,4 @@
-"""PyTorch modules -> Graph."""
+"""Imports PyTorch modules and `torch.export` programs."""
 
 from __future__ import annotations
 

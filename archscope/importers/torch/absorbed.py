@@ -1,4 +1,4 @@
-"""Permutations of channels and padding that are no layers: what reads them takes them in."""
+"""Permutations of channels and padding that are absorbed by the layers that read them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archscope.ops.torch_layout import order_of_torch
 
 PAD, PERMUTE = "aten.pad.default", "aten.permute.default"
 FILLED = {0.0: ("aten.conv",), LOWEST: ("aten.max_pool",)}
-"""What layers pad with themselves, and the names that these begin with."""
+"""The padding values of layers that can pad, and the prefixes of their names."""
 PADS = {PAD, "aten.constant_pad_nd.default"}
 TURNS = {
     PERMUTE, "aten.transpose.int", "aten.movedim.int", "aten.swapaxes.default", "aten.mT.default",
@@ -22,18 +22,18 @@ TURNS = {
 ALONG_LAST = {
     "layer_norm", "rms_norm", "linear", "attention", "batch_norm_last", *RECURRENT
 }  # fmt: skip
-"""Operators along the last axis that are operators of ours along the first."""
+"""Operators along the last axis that have an equivalent along the first."""
 REDUCING = {"select", "slice", "narrow", "mean", "sum", "amax", "roll", "flip"}
-"""Operators along positions that they name."""
+"""Operators along given spatial axes."""
 ELEMENTWISE = {
     "relu", "gelu", "silu", "hardswish", "hardsigmoid", "sigmoid", "tanh", "dropout", "add", "mul",
     "div", "stochastic_depth", "leaky_relu", "elu", "relu6", "hardtanh", "softplus",
 }  # fmt: skip
-"""Operators that treat every number alike, wherever it stands."""
+"""Element-wise operators."""
 
 
 class AbsorbedMap(Struct, frozen=True):
-    """A feature map that is another one with its channels last, or with padding around it."""
+    """A feature map that is another one with channels last, or with padding."""
 
     kind: str  # PERMUTE or PAD
     inner: Tensor  # the map with its channels first, or without the padding
@@ -56,12 +56,12 @@ class AbsorbedMaps:
         self.turned: dict[str, Tensor] = {}  # values that became layers with channels first
 
     def find(self, value: object, kind: str | None = None) -> AbsorbedMap | None:
-        """Return what is known of a value, None if it is no such map, or one of another kind."""
+        """Return the record of a value, None if it is not such a map, or one of another kind."""
         found = self.maps.get(value.name) if isinstance(value, Tensor) else None
         return found if found and kind in (None, found.kind) else None
 
     def channels_last(self, first: Tensor) -> Tensor:
-        """Return a feature map with its channels last."""
+        """Record a feature map with its channels last."""
         batch, channels, *sizes = first.shape
         last = Tensor(f"{first.name}:last", (batch, *sizes, channels))
         self.maps[last.name] = AbsorbedMap(PERMUTE, first)
@@ -80,7 +80,7 @@ class AbsorbedMaps:
         return self.channels_last(x) if last and not found else None
 
     def first(self, value: Tensor) -> Tensor | None:
-        """Return a value with its channels first, as far as there is one."""
+        """Return a value with its channels first, if there is one."""
         found = self.find(value, PERMUTE)
         return found.inner if found else self.turned.get(value.name)
 
@@ -171,14 +171,14 @@ class AbsorbedMaps:
         found = self.first(value) if isinstance(value, Tensor) and not value.constant else None
         if found:
             return found
-        # Numbers for each channel stand along the last axis, and now along the first.
+        # Values per channel were along the last axis, and now are along the first.
         per_channel = isinstance(value, Tensor) and value.shape and set(value.shape[:-1]) <= {1}
         if elementwise and per_channel:
             return structs.replace(value, shape=(value.shape[-1], *(1,) * (rank - 2)))
         return value
 
     def padded(self, foreign: Foreign) -> Tensor | None:
-        """Return the result of an operator that pads a map as some layer would, or None."""
+        """Return the result of an operator that pads a map as a layer can, or None."""
         for value in FILLED if foreign.target in PADS else ():
             pairs = constants_of_torch(foreign, value)
             (x,) = foreign.ins if pairs else (None,)

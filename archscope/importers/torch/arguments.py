@@ -1,4 +1,4 @@
-"""What a user says of the input of a module -> the arguments that its `forward` is called with."""
+"""Turn a user's description of a module's inputs into the arguments of its `forward`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from archscope.ir import Shape, text_of
 
 
 class Given(Struct, frozen=True):
-    """A tensor argument: its sizes, and where the batch stands among them, if anywhere."""
+    """A tensor argument: its sizes, and the axis of the batch, if any."""
 
     shape: Shape  # without the batch
     axis: int | None = 0
-    dtype: torch.dtype | None = None  # where it is not that of the module
+    dtype: torch.dtype | None = None  # if different from that of the module
 
     def sizes(self, batch: int) -> tuple[int, ...]:
         """Return the shape with the batch."""
@@ -30,7 +30,7 @@ class Given(Struct, frozen=True):
 
 
 class Arguments(Struct, frozen=True):
-    """Arguments by place and by name: tensors as `Given`, in tuples, lists and dicts."""
+    """Positional and keyword arguments: tensors as `Given`, in tuples, lists and dicts."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -43,7 +43,7 @@ class Arguments(Struct, frozen=True):
     def tensors(self, batch: int, **place: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments for a batch; `place` has the device and dtype of the module.
 
-        Numbers are ones, as these are valid indices, too.
+        Tensors are filled with ones, which are also valid indices.
         """
 
         def tensor(part: Any) -> Any:
@@ -56,7 +56,7 @@ class Arguments(Struct, frozen=True):
 
 
 def arguments_of(model: nn.Module, input: Any) -> Arguments:
-    """Return the arguments that an input of `from_module` means. Raises OptionError.
+    """Return the arguments for the `input` of `from_module`. Raises OptionError.
 
     Names of the arguments of `forward` mean these; any other dict is an argument itself, and so is
     a list of more than `forward` takes. The batch is the first axis of the first tensor; in other
@@ -67,7 +67,7 @@ def arguments_of(model: nn.Module, input: Any) -> Arguments:
     tree = tree_map(lambda part: _given(part, batch), input, is_leaf=_is_shape)
     if not any(isinstance(part, Given) for part in tree_leaves(tree)):
         raise OptionError(
-            "an input is a shape such as (3, 224, 224), a tensor, or a tuple, list or dict of"
+            "expected a shape such as (3, 224, 224), a tensor, or a tuple, list or dict of"
             f" these, got {input!r:.80}"
         )
     if isinstance(tree, Given):
@@ -82,7 +82,7 @@ def arguments_of(model: nn.Module, input: Any) -> Arguments:
 
 
 def _names(model: nn.Module) -> set[str] | None:
-    """Return the names of the arguments of `forward`, None if it takes any."""
+    """Return the names of the arguments of `forward`, None if it accepts any."""
     parameters = inspect.signature(model.forward).parameters.values()
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
         return None

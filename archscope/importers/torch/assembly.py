@@ -1,4 +1,4 @@
-"""Imported layers -> Graph: the layers that outputs need, named after their modules."""
+"""Assemble the graph of the layers that outputs need, named after their modules."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def assemble(
     ends: Sequence[Tensor],
     output_names: Mapping[str, str],
 ) -> tuple[Graph, dict[str, str]]:
-    """Return the graph of all that the ends need, and the names of its layers."""
+    """Return the graph of everything that the outputs need, and the names of its layers."""
     wanted = {end.name for end in ends}
     for key, layer in reversed(translator.layers.items()):
         if key in wanted:
@@ -70,7 +70,7 @@ def _dtype(model: nn.Module) -> str:
 
 def unused_params(model: nn.Module, read: Collection[str]) -> str:
     """Return a sentence on the parameters that inference does not read, "" if it reads all."""
-    # Tied parameters have several paths, of which a program has any one.
+    # Tied parameters have several paths, of which a program has one.
     paths = dict(model.named_parameters(remove_duplicate=False))
     ids = {id(paths[path]) for path in read if path in paths}
     parameters = dict(model.named_parameters())
@@ -78,7 +78,7 @@ def unused_params(model: nn.Module, read: Collection[str]) -> str:
     unused = {path: p.numel() for path, p in parameters.items() if path not in used}
     if not unused:
         return ""
-    listed: list[str] = []  # the outermost modules that have no parameter in use
+    listed: list[str] = []  # the outermost modules without parameters in use
     for path in unused:
         prefixes = accumulate(path.split("."), "{}.{}".format)
         scope = next(p for p in prefixes if not any(f"{u}.".startswith(f"{p}.") for u in used))
@@ -86,4 +86,4 @@ def unused_params(model: nn.Module, read: Collection[str]) -> str:
             listed.append(scope)
     more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
     names = ", ".join(listed[:3]) + more
-    return f"{sum(unused.values()):,} params are not used in inference and are left out: {names}"
+    return f"{sum(unused.values()):,} params are not used at inference and left out: {names}"

@@ -1,7 +1,7 @@
-"""Facts about aten operators and the nodes that call them, and what operators cost: exact, or None.
+"""Facts about aten operators and the nodes that call them, and their costs: exact, or None.
 
-Matrix products in any layout, attention and movements of data are counted, so that a network
-that cannot be rebuilt can still be analysed.
+Matrix products in any layout, attention and data movement are counted, so that a network that
+cannot be rebuilt can still be analysed.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ SAME: dict[str, tuple[str, dict[str, object]]] = {
         ("aten.batch_norm.default", {"training": False}),
     "aten._unsafe_view.default": ("aten.view.default", {}),
 }  # fmt: skip
-"""Operators by their usual names, with the arguments that these have besides."""
+"""Operators by their usual names, with additional arguments."""
 
 OVERWRITES = {"aten.copy.default", "aten.slice_scatter.default"}
-"""Operators that put a source into a part of their input, or over the whole of it."""
+"""Operators that write a source over a part of their input, or over all of it."""
 
 RESHAPES = {"aten.view.default", "aten.reshape.default", "aten.flatten.using_ints"}
 SPLITS = {
@@ -42,14 +42,14 @@ SPLITS = {
     "aten.tensor_split.sections", "aten.tensor_split.indices", "aten.unsafe_split.Tensor",
     "aten.unsafe_chunk.default",
 }  # fmt: skip
-"""Operators that cut an axis into parts, one behind the other."""
+"""Operators that split an axis into consecutive parts."""
 DROPOUTS = {
     "aten.dropout.default", "aten.feature_dropout.default", "aten.alpha_dropout.default",
     "aten.feature_alpha_dropout.default",
     "archscope.stochastic_depth.default",
 }  # fmt: skip
 WRAPPERS = {"wrap_with_autocast", "wrap_with_set_grad_enabled"}
-"""Operators that run a graph of their own in another mode."""
+"""Operators that run a subgraph in another mode."""
 
 VIEWS = {
     "permute", "transpose", "view", "unflatten", "unsqueeze", "squeeze", "select", "slice",
@@ -57,7 +57,7 @@ VIEWS = {
     "unbind", "t", "movedim", "swapaxes", "swapdims", "alias", "mT", "numpy_T", "diagonal",
     "view_as", "mH", "adjoint", "conj", "resolve_conj", "squeeze_", "detach", "positive",
 }  # fmt: skip
-"""Operators whose result is another view of their input."""
+"""Operators whose result is a view of their input."""
 
 MOVES = VIEWS | {
     "reshape", "flatten", "reshape_as", "repeat", "repeat_interleave", "tile", "cat", "stack",
@@ -88,7 +88,7 @@ OTHER = {
     "_fused_moving_avg_obs_fq_helper_functional", "fused_moving_avg_obs_fake_quant",
     "fake_quantize_per_tensor_affine", "fake_quantize_per_channel_affine", "affine_grid_generator",
 }  # fmt: skip
-"""Operators without matrix products, whose other arithmetic is not known."""
+"""Operators without matrix products, whose other arithmetic is unknown."""
 
 POOL_PREFIXES = ("upsample_", "avg_pool", "max_pool", "adaptive_avg_pool", "adaptive_max_pool")
 """Prefixes of the names of more such operators."""
@@ -105,7 +105,7 @@ ELEMENTWISE = {
     "elu": 3, "softplus": 3, "lerp": 3, "sigmoid": 4, "hardsigmoid": 4, "gelu": 5, "silu": 5,
     "softmax": 5, "mish": 5, "hardswish": 5,
 }  # fmt: skip
-"""Operations on each element of the result, as our own operators count them."""
+"""Operations per element of the result, as our own operators count them."""
 
 
 def name_of(target: str) -> str:
@@ -114,9 +114,9 @@ def name_of(target: str) -> str:
 
 
 def place_of(node: fx.Node) -> Source | None:
-    """Return the line of the user's code that an operator is called from, None if there is none.
+    """Return the line of the user's code that calls an operator, None if there is none.
 
-    Lines of installed packages are not the user's.
+    Lines of installed packages do not count.
     """
     frames = re.findall(r'File "([^"\n]+)", line (\d+)', node.meta.get("stack_trace") or "")
     own = [frame for frame in frames if not INSTALLED & {*Path(frame[0]).parts}]
@@ -130,7 +130,7 @@ def module_path(node: fx.Node) -> str:
 
 
 def passed_on(foreign: Foreign) -> Tensor | None:
-    """Return the input that an operator gives back as it is, None if there is none."""
+    """Return the input that an operator returns unchanged, None if there is none."""
     first = foreign.ins[0]
     if foreign.target in COPIES:
         return first
@@ -148,7 +148,7 @@ def passed_on(foreign: Foreign) -> Tensor | None:
 
 
 def is_pointwise(foreign: Foreign, batch: Batch) -> bool:
-    """Return whether each position of a result depends on that position of the inputs alone."""
+    """Return whether each position of a result depends only on that position of the inputs."""
     name = name_of(foreign.target)
     if name == "batch_norm" and foreign.args["training"]:
         return False
@@ -165,7 +165,7 @@ def is_pointwise(foreign: Foreign, batch: Batch) -> bool:
 
 
 def is_view(node: fx.Node, foreign: Foreign) -> bool:
-    """Return whether the result of an operator stays where its input is in memory."""
+    """Return whether the result of an operator shares memory with its input."""
     name = name_of(foreign.target)
     if name not in ("reshape", "flatten"):
         return name in VIEWS
@@ -195,7 +195,7 @@ def shuffled_groups(node: fx.Node) -> tuple[fx.Node, tuple[int, ...]] | None:
 
 
 def _swaps_groups(node: fx.Node) -> bool:
-    """Return whether a node swaps the two axes behind the batch, and only these."""
+    """Return whether a node swaps the two axes after the batch, and only these."""
     if str(node.target) == "aten.transpose.int":
         return set(node.args[1:3]) == {1, 2}
     if str(node.target) == "aten.permute.default":
@@ -205,7 +205,7 @@ def _swaps_groups(node: fx.Node) -> bool:
 
 
 class Cost(Struct, frozen=True):
-    """Multiply-accumulates and other arithmetic operations; None where they are not known."""
+    """Multiply-accumulates and other arithmetic operations; None if unknown."""
 
     macs: int | None
     work: int | None
@@ -216,12 +216,12 @@ class Cost(Struct, frozen=True):
 
     @property
     def numbers(self) -> tuple[int, int]:
-        """Both numbers, 0 where they are not known."""
+        """Both numbers, 0 if unknown."""
         return self.macs or 0, self.work or 0
 
     @property
     def known(self) -> Cost:
-        """The part that is known."""
+        """The known part."""
         return Cost(*self.numbers)
 
     def __add__(self, other: Cost) -> Cost:
@@ -238,9 +238,9 @@ def _sum(left: int | None, right: int | None) -> int | None:
 def aten_cost(foreign: Foreign) -> Cost:
     """Return the cost of an operator for the whole batch."""
     library, _, rest = foreign.target.partition(".")
-    if foreign.target == "torchvision.deform_conv2d.default":  # what it samples is other work
+    if foreign.target == "torchvision.deform_conv2d.default":  # its sampling is other work
         return Cost(prod(foreign.out) * prod(foreign.args["weight"].shape[1:]), None)
-    if foreign.target == "archscope.attention.default":  # of queries, keys and values in one
+    if foreign.target == "archscope.attention.default":  # queries, keys and values in one tensor
         *batch, positions, channels = foreign.out
         scores = prod(batch) * positions**2
         return Cost(2 * scores * channels, 6 * scores * foreign.args["heads"])
@@ -260,7 +260,9 @@ def aten_cost(foreign: Foreign) -> Cost:
         return Cost(0, (3 + isinstance(foreign.get("weight"), Tensor)) * out)
     if name in OTHER or name.lstrip("_").startswith(POOL_PREFIXES):
         return Cost(0, None)
-    if name.startswith(("linalg_", "matrix_exp")) and not foreign.ins:  # no counter has them
+    if (
+        name.startswith(("linalg_", "matrix_exp")) and not foreign.ins
+    ):  # no counting tool counts them
         return Cost(0, None)
     if name in ("mean", "sum", "amax", "amin", "max", "min", "any", "all", "col2im"):
         return Cost(0, prod(foreign.tensors[0].shape))
@@ -297,7 +299,7 @@ def _products(name: str, foreign: Foreign) -> Cost:
         return Cost(out * tensors[1].shape[-1], out)
     if name in ("mv", "dot", "vdot", "linalg_vecdot") and len(tensors) == 2:
         products = prod(tensors[0].shape)
-        # Of weights alone they are norms, as of spectral normalisation; no counter has these.
+        # On weights alone they are norms, as in spectral normalisation; no tool counts these.
         return Cost(products, 0) if foreign.ins else Cost(0, 2 * products)
     if name == "einsum" and len(tensors) == 2:
         return _einsum(foreign.args["equation"], tensors)
@@ -337,7 +339,7 @@ def _einsum(equation: str, tensors: tuple[Tensor, ...]) -> Cost:
 def _attention(foreign: Foreign) -> Cost:
     """Count the scores and their products with the values; scale, mask and softmax are work.
 
-    Every score is computed, of causal attention too, as torch's counter has it.
+    Every score is computed, also in causal attention, as torch's counter assumes.
     """
     query, key, value = (foreign.args[name].shape for name in ("query", "key", "value"))
     scores = prod(foreign.out[:-1]) * key[-2]  # a fixed query is the same for each image

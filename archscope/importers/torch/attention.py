@@ -1,4 +1,4 @@
-"""torch's attention module as a few operators that a trace shows: products, and attention."""
+"""Trace torch's attention module as a few operators: products, and attention."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ WEIGHTS = "archscope.attention_weights.default"
 
 
 def show_attention(part: nn.Module, with_weights: bool = False) -> None:
-    """Let nn.MultiheadAttention compute in operators that are followed, where it does usual things.
+    """Make nn.MultiheadAttention use operators that can be followed, in usual configurations.
 
-    What torch runs instead brings the batch behind the positions and folds it with the heads. The
-    weights that it returns are computed apart from the result, as they are seldom read;
-    `with_weights` computes the result of them.
+    torch's own code moves the batch after the positions and merges it with the heads. The weights
+    that it returns are computed separately from the result, as they are seldom read;
+    `with_weights` computes the result from them.
     """
     if type(part) is not nn.MultiheadAttention:
         return
@@ -79,7 +79,7 @@ def show_attention(part: nn.Module, with_weights: bool = False) -> None:
 
 
 def _is_usual(part: nn.MultiheadAttention) -> bool:
-    """Return whether queries, keys and values are of one product, and no others are added."""
+    """Return whether queries, keys and values come from one product, without added ones."""
     return part.in_proj_weight is not None and part.bias_k is None and not part.add_zero_attn
 
 
@@ -146,7 +146,7 @@ def _mixed(
     mask: Tensor | None,
     weights: Tensor | None,
 ) -> Tensor:
-    """Return the weighed values, projected."""
+    """Return the weighted values, projected."""
     q, k, v = heads
     if weights is None:
         more = _more_keys(mask, k)

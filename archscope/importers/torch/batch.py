@@ -1,4 +1,4 @@
-"""The batch of a trace: which axes of its tensors are images, and what one image costs."""
+"""The batch of a trace: the axes of its tensors that are images, and the cost of one image."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from msgspec import Struct
 from archscope.ir import Shape
 
 PRIMES = (1009, 1013)
-"""Batches that few layers have as their size, so that the axis of the batch is known by it.
+"""Batch sizes that are rare sizes of layers, so that they identify the axis of the batch.
 
-Nothing is computed: the tensors are shapes only, so that a large batch costs nothing. A network
-that has the first as a size is traced with the second.
+Tensors are traced as shapes only, so that a large batch costs nothing. A network that has the
+first number as a size is traced with the second.
 """
 
 
 class Batch(Struct, frozen=True):
     """The number of images that a program was traced with.
 
-    Images are `alike` where the number is a prime, so that each tensor and each cost can be
-    checked to be proportional to it. Else the number is the user's and nothing is assumed.
+    Images are `alike` if the number is prime, so that each tensor and each cost can be checked to
+    be proportional to it. Otherwise the number is the user's and nothing is assumed.
     """
 
     size: int
@@ -29,9 +29,9 @@ class Batch(Struct, frozen=True):
         return shape[:1] == (self.size,)
 
     def without(self, shape: tuple[int, ...]) -> Shape:
-        """Return a shape without the batch, wherever that stands and whatever it is folded into.
+        """Return a shape without the batch, whichever axis it is in or merged into.
 
-        Where images are not alike, only a first axis is known to be the batch.
+        If images are not alike, only a first axis is known to be the batch.
         """
         if not self.alike:
             return shape[1:] if self.leads(shape) else shape
@@ -43,7 +43,7 @@ class Batch(Struct, frozen=True):
         return shape
 
     def suits(self, shape: tuple[int, ...]) -> bool:
-        """Return whether a shape has the batch once."""
+        """Return whether a shape contains the batch exactly once."""
         return not self.alike or sum(size % self.size == 0 for size in shape) == 1
 
     def divides(self, number: float | None) -> bool:

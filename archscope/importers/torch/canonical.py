@@ -1,4 +1,4 @@
-"""Operators on tensors whose batch is not the first axis, or is folded with another.
+"""Rewrite operators on tensors whose batch is not the first axis, or is merged with another.
 
 Attention brings heads before the batch, and windows into it: (3, N, heads, T, d), (N * windows, T,
 C), (T, N, C). Of one image these are tensors like others; here an operator on them becomes the same
@@ -22,7 +22,7 @@ POINTWISE = {
     "square", "reciprocal", "rsqrt", "log", "clamp", "clamp_min", "clamp_max", "stochastic_depth",
     "erf", "sin", "cos", "pow", "rsub", "maximum", "minimum", "feature_dropout", "alpha_dropout",
 }  # fmt: skip
-"""Operators on each number alone, or on the numbers of two tensors at one place."""
+"""Element-wise operators on one or two tensors."""
 
 LAST = {"linear", "layer_norm", "rms_norm", "attention"}
 """Operators along the last axis."""
@@ -34,10 +34,10 @@ ALONG = {
     "prod", "cumsum", "cumprod", "argmax", "argmin", "sort", "argsort", "topk", "median",
     "kthvalue", "logsumexp",
 }  # fmt: skip
-"""Operators along axes that they name."""
+"""Operators along given axes."""
 
 BEHIND = {"pad", "constant_pad_nd", "expand"}
-"""Operators whose amounts are of the last axes, or of all."""
+"""Operators whose sizes refer to the last axes, or to all."""
 
 ROWS_NORM = "rows.batch_norm_last.default"
 """Batch norm of vectors that stand in the batch, `(N * positions, C)`: along the last axis."""
@@ -52,7 +52,7 @@ JOINING = {"cat", "concat", "concatenate", "stack"}
 
 
 class Layout(Struct, frozen=True):
-    """Where the batch of a tensor is, and what is folded into it behind it."""
+    """The axis of the batch of a tensor, and what is merged into it."""
 
     axis: int
     folded: int
@@ -68,7 +68,7 @@ class Layout(Struct, frozen=True):
         return (axis + more,)
 
     def shape(self, sizes: tuple[int, ...], batch: int) -> tuple[int, ...]:
-        """Return a shape with the batch in front and apart."""
+        """Return a shape with the batch as a separate first axis."""
         folded = (self.folded,) if self.folded > 1 else ()
         return (batch, *sizes[: self.axis], *folded, *sizes[self.axis + 1 :])
 
@@ -82,9 +82,9 @@ def layout_of(shape: tuple[int, ...], batch: Batch) -> Layout | None:
 
 
 def canonical(foreign: Foreign, batch: Batch) -> Foreign | None:
-    """Return an operator with the batch in front of all tensors, None if it cannot be said so.
+    """Return an operator with the batch first in all tensors, None if that is not possible.
 
-    It is the operator itself where that is so already.
+    It is the operator itself if the batch already is first.
     """
     if not batch.alike:
         return foreign
@@ -140,7 +140,7 @@ def canonical(foreign: Foreign, batch: Batch) -> Foreign | None:
 
 
 def _beside_batch(target: str, before: Layout, after: Layout) -> str | None:
-    """Return an operator whose axes are not that of the batch, None if one of them is."""
+    """Return an operator whose axes do not include the batch, None if one of them does."""
     name = target.split(".")[1]
     if name in LAST:
         return target if before.axis < before.rank - 1 else None
@@ -162,7 +162,7 @@ def _placed(value: Any, shapes: dict[str, tuple[int, ...]]) -> Any:
 
 
 def _constants(args: dict[str, Any], layout: Layout, batch: Batch) -> dict[str, Any] | None:
-    """Return arguments whose constants broadcast to the new axes; None where they cannot."""
+    """Return arguments whose constants broadcast to the new axes; None if they cannot."""
     placed = {}
     for key, value in args.items():
         if isinstance(value, Tensor) and value.constant and value.shape:
@@ -184,7 +184,7 @@ def _constants(args: dict[str, Any], layout: Layout, batch: Batch) -> dict[str, 
 def _along(
     foreign: Foreign, args: dict[str, Any], layout: Layout, result: tuple[int, ...]
 ) -> Foreign | None:
-    """Return an operator along axes of the image, None if they are folded with the batch."""
+    """Return an operator along axes of the image, None if they are merged with the batch."""
     found = {}
     for key, value in args.items():
         if key in ("dim", "dims") and value is not None:

@@ -1,4 +1,4 @@
-"""Constants that a program computes of weights, buffers and numbers: their values."""
+"""Compute the values of constants that a program derives from weights, buffers and numbers."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ FILLS = {
     "full": "fill_value", "full_like": "fill_value", "new_full": "fill_value",
     "scalar_tensor": "s", "empty": None, "empty_like": None, "new_empty": None,
 }  # fmt: skip
-"""Operators that give one number everywhere: the number or the argument that has it, if known."""
+"""Operators that fill a tensor with a value: the value, or the argument that holds it, if known."""
 
 
 class ComputedConstants:
-    """Constants that a program computes, and their numbers where they are asked for."""
+    """Constants that a program computes, and their values on demand."""
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
@@ -32,18 +32,18 @@ class ComputedConstants:
         self.results: dict[str, Tensor] = {}
 
     def name(self, node: fx.Node, foreign: Foreign) -> str:
-        """Return the name of a constant: that of the first node that computes the same."""
+        """Return the name of a constant: that of the first node that computes the same value."""
         self.nodes.setdefault(node.name, node)
         draws = any(word in foreign.target for word in ("rand", "bernoulli", "empty", "dropout"))
         read = {word: _without_origin(value) for word, value in foreign.args.items()}
         key = (foreign.target, repr((read, foreign.out)))
         known = isinstance(node.target, torch._ops.OpOverload) or node.target is getitem
         if draws or not known or written(node) or foreign.ins or not foreign.tensors:
-            return node.name  # those without tensors may be filled later
+            return node.name  # tensors without inputs may be filled later
         return self.names.setdefault(key, node.name)
 
     def value(self, name: str) -> torch.Tensor | None:
-        """Return the numbers of a constant for one image, None if they cannot be computed.
+        """Return the values of a constant for one image, None if they cannot be computed.
 
         What depends on the batch must be the same for each image.
         """
@@ -58,7 +58,7 @@ class ComputedConstants:
                 axis = next(a for a, n in enumerate(node.meta["val"].shape) if self._is_of_batch(n))
                 if not _are_close(both, torch.cat([value, value], dim=axis)):
                     return None
-        except Exception:  # a part of it depends on the input, draws, or lacks memory
+        except Exception:  # a part depends on the input, is random, or does not fit into memory
             return None
         return value.detach().clone() if isinstance(value, torch.Tensor) else None
 
@@ -66,7 +66,7 @@ class ComputedConstants:
         return isinstance(size, int) and size > 0 and size % self.batch.size == 0
 
     def _computed(self, target: fx.Node, images: int) -> Any:
-        """Return the value of a node for some images; what is written in place is written anew."""
+        """Return the value of a node for some images; in-place writes are repeated on copies."""
         values = dict(self.known)
         with torch.no_grad():
             for node in self._needed(target):
@@ -131,7 +131,7 @@ class ComputedConstants:
 
 
 def _are_close(left: torch.Tensor, right: torch.Tensor) -> bool:
-    """Return whether numbers are equal, but for the rounding of sums in another order."""
+    """Return whether values are equal up to the rounding of sums in another order."""
     if torch.equal(left, right):
         return True
     return left.is_floating_point() and torch.allclose(left, right, 1e-4, 1e-6, equal_nan=True)

@@ -1,10 +1,10 @@
-"""Programs that change tensors in place -> programs that do not.
+"""Rewrite programs that change tensors in place.
 
-Most work in place is on a whole tensor that nobody reads under another name, such as `nn.ReLU`
-behind a convolution; the importer follows that. Where a change shows under another name, through
-a view or an `out=`, torch's own functionalization rewrites the program with `slice_scatter` and
-the like. It takes longer than the trace and resolves operators that have equivalents here, hence
-only there.
+Most in-place work is on a whole tensor without other names, such as `nn.ReLU` after a convolution;
+the importer follows that. If a change is visible under another name, through a view or an `out=`,
+torch's own functionalization rewrites the program with `slice_scatter` and similar operators. It
+takes longer than the trace and decomposes operators that have equivalents here, so it is used only
+where needed.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ RETURNED = {OutputKind.USER_OUTPUT, OutputKind.LOSS_OUTPUT}
 
 
 def functional(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
-    """Return a program whose work in place can be followed from node to node.
+    """Return a program whose in-place work can be followed from node to node.
 
-    Raises what torch raises where it cannot rewrite the program.
+    Raises torch's exceptions if it cannot rewrite the program.
     """
     inputs = set(program.graph_signature.user_inputs)
-    plain = all(map(_is_operator, program.graph.nodes))  # not parts of vmap, which hide the batch
+    plain = all(
+        map(_is_operator, program.graph.nodes)
+    )  # not subgraphs of vmap, which hide the batch
     if plain and not _needs_rewriting(program.graph_module, lambda node: node.name in inputs):
         return program
     program = program.run_decompositions({})
@@ -69,7 +71,7 @@ def memory(node: fx.Node) -> list[tuple[Any, Any]]:
 
 
 def _needs_rewriting(module: fx.GraphModule, is_data: Callable[[fx.Node], bool]) -> bool:
-    """Return whether what depends on the input is changed where another name shows it.
+    """Return whether a value that depends on the input is changed while it has another name.
 
     Views of constants that are filled with constants, such as masks, may stay as they are.
     """
@@ -98,7 +100,7 @@ def _needs_rewriting(module: fx.GraphModule, is_data: Callable[[fx.Node], bool])
 
 
 def _changes_from_inside(module: fx.GraphModule, node: fx.Node) -> bool:
-    """Return whether an argument is a graph that changes what it is given."""
+    """Return whether an argument is a graph that changes its inputs."""
     inner = getattr(module, str(node.target), None) if node.op == "get_attr" else None
     if not isinstance(inner, fx.GraphModule):
         return False
@@ -111,14 +113,14 @@ def _changes_from_inside(module: fx.GraphModule, node: fx.Node) -> bool:
 
 
 class _Names:
-    """The nodes of a graph by the memory that their results lie in."""
+    """The nodes of a graph by the memory of their results."""
 
     def __init__(self) -> None:
         self.paths: dict[fx.Node, tuple[fx.Node, ...]] = {}  # from the owner of the memory
         self.same: defaultdict[fx.Node, list[fx.Node]] = defaultdict(list)
 
     def add(self, node: fx.Node) -> None:
-        """Add a node behind those that it reads."""
+        """Add a node after its inputs."""
         source = self._source(node)
         self.paths[node] = (*self.paths.get(source, ()), node) if source else (node,)
         self.same[self.owner(node)].append(node)
@@ -128,7 +130,7 @@ class _Names:
         return self.paths[node][0] if node in self.paths else node
 
     def others(self, node: fx.Node) -> Iterable[fx.Node]:
-        """Return other nodes in whose results a change of this one shows."""
+        """Return other nodes whose results a change of this one affects."""
         path = self.paths[node]
         return [
             other
@@ -137,7 +139,7 @@ class _Names:
         ]
 
     def _source(self, node: fx.Node) -> fx.Node | None:
-        """Return the argument in whose memory a result lies, None if it has memory of its own."""
+        """Return the argument that shares memory with a result, None for new memory."""
         if node.target is getitem:
             source = node.args[0]
             return source if len(self.paths.get(source, ())) > 1 else None  # type: ignore
@@ -147,7 +149,7 @@ class _Names:
 
 
 def _are_apart(path: tuple[fx.Node, ...], other: tuple[fx.Node, ...]) -> bool:
-    """Return whether two names are of different parts of one split."""
+    """Return whether two names are different parts of the same split."""
     for a, b in zip(path, other, strict=False):
         if a is not b:
             return (a.target is b.target is getitem) and a.args[1] != b.args[1]

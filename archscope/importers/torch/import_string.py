@@ -1,4 +1,4 @@
-"""`package.module:name` or `mynet.py`, an import string, -> the PyTorch module that it names."""
+"""Load the PyTorch module of an import string: `package.module:name` or `mynet.py`."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from archscope.importers.torch.tracing import device_and_dtype
 from archscope.ir import Shape, text_of
 
 DEFAULT_INPUT = (3, 224, 224)
-"""The input that is tried where none is given: most image networks take it."""
+"""The default input, which most image networks accept."""
 
 
 def from_import_string(
     source: str, input: Shape | Mapping[str, Shape] | None = None, batch: int = 1
 ) -> Imported:
-    """Return the import of `package.module:name` for a batch. Raises ArchscopeError."""
+    """Import `package.module:name` for a batch. Raises ArchscopeError."""
     with _without_garbage_collection():
         named = parse(source)
         model = _loaded(named)
@@ -46,14 +46,14 @@ def from_import_string(
             if len(names) > 1 and not isinstance(input, Mapping):
                 shapes = " ".join(f"--input {name}=3x32x32" for name in names)
                 raise OptionError(
-                    f"{error}; say the shape of each input, such as {shapes}"
+                    f"{error}; give the shape of each input, such as {shapes}"
                 ) from None
             if input is not None:
                 raise
             shape = input_that_runs(model)
             if shape is None:
                 raise OptionError(
-                    f"{error}; say what it takes with --input, such as 3x32x32"
+                    f"{error}; give its input shape with --input, such as 3x32x32"
                 ) from None
             tried, text = text_of(DEFAULT_INPUT), text_of(shape)
             message = f"'{named.last_name}' does not run on {tried}, but on {text}"
@@ -61,7 +61,7 @@ def from_import_string(
 
 
 def _required(model: nn.Module) -> list[str]:
-    """Return the names of the inputs that a module does not run without."""
+    """Return the names of the required inputs of a module."""
     parameters = inspect.signature(model.forward).parameters.values()
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [each.name for each in parameters
@@ -71,7 +71,7 @@ def _required(model: nn.Module) -> list[str]:
 def module_and_inputs(
     source: str, input: Shape | Mapping[str, Shape] | None = None
 ) -> tuple[nn.Module, tuple[Any, ...]]:
-    """Return the module that an import string names, at inference, and arguments for one image.
+    """Return the module of an import string in eval mode, and arguments for one image.
 
     Raises ArchscopeError.
     """
@@ -83,12 +83,12 @@ def module_and_inputs(
     except TypeError as error:
         raise OptionError(f"'{source}' cannot run: {error}") from None
     if bound.kwargs:
-        raise OptionError(f"'{source}' takes {', '.join(bound.kwargs)} by name alone")
+        raise OptionError(f"'{source}' accepts {', '.join(bound.kwargs)} only by keyword")
     return model, bound.args
 
 
 def load_module(source: str) -> nn.Module:
-    """Return the nn.Module that an import string names, or that what it names returns.
+    """Return the nn.Module that an import string names, or that its class or function returns.
 
     This runs the code of the user's Python module; the current folder is searched first. Raises
     OptionError.
@@ -118,7 +118,7 @@ def _loaded(named: ImportString) -> nn.Module:
 
 
 def _folder_of(named: ImportString) -> Path:
-    """Return the folder that imports are looked up in first: of a file in a package, its parent."""
+    """Return the folder that is searched first for imports; for a package, its parent."""
     folder = named.file.resolve().parent if named.file else Path.cwd()
     while named.file and (folder / "__init__.py").is_file():
         folder = folder.parent
@@ -145,14 +145,14 @@ def _import(named: ImportString) -> Any:
 
 
 def _from_file(name: str, file: Path) -> Any:
-    """Return the module of a file, also where an installed module has its name."""
+    """Import a file as a module, even if an installed module has the same name."""
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__file__", None) == str(file.resolve()):
         return known
     spec = importlib.util.spec_from_file_location(name, file.resolve())
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    if known is None:  # classes look up the module that they are of
+    if known is None:  # classes look up their module
         sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
@@ -179,7 +179,7 @@ def _attribute(found: Any, named: ImportString) -> Any:
 
 
 def _check_arguments(found: Any, named: ImportString) -> None:
-    """Raise WordError if arguments are missing that have no default, OptionError for others."""
+    """Raise WordError for missing arguments without default, OptionError for wrong ones."""
     try:
         signature = inspect.signature(found)
     except (TypeError, ValueError):
@@ -203,7 +203,7 @@ def _check_arguments(found: Any, named: ImportString) -> None:
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Pause the garbage collector, which takes a tenth of the time where many objects are made."""
+    """Pause the garbage collector, which takes a tenth of the time while many objects are made."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -224,7 +224,10 @@ def _first_in_path(path: Path) -> Iterator[None]:
     folder = str(path)
     sys.path.insert(0, folder)
     try:
-        with warnings.catch_warnings(), redirect_stdout(sys.stderr):  # stdout is for the result
+        with (
+            warnings.catch_warnings(),
+            redirect_stdout(sys.stderr),
+        ):  # stdout is reserved for results
             warnings.simplefilter("ignore")
             yield
     finally:

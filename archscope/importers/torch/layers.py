@@ -1,4 +1,4 @@
-"""Imported layers, and their names: the paths of the modules that made them."""
+"""Imported layers, and their names: the paths of their modules."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from archscope.ir import Op, Source
 from archscope.ops.foreign import Tensor
 
 LONGEST = 80
-"""Characters of a name; a spec takes a few more."""
+"""The maximum length of a name; specs allow a few more characters."""
 
 
 class ImportedLayer(Struct, frozen=True):
-    """An operator of ours, on values of the program."""
+    """One of our operators, applied to values of the program."""
 
-    path: str  # of the module that made it
-    kind: str  # the operator's name, or that of the opaque operator that it stands for
+    path: str  # of the module that calls it
+    kind: str  # the operator's name, or that of the foreign operator if opaque
     op: Op
     inputs: tuple[str, ...]
     weights: Mapping[str, Tensor]  # by their names in the state_dict of the torch module
@@ -29,16 +29,16 @@ class ImportedLayer(Struct, frozen=True):
 def names_of(
     layers: Mapping[str, ImportedLayer], leaves: Collection[str], taken: Sequence[str]
 ) -> dict[str, str]:
-    """Return a name for each layer: its module's path, or its kind within that of its module.
+    """Return a name for each layer: the path of its module, or its kind inside that path.
 
-    A module that has parts, or that makes several kinds of layers, becomes a scope.
+    A module with submodules, or with several kinds of layers, becomes a scope.
     """
     kinds: defaultdict[str, set[str]] = defaultdict(set)
     for layer in layers.values():
         kinds[layer.path].add(layer.kind)
     bases = {}
     for key, layer in layers.items():
-        # A module without parts that makes one kind of layer is applied more than once.
+        # A module without submodules and with one kind of layer is applied more than once.
         alone = layer.path in leaves and len(kinds[layer.path]) == 1
         bases[key] = _valid_name([*layer.path.split("."), *([] if alone else [layer.kind])])
     scopes = {scope for base in bases.values() for scope in _scopes(base)}
@@ -55,18 +55,18 @@ def names_of(
 
 
 def is_name(word: object) -> bool:
-    """Return whether a word can stand in a spec as it is."""
+    """Return whether a word can be used in a spec without quoting."""
     return isinstance(word, str) and re.fullmatch(r"[A-Za-z_]\w{,79}", word, re.ASCII) is not None
 
 
 def _valid_name(words: Sequence[str]) -> str:
-    """Return words as a name that a spec takes, the innermost words where all are too long."""
+    """Join words to a name valid in specs, dropping the outer words if it is too long."""
     parts = [re.sub(r"\W", "_", word, flags=re.ASCII)[:LONGEST] for word in words if word]
     while len(".".join(parts)) > LONGEST:
         del parts[0]
     name = ".".join(parts)
     if name == "in":
-        return "in_"  # in a spec `in` is what enters a block
+        return "in_"  # `in` is the input of a block in specs
     return name if name[:1].isalpha() or name[:1] == "_" else f"layer{name}"
 
 

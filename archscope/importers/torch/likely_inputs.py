@@ -1,4 +1,4 @@
-"""Inputs that a module may take, found by running it."""
+"""Find inputs that a module accepts by running it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FRAMES = 16
 
 
 def input_that_runs(model: nn.Module) -> Shape | None:
-    """Return a shape that a module takes as its only input, None if none of the usual ones is.
+    """Return a shape that a module accepts as its only input, None if none of the usual ones works.
 
     The module runs on zeros, for one image, without gradients.
     """
@@ -40,7 +40,7 @@ def input_that_runs(model: nn.Module) -> Shape | None:
 
 
 def _likely(model: nn.Module) -> Iterator[Shape]:
-    """Yield shapes with as many channels as the first layer takes."""
+    """Yield shapes with the number of channels of the first layer."""
     for layer in model.modules():
         if isinstance(layer, nn.Linear):
             yield (layer.in_features,)

@@ -1,4 +1,4 @@
-"""nn.Module -> Graph: the nodes of its exported program in order, each as layers of ours."""
+"""Convert a PyTorch module to a graph: the nodes of its exported program become our layers."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from archscope.ops.foreign import Foreign, Tensor
 
 
 def from_module(model: nn.Module, input: Any, name: str | None = None, batch: int = 1) -> Imported:
-    """Return the graph of a module at inference, and its weights. Raises ArchscopeError.
+    """Import a module at inference: its graph and its weights. Raises ArchscopeError.
 
     `input` is a shape without the batch, several of them, shapes by the names of forward's
-    arguments, or tensors with the batch, in place of shapes; they may stand in lists and dicts as
-    forward takes them, beside other values. The graph is that of one image. Where the cost of a
-    module is not proportional to the batch, as of products that mix images, it is the share of
-    one image in a batch of `batch`, and `about` says so.
+    arguments, or tensors with the batch instead of shapes; they may be in lists and dicts as
+    forward accepts them, together with other values. The graph is that of one image. If the cost
+    of a module is not proportional to the batch, as for products that mix images, it is the share
+    of one image in a batch of `batch`, and `about` says so.
     """
     if not isinstance(model, nn.Module):
         raise OptionError(f"expected a torch.nn.Module, got {type(model).__name__}")
@@ -59,21 +59,21 @@ def _foreign(target: str, arguments: dict[str, Any], shape: tuple[int, ...]) -> 
 
 
 def _of_folded(weights: WeightTable) -> str:
-    """Return a sentence on the weights that are functions of parameters, "" if none are.
+    """Return a sentence on the weights that are computed from parameters, "" if none are.
 
-    Parameters in another order, or parts of them, are what they were.
+    Reordered parameters, and parts of them, do not count as computed.
     """
     folded = {key: paths for key, paths in weights.folded.items() if key not in weights.moved}
     paths = sorted({path for paths in folded.values() for path in paths})
     if not paths:
         return ""
-    return f"what is computed of these parameters has taken their place: {_listed(paths)}"
+    return f"these parameters are replaced by what is computed from them: {_listed(paths)}"
 
 
 def _of_copied(weights: WeightTable) -> str:
-    """Return a sentence on the parameters that several layers hold, "" if none are."""
+    """Return a sentence on the parameters that several layers hold, "" if there are none."""
     paths = sorted(weights.copied)
-    return f"layers have a copy each of these parameters: {_listed(paths)}" if paths else ""
+    return f"several layers have copies of these parameters: {_listed(paths)}" if paths else ""
 
 
 def _listed(paths: list[str]) -> str:
@@ -81,7 +81,7 @@ def _listed(paths: list[str]) -> str:
 
 
 class ProgramImporter:
-    """Runs through a program once and keeps the value of each node."""
+    """Goes through a program once and keeps the value of each node."""
 
     def __init__(self, trace: Trace, model: nn.Module, arguments: Arguments) -> None:
         self.program, self.batch, self.model = trace.program, trace.batch, model
@@ -105,7 +105,7 @@ class ProgramImporter:
         outputs, translator = self.outputs, self.translator
         ends = [output for output in outputs if isinstance(output, Tensor) and not output.constant]
         if not ends:
-            raise GraphError(f"'{name}' gives nothing that depends on its input")
+            raise GraphError(f"'{name}' returns nothing that depends on its input")
         graph, names = assemble(
             name, self.model, self.inputs, translator, ends, self._output_names(outputs)
         )
@@ -168,7 +168,7 @@ class ProgramImporter:
         if not isinstance(result, torch.Tensor):
             if isinstance(result, torch.SymInt | torch.SymFloat | torch.SymBool):
                 raise GraphError(
-                    f"'{type(self.model).__name__}' cannot be traced: it reads a number of its"
+                    f"'{type(self.model).__name__}' cannot be traced: it reads a value of its"
                     f" input, by '{target}'"
                 )
             if isinstance(result, tuple | list):
@@ -184,12 +184,12 @@ class ProgramImporter:
         return value
 
     def _sizes(self, result: torch.Tensor, target: str) -> tuple[int, ...]:
-        """Return the shape of a result. Raises GraphError if numbers of the input decide it."""
+        """Return the shape of a result. Raises GraphError if it depends on values of the input."""
         if all(isinstance(size, int) for size in result.shape):
             return tuple(result.shape)
         raise GraphError(
-            f"'{type(self.model).__name__}' cannot be traced: numbers of its input decide the sizes"
-            f" of what '{target}' gives"
+            f"'{type(self.model).__name__}' cannot be traced: the output sizes of"
+            f" '{target}' depend on values of its input"
         )
 
     def _arguments(self, node: fx.Node) -> dict[str, Any]:
@@ -214,7 +214,7 @@ class ProgramImporter:
         return value
 
     def _result(self, node: fx.Node) -> Any:
-        """Return one of the results of an operator that has several."""
+        """Return one of several results of an operator."""
         source, index = node.args
         foreign = self.values[source]  # type: ignore[index]
         if not isinstance(foreign, Foreign):
@@ -232,7 +232,7 @@ class ProgramImporter:
         return self.translator.translate(node, foreign)
 
     def _output_names(self, outputs: list[Any]) -> dict[str, str]:
-        """Return the names that a model gives its outputs in a dict, by value."""
+        """Return the keys of a model's dict of outputs, by value."""
         spec = self.program.call_spec.out_spec
         if spec is None or spec.num_leaves != len(outputs):
             return {}

@@ -1,4 +1,4 @@
-"""A program of `torch.export` in a file -> the graph of what it computes."""
+"""Import the file of a `torch.export` program."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from archscope.importers.torch.tracing import Trace, quiet
 
 
 def from_program_file(source: str, input: Inputs = None, batch: int = 1) -> Imported:
-    """Return the import of a `.pt2` file, which is loaded and not run. Raises ArchscopeError.
+    """Import a `.pt2` file, which is loaded but not run. Raises ArchscopeError.
 
-    A program that holds for any batch is traced again for many images; one that was exported for a
-    fixed batch, and has that in its operators, is counted at it, and `about` says so.
+    A program for any batch size is traced again for many images; one that was exported for a fixed
+    batch size is counted at that size, and `about` says so.
     """
     program = _loaded(source)
     name = Path(source).stem
@@ -52,14 +52,14 @@ def _loaded(source: str) -> torch.export.ExportedProgram:
     except Exception as error:
         line = next((line for line in str(error).splitlines() if line.strip()), "")[:200]
         what = f"{type(error).__name__}: {line}" if line else type(error).__name__
-        raise OptionError(f"'{source}' is no program of torch.export: {what}") from None
+        raise OptionError(f"'{source}' is not a torch.export program: {what}") from None
 
 
 def _examples(program: torch.export.ExportedProgram, source: str) -> Any:
-    """Return the inputs that a program was exported with, as far as it is called by place."""
+    """Return the positional inputs that a program was exported with."""
     given: Any = program.example_inputs
     if given is None:
-        raise GraphError(f"'{source}' does not say its inputs; say what it takes with --input")
+        raise GraphError(f"'{source}' does not state its inputs; give their shapes with --input")
     args, kwargs = given
     return {**dict(zip(_names(program), args, strict=False)), **kwargs} if kwargs else tuple(args)
 

@@ -1,4 +1,4 @@
-"""Functions of torch that are spelled in others, for which there are operators of ours."""
+"""Functions of torch expressed by others for which there are operators of ours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archscope.importers.torch.spelled_norms import NORMS
 from archscope.importers.torch.spelled_products import PRODUCTS, IsData
 
 LARGE = 1e30
-"""Numbers that stand for infinity, as masks of attention have them."""
+"""Numbers beyond these count as infinite, as in masks of attention."""
 
 
 def _scaled(x: Any, factor: Any) -> Any:
@@ -69,14 +69,14 @@ def _masked_fill(is_data: IsData, x: Tensor, mask: Tensor, value: Any) -> Any:
     if not is_data(mask):
         filler = torch.zeros(mask.shape, dtype=x.dtype).masked_fill(mask, number)
         return (x * ~mask if abs(number) < LARGE else x) + filler
-    if abs(number) >= LARGE:  # which times 0 is no 0
+    if abs(number) >= LARGE:  # infinity times 0 is not 0
         raise NotImplementedError
     kept = x * ~mask
     return kept if number == 0 else kept + mask * number
 
 
 def _where(is_data: IsData, condition: Tensor, input: Any, other: Any) -> Any:
-    """Choose between a tensor and a number by arithmetic; torch's own takes two tensors."""
+    """Select between a tensor and a number by arithmetic; torch's own needs two tensors."""
     numbers = [isinstance(part, int | float) for part in (input, other)]
     if not is_data(condition) and is_data(input) and is_data(other):
         return input * condition + other * ~condition
@@ -147,7 +147,7 @@ def _rrelu(
 
 
 def _affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Any:
-    """Compute each coordinate of a plane by sums and products, of each axis by itself."""
+    """Compute the coordinates of a plane by sums and products, separately for each axis."""
     if len(size) != 4 or theta.dim() != 3:
         raise NotImplementedError
     y, x = (
@@ -224,11 +224,11 @@ def _all(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
 
 
 WINDOW = 16
-"""Positions of a window that are spelled as a slice each."""
+"""Windows of up to this many positions are expressed as slices."""
 
 
 def _windows(x: Tensor, dimension: int, size: int, step: int) -> Any:
-    """Cut an axis into windows: by another shape where they lie side by side, else by slices."""
+    """Cut an axis into windows: by a reshape if they are adjacent, else by slices."""
     dim = dimension % x.dim()
     count = (x.shape[dim] - size) // step + 1
     if size == step:
@@ -282,7 +282,7 @@ SPELLED: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.Tensor.__mod__: _remainder, torch.fmod: _fmod, torch.Tensor.fmod: _fmod,
     torch.any: _any, torch.Tensor.any: _any, torch.all: _all, torch.Tensor.all: _all,
 }  # fmt: skip
-"""The functions and their spellings, which raise NotImplementedError for what they do not spell."""
+"""The functions and their expressions, which raise NotImplementedError for unsupported cases."""
 
 BY_DATA: dict[Callable[..., Any], Callable[..., Any]] = {
     **PRODUCTS,
@@ -295,7 +295,7 @@ BY_DATA: dict[Callable[..., Any], Callable[..., Any]] = {
 def spelled(
     func: Callable[..., Any], args: Any, kwargs: Any, is_data: IsData
 ) -> Callable[..., Any] | None:
-    """Return what a function is spelled as, None if it is an operator itself."""
+    """Return the expression of a function, None if it is itself an operator."""
     if func in (torch.add, torch.Tensor.add, torch.sub, torch.Tensor.sub):
         several = isinstance(kwargs.get("alpha"), int | float) and kwargs["alpha"] != 1
         tensors = all(isinstance(part, Tensor) for part in args[:2]) and len(args) == 2

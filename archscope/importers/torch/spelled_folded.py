@@ -1,8 +1,8 @@
-"""Layers on parts of images that stand in the axis of the batch, spelled with one more axis.
+"""Express layers on parts of images that are in the batch axis with an additional axis.
 
-Windows, frames and rows are folded into the batch, (N * parts, C, ...), so that a layer of torch
-treats each of them alone. Of one image they are one more axis, (N, C, parts, ...), along which
-kernels have a size of 1.
+Windows, frames and rows are folded into the batch, (N * parts, C, ...), so that a torch layer
+processes each of them separately. For one image they are an additional axis, (N, C, parts, ...),
+along which kernels have size 1.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from archscope.importers.torch.spelled_kernels import own_kernels
 def _apart(x: Tensor, batch: int, most: int = 4) -> Tensor:
     """Return (N * parts, C, ...) as (N, C, parts, ...).
 
-    Raises NotImplementedError for what has no parts, or more than `most` axes.
+    Raises NotImplementedError for tensors without parts, or with more than `most` axes.
     """
     if not 3 <= x.dim() <= most or x.shape[0] == batch or x.shape[0] % batch:
         raise NotImplementedError
@@ -33,7 +33,7 @@ def _folded(x: Tensor) -> Tensor:
 
 
 def _more(value: Any, first: int | None, x: Tensor) -> tuple[Any, ...]:
-    """Return a number for each position axis of a map, with that of the parts in front."""
+    """Return a number for each spatial axis of a map, after that of the parts."""
     if isinstance(value, str):
         raise NotImplementedError
     values = (value,) if isinstance(value, int) else tuple(value)
@@ -74,7 +74,7 @@ def _group_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalise the groups of all parts of an image as groups of its own."""
+    """Normalise the groups of all parts of an image as separate groups."""
     parts, rest = divmod(input.shape[0], batch)
     if rest or parts < 2:
         raise NotImplementedError

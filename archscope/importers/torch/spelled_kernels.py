@@ -1,7 +1,7 @@
-"""Convolutions whose kernels are computed of each image, spelled as products of matrices.
+"""Express convolutions whose kernels are computed from each image as matrix products.
 
-Dynamic convolutions, and correlations of two maps as trackers have them, put the images of a batch
-beside each other as groups of channels, (1, N * C, ...), so that each image has kernels of its own.
+Dynamic convolutions, and correlations of two maps as in trackers, arrange the images of a batch as
+groups of channels, (1, N * C, ...), so that each image has its own kernels.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def own_kernels(
     dilation: Any,
     groups: int,
 ) -> Tensor:
-    """Return a convolution of each image with its own kernels, which are of the batch.
+    """Return a convolution of each image of a batch with its own kernels.
 
     Raises NotImplementedError for any other convolution.
     """

@@ -1,4 +1,4 @@
-"""Norms that learn a scale or a shift alone, or over a whole image, spelled in plainer ones."""
+"""Express norms with only a scale or a shift, or over whole images, by plainer ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional
 
 
 def _shaped(values: Tensor, x: Tensor) -> Tensor:
-    """Return a number for each channel so that it broadcasts over positions."""
+    """Reshape a value per channel so that it broadcasts over positions."""
     return values.view(1, -1, *(1 for _ in x.shape[2:]))
 
 

@@ -1,7 +1,7 @@
-"""Products with a weight in any layout, spelled in linear layers; sums of products, in matrices.
+"""Express products with a weight in any layout as linear layers, sums of products as matrices.
 
-A linear layer is what is recognised, built and counted; how a model brings its axes into the order
-of one differs from author to author.
+Linear layers can be recognised, built and counted; models arrange the axes for them in many
+different ways.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 IsData = Callable[[Any], bool]
-"""Whether a value depends on the input, and is no weight."""
+"""Whether a value depends on the input and is not a weight."""
 
 
 def _matmul(is_data: IsData, input: Tensor, other: Tensor) -> Any:
@@ -34,7 +34,7 @@ def _matmul(is_data: IsData, input: Tensor, other: Tensor) -> Any:
         held = held.squeeze(0)
     if data.dim() != held.dim() + 1 or data.shape[1:-2] != held.shape[:-2]:
         raise NotImplementedError
-    axes = ascii_lowercase[: data.dim() - 2]  # those in front, which each have a matrix
+    axes = ascii_lowercase[: data.dim() - 2]  # the leading axes, with a matrix each
     if is_data(input):
         return _with_weight(data, f"{axes}YZ", held, f"{axes[1:]}ZO", f"{axes}YO")
     return _with_weight(data, f"{axes}YZ", held, f"{axes[1:]}OY", f"{axes}OZ")
@@ -63,7 +63,7 @@ def _baddbmm(
 def _bilinear(
     is_data: IsData, input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
 ) -> Any:
-    """Multiply with the first input by a linear layer, and with the second value by value."""
+    """Multiply with the first input by a linear layer, and with the second element-wise."""
     if not (is_data(input1) and is_data(input2)):
         raise NotImplementedError
     out, first, second = weight.shape
@@ -123,7 +123,7 @@ def _summed(x: Tensor, term: str, kept: set[str]) -> tuple[Tensor, str]:
 
 
 def _einsum(is_data: IsData, equation: Any, *operands: Any) -> Any:
-    """Sum over axes of one tensor, or multiply one with a weight by a linear layer."""
+    """Sum over axes of a tensor, or multiply it with a weight by a linear layer."""
     if len(operands) == 1 and isinstance(operands[0], list | tuple):
         operands = tuple(operands[0])
     if not isinstance(equation, str) or len(operands) > 2:
@@ -139,7 +139,7 @@ def _einsum(is_data: IsData, equation: Any, *operands: Any) -> Any:
 
 
 def _with_weight(x: Tensor, term: str, weight: Tensor, held: str, result: str) -> Tensor:
-    """Multiply with a weight: by a linear layer, or by a grouped one where axes go together."""
+    """Multiply with a weight by a linear layer, or by a grouped one along shared axes."""
     x, term = _summed(x, term, {*result, *held})
     weight, held = _summed(weight, held, {*result, *term})
     summed = "".join(axis for axis in held if axis in term and axis not in result)
@@ -196,7 +196,7 @@ def _attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Any:
-    """Weigh values by scores and what is added to them, where that is computed of the input."""
+    """Weight values by scores with an added term that is computed from the input."""
     plain = attn_mask is None or not is_data(attn_mask) or attn_mask.dtype == torch.bool
     if plain or dropout_p or is_causal or enable_gqa or attn_mask is None:
         raise NotImplementedError

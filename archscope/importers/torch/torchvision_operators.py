@@ -21,7 +21,7 @@ DEFORM = (
 
 
 def declare_for_import() -> bool:
-    """Declare what torchvision wants as it is imported; return whether that was to be done."""
+    """Declare the operators that torchvision needs on import; return whether they were missing."""
     if _DECLARED:
         return False
     library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
@@ -35,7 +35,7 @@ def declare_for_import() -> bool:
 
 @contextmanager
 def deformable() -> Iterator[None]:
-    """Let deformable convolutions be traced, which needs their shapes alone."""
+    """Make deformable convolutions traceable by defining their output shapes."""
     module = sys.modules.get("torchvision.ops.deform_conv")
     if module is None:
         yield

@@ -1,4 +1,4 @@
-"""What happens to functions of torch during a trace, where tensors have shapes and no numbers."""
+"""Intercept functions of torch during a trace, in which tensors have shapes but no values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from archscope.importers.torch.spelled import spelled
 from archscope.importers.torch.spelled_folded import FOLDED
 
 WHOLE = {functional.local_response_norm, functional.normalize}
-"""Functions that torch spells out, which are operators of ours."""
+"""Functions that torch decomposes, but that are operators of ours."""
 
 
 class SomeImagesError(Exception):
@@ -28,11 +28,11 @@ class SomeImagesError(Exception):
 
 
 class _NotKnownError(Exception):
-    """A number depends on the input."""
+    """A Python number depends on the input."""
 
 
 class TraceMode(TorchFunctionMode):
-    """Stops traces that take batches apart, and knows the numbers of weights and buffers.
+    """Stops traces that split batches, and supplies the values of weights and buffers.
 
     A loop over images would be traced once for each of many images, hence SomeImagesError. Python
     numbers that a module reads from its buffers, as by `.item()`, are those of the real buffers.
@@ -40,15 +40,15 @@ class TraceMode(TorchFunctionMode):
 
     PART = frozenset({"__getitem__", "select", "narrow", "index_select"})
     PARTS = {"unbind": 1, "split": 2, "chunk": 2, "tensor_split": 2, "split_with_sizes": 2}
-    """Functions that return a part of a tensor, or many, with the place of the axis."""
+    """Functions that return one or more parts of a tensor, with the index of the axis argument."""
     NUMBERS = frozenset({"item", "tolist", "__bool__", "__int__", "__float__", "__index__"})
-    """Functions from a tensor to numbers of Python."""
+    """Functions that convert a tensor to Python numbers."""
 
     def __init__(self, model: nn.Module, batch: Batch) -> None:
         super().__init__()
         self.model, self.batch = model, batch
         self.real = dict(_tensors(model))
-        self.made: dict[int, tuple[Any, ...]] = {}  # results, and the calls that gave them
+        self.made: dict[int, tuple[Any, ...]] = {}  # results, and the calls that returned them
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -77,7 +77,7 @@ class TraceMode(TorchFunctionMode):
         return result
 
     def _result(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Return the result of a function, by operators that there are operators of ours for."""
+        """Return the result of a function, using operators with equivalents of ours."""
         whole = self._as_operator(func, args, kwargs) if func in WHOLE else None
         if whole is not None:
             return whole
@@ -93,7 +93,7 @@ class TraceMode(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def _number_of_fill(self, value: Any) -> Any:
-        """Return the number of a tensor that has one everywhere, or the value as it is.
+        """Return the number that fills a tensor, or the value unchanged.
 
         Infinity may be among them, which is no number that a product leaves out.
         """
@@ -107,9 +107,9 @@ class TraceMode(TorchFunctionMode):
         return {"zeros_like": 0.0, "ones_like": 1.0}.get(name, value)
 
     def _as_operator(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Return the result of an operator of ours for a function that torch spells out, or None.
+        """Return the result of our operator for a function that torch decomposes, or None.
 
-        Of weights alone it is spelled out.
+        On weights alone it is decomposed.
         """
         given = inspect.signature(func).bind(*args, **kwargs)
         given.apply_defaults()
@@ -129,7 +129,7 @@ class TraceMode(TorchFunctionMode):
         return self.batch.suits(tuple(value.shape))
 
     def _number(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Return the real number where it is computed from weights and buffers alone."""
+        """Return the real number if it is computed only from weights and buffers."""
         paths = {id(tensor): path for path, tensor in _tensors(self.model)}
 
         def real(part: Any) -> Any:
@@ -146,7 +146,7 @@ class TraceMode(TorchFunctionMode):
         try:
             with _disable_current_modes(), torch._C.DisableTorchFunction(), torch.no_grad():
                 return func(*tree_map(real, args), **kwargs)
-        except Exception:  # torch says what is wrong with it
+        except Exception:  # torch explains the error
             return func(*args, **kwargs)
 
 

@@ -1,4 +1,4 @@
-"""A torch module -> its aten graph, without touching the module."""
+"""Trace a torch module to its aten graph, without changing the module."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from archscope.importers.torch.trace_mode import SomeImagesError, TraceMode
 
 
 class Trace(Struct, frozen=True):
-    """The program of a module at inference for one size of the batch."""
+    """The program of a module at inference for one batch size."""
 
     program: torch.export.ExportedProgram
     batch: Batch
-    reason: str = ""  # why it was not traced at others
+    reason: str = ""  # why it was not traced at other sizes
 
 
 def traces(model: nn.Module, arguments: Arguments, batch: int) -> Iterator[Trace]:
-    """Yield traces at batches by which images can be told, then one at the batch of the user.
+    """Yield traces at batch sizes that identify the batch axis, then at the user's batch size.
 
-    The first whose costs are proportional to its batch is the one to take; the last holds of no
-    other batch. Raises ArchscopeError. A copy that shares the module's weights runs on tensors
-    without numbers, so that the modes, buffers and counters of the module stay as they are.
+    The first one whose costs are proportional to its batch is used; the last is valid for no other
+    batch size. Raises ArchscopeError. A copy that shares the module's weights runs on tensors
+    without values, so that the modes, buffers and counters of the module do not change.
     """
     reason = ""
     for size in PRIMES:
@@ -50,7 +50,7 @@ def traces(model: nn.Module, arguments: Arguments, batch: int) -> Iterator[Trace
             continue
         except GraphError:
             raise
-        except Exception:  # what is wrong is said of the batch of the user
+        except Exception:  # errors are reported for the user's batch size
             reason = "it does not run at others"
             break
         reason = "it goes through the images of a batch" if _repeats(program.graph, size) else ""
@@ -100,7 +100,7 @@ def _reads_weights(graph: fx.Graph) -> bool:
 
 
 def _repeats(graph: fx.Graph, size: int) -> bool:
-    """Return whether a module calls some operator as often as there are images."""
+    """Return whether a module calls an operator once per image."""
     if len(graph.nodes) < size:
         return False
     calls = Counter((module_path(n), str(n.target)) for n in graph.nodes if n.op == "call_function")
@@ -121,7 +121,7 @@ def _copy_of(model: nn.Module, with_weights: bool) -> Iterator[nn.Module]:
     kept = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     try:
         still = copy.deepcopy(model, dict(kept))
-    except Exception:  # what holds a file or a lock cannot be copied
+    except Exception:  # modules with files or locks cannot be copied
         modes = [(part, part.training) for part in model.modules()]
         try:
             yield model.eval()
@@ -138,7 +138,7 @@ def _copy_of(model: nn.Module, with_weights: bool) -> Iterator[nn.Module]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence what tracing prints, and keep attention from torch's fast path."""
+    """Silence the output of tracing, and disable torch's fast path of attention."""
     fast = torch.backends.mha.get_fastpath_enabled()
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
@@ -170,9 +170,9 @@ _OPERATORS.impl("frozen_batch_norm", lambda x, *rest: x.clone(), "CompositeExpli
 
 
 def _show_stochastic_depth(part: nn.Module) -> None:
-    """Let a module that drops whole images while training leave a trace at inference, too.
+    """Make modules that drop whole images in training visible in traces at inference.
 
-    Such are torchvision's StochasticDepth and what timm and others call DropPath.
+    These are torchvision's StochasticDepth and the DropPath of timm and others.
     """
     if type(part).__name__ not in ("StochasticDepth", "DropPath"):
         return
@@ -182,7 +182,7 @@ def _show_stochastic_depth(part: nn.Module) -> None:
 
 
 def _show_frozen_batch_norm(part: nn.Module) -> None:
-    """Let a batch norm of buffers alone be one operator, not the arithmetic it is written in."""
+    """Trace a frozen batch norm as a single operator, not as arithmetic."""
     names = ("weight", "bias", "running_mean", "running_var")
     plain = type(part).__name__ in ("FrozenBatchNorm2d", "FrozenBatchNorm3d", "FrozenBatchNorm")
     if plain and all(name in part._buffers for name in names):
@@ -198,6 +198,6 @@ def _error_text(model: nn.Module, error: Exception, sizes: str) -> str:
     kind = type(error).__name__
     words = ("data-dependent", "data dependent", "GuardOnDataDependent")
     if any(word in f"{kind} {text}" for word in words):
-        reason = "what it runs depends on the numbers of its input"
+        reason = "its control flow depends on values of its input"
         return f"'{name}' cannot be traced: {reason} ({line})"
     return f"'{name}' cannot run on an input {sizes}: {kind}: {line}"

@@ -1,7 +1,7 @@
-"""Aten operators -> layers of ours.
+"""Translate aten operators to our layers.
 
-Each operator is offered to the recogniser in the file of our operator. What none recognises
-becomes `opaque`, with what can still be counted of it.
+Each operator is offered to the recognisers of our operators. If none accepts it, it becomes
+`opaque`, with the costs that are known.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ from archscope.ops.rearrange import ChannelShuffle
 from archscope.ops.reshape import Slice
 
 AXES = 5
-"""Axes of a feature map at most: the batch, channels and three of positions."""
+"""The maximum number of axes of a feature map: batch, channels and three spatial axes."""
 
 
 class OperatorTranslator:
     """Translates the operators of a program one by one.
 
-    `values` are those of the nodes before; permutations of channels and padding are no layers
-    until something reads their result that cannot do without.
+    `values` are those of earlier nodes; permutations of channels and padding become layers only
+    if a reader of their result cannot absorb them.
     """
 
     def __init__(self, trace: Trace, values: Mapping[fx.Node, Any]) -> None:
@@ -70,14 +70,14 @@ class OperatorTranslator:
         self.shared: dict[str, str] = {}  # layers by those that have the same weights
         self.absorbed = AbsorbedMaps(trace.batch)
         self.materialised: dict[str, Tensor] = {}  # permuted and padded maps that became layers
-        self.cells: dict[fx.Node, Tensor] = {}  # state and cell of a step, together
+        self.cells: dict[fx.Node, Tensor] = {}  # state and cell of a step
         self.counted: set[fx.Node] = set()  # nodes of several results, one of which was counted
-        self.whole = FREE  # the cost of opaque operators for the whole batch, as far as it is known
-        self.alike = True  # whether all that was met is proportional to the batch
-        self.uneven: dict[str, None] = {}  # operators whose cost is not
+        self.whole = FREE  # the known cost of opaque operators for the whole batch
+        self.alike = True  # whether all costs are proportional to the batch
+        self.uneven: dict[str, None] = {}  # operators whose cost is not proportional
 
     def translate(self, node: fx.Node, foreign: Foreign) -> Tensor:
-        """Return the result of an operator, having added the layer that computes it."""
+        """Add the layer of an operator and return its result."""
         filled = name_of(foreign.target) in (*FILLS, "fill")
         if filled or 0 in foreign.out or not foreign.ins:
             return self.weights.constant(node, foreign)
@@ -94,12 +94,12 @@ class OperatorTranslator:
         return value if value.shape == foreign.out else structs.replace(value, shape=foreign.out)
 
     def _translated(self, node: fx.Node, foreign: Foreign, form: Foreign) -> Tensor:
-        """Return the result of an operator whose form has the batch in front of all tensors."""
+        """Return the result of an operator whose tensors all have the batch first."""
         if form is not foreign and form.target in RESHAPES and form.ins[0].shape == form.out:
             return form.ins[0]
         value = self._shuffled(node, foreign) if form is foreign else None
         value = value or self.absorbed.permuted(form)
-        if value is None and len(node.users) == 1:  # of several readers, each would keep a copy
+        if value is None and len(node.users) == 1:  # with several readers, each would keep a copy
             value = self.absorbed.padded(form)
         if value is not None:
             return value
@@ -179,7 +179,7 @@ class OperatorTranslator:
         self.absorbed.turned[tensor.name] = turned
 
     def _fallback(self, node: fx.Node, foreign: Foreign) -> Tensor:
-        """Return the result of an operator that no recogniser takes, of which costs are known."""
+        """Return the result of an unrecognised operator with known costs."""
         args = {key: self.materialise(node, value) for key, value in foreign.args.items()}
         foreign = Foreign(foreign.target, args, foreign.out)
         if foreign.target in DROPOUTS:
@@ -188,7 +188,7 @@ class OperatorTranslator:
         return self._add(node, foreign.out, found)
 
     def materialise(self, node: fx.Node, value: Any) -> Any:
-        """Return a value; the permutation or padding that it was spared becomes a layer."""
+        """Return a value; a pending permutation or padding becomes a layer."""
         if isinstance(value, tuple):
             return tuple(self.materialise(node, part) for part in value)
         absorbed = self.absorbed.find(value)
@@ -218,7 +218,7 @@ class OperatorTranslator:
         return self._add(node, foreign.out, shuffle)
 
     def _recognised(self, foreign: Foreign | None) -> Recognised | None:
-        """Return what a recogniser makes of an operator, if shapes and weights are the same."""
+        """Return the recognised form of an operator, if shapes and weights agree."""
         if foreign is None or foreign.target not in RECOGNISERS:
             return None
         if not all(map(self.batch.leads, (foreign.out, *(t.shape for t in foreign.ins)))):
@@ -231,12 +231,12 @@ class OperatorTranslator:
             out = found.op.shape(*ins)
             for op in found.then:
                 out = op.shape(out)
-        except (ShapeError, IndexError):  # a number of each image has no axis that it could be of
+        except (ShapeError, IndexError):  # a scalar per image has no axes
             return None
         return found if out == foreign.out[1:] and self.weights.fit(found) else None
 
     def _opaque(self, node: fx.Node, foreign: Foreign) -> Opaque:
-        """Return what is known of an operator that no recogniser takes."""
+        """Return the known facts of an unrecognised operator."""
         cost = aten_cost(foreign)
         if "result" in foreign.args:  # counted with the first result that is read
             source: Any = node.args[0]
@@ -247,7 +247,7 @@ class OperatorTranslator:
             self.uneven[name_of(foreign.target)] = None
         weights = self.weights
         sources = weights.claim(foreign)
-        # Nobody keeps what is computed of weights alone, so that it costs its first reader.
+        # Results computed from weights alone are not kept, so their first reader bears the cost.
         before = [weights.costs[source] for source in sources if source in weights.costs]
         cost = sum((part.known for part in before), self._share(cost))
         has_statistics = foreign.target == "aten.batch_norm.default"
@@ -265,7 +265,7 @@ class OperatorTranslator:
         )
 
     def _share(self, cost: Cost) -> Cost:
-        """Return what an operator costs one image, so that the sum is right for the batch."""
+        """Return the cost of an operator for one image, so that the sum is right for the batch."""
         before, self.whole = self.whole, self.whole + cost.known
         size = self.batch.size
         macs, work = (
@@ -291,7 +291,7 @@ class OperatorTranslator:
 
 
 def _with_values(foreign: Foreign, values: Mapping[str, Tensor]) -> Foreign:
-    """Return an operator with other tensors in place of those of some names."""
+    """Return an operator with the tensors of some names replaced."""
 
     def placed(part: Any) -> Any:
         if isinstance(part, tuple | list):
@@ -303,9 +303,9 @@ def _with_values(foreign: Foreign, values: Mapping[str, Tensor]) -> Foreign:
 
 
 def _is_one_result(node: fx.Node) -> bool:
-    """Return whether no other result is read of what a node takes a result of."""
+    """Return whether no other result of the node's input is read."""
     source: Any = node.args[0]
     return len({user.args[1] for user in source.users}) == 1
 
 
-assert archscope.ops  # its files fill RECOGNISERS
+assert archscope.ops  # its modules register the recognisers

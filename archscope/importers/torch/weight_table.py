@@ -1,4 +1,4 @@
-"""Which weights the values of a program are computed from, and which layers own them."""
+"""Track the weights that values of a program are computed from, and the layers that own them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from archscope.ir import Shape
 from archscope.ops.foreign import Foreign, Recognised, Tensor
 
 FEW = 1 << 10
-"""Numbers in a constant whose values operators are told."""
+"""The maximum size of constants whose values are passed to operators."""
 
 LARGEST = 1 << 26
-"""Numbers in a constant that is computed."""
+"""The maximum size of computed constants."""
 
 
 class Left(Struct, frozen=True):
-    """What no layer has of a parameter yet, and the first layer that reads it."""
+    """The part of a parameter that no layer has yet, and the first layer that reads it."""
 
     key: str
     params: int
@@ -48,12 +48,12 @@ class WeightTable:
         self.buffers = set(signature.inputs_to_buffers.values())
         self.sources: dict[str, frozenset[str]] = {}  # weights and operators behind each constant
         self.costs: dict[str, Cost] = {}  # of operators on weights alone
-        self.claimed: set[str] = set()  # weights and operators that some layer has
+        self.claimed: set[str] = set()  # weights and operators owned by layers
         self.owners: dict[tuple[str, ...], dict[object, str]] = {}  # layers by kinds of weights
         self.computed = ComputedConstants(batch)
-        self.new_params: dict[str, int] = {}  # of layers whose weights are computed, or copies
-        self.macs: dict[str, int] = {}  # of the products by which weights of layers are computed
-        self.folded: dict[str, frozenset[str]] = {}  # weights that are functions of parameters
+        self.new_params: dict[str, int] = {}  # of layers whose weights are computed or copies
+        self.macs: dict[str, int] = {}  # of the products that compute weights of layers
+        self.folded: dict[str, frozenset[str]] = {}  # weights computed from parameters
         self.left: dict[str, Left] = {}  # of parameters that layers with computed weights read
         self.copied: set[str] = set()  # parameters of which several layers have a copy each
         self.moved: set[str] = set()  # constants that are a part of a weight in another order
@@ -70,7 +70,7 @@ class WeightTable:
         return Tensor(path, shape, True, value, path in self.params)
 
     def constant(self, node: fx.Node, foreign: Foreign) -> Tensor:
-        """Return the result of an operator that no input decides."""
+        """Return the result of an operator that depends on no input."""
         tensors = foreign.tensors if not foreign.ins else ()
         if foreign.target in COPIES and tensors:
             return tensors[0]
@@ -96,10 +96,12 @@ class WeightTable:
         learned = bool(sources & self.params)
         shape, size = foreign.out, self.batch.size
         if self.batch.alike and shape[:1] == (size,) and not foreign.ins:
-            shape = (1, *shape[1:])  # it is the same for all images, or `value` says no
+            shape = (1, *shape[1:])  # the same for all images, otherwise `value` returns None
         value = _fill(foreign)
         kind = node.meta["val"].dtype if value is None and not foreign.ins else None
-        if kind == torch.int64 and 0 < prod(foreign.out) <= FEW:  # places, which operators are told
+        if (
+            kind == torch.int64 and 0 < prod(foreign.out) <= FEW
+        ):  # indices, whose values are passed to operators
             numbers = self.computed.value(name)
             real = numbers is not None and numbers.device.type != "meta"
             value = _nested(numbers.tolist()) if numbers is not None and real else None
@@ -108,7 +110,7 @@ class WeightTable:
         return result
 
     def _only_moves(self, foreign: Foreign) -> bool:
-        """Return whether an operator gives a part of a weight, each number at most once."""
+        """Return whether an operator returns a part of a weight without repetition."""
         if name_of(foreign.target) not in VIEWS | {"reshape", "flatten", "contiguous", "clone"}:
             return False
         tensors = foreign.tensors
@@ -122,14 +124,14 @@ class WeightTable:
         return self.batch.alike and shape[:1] == (1,) and out == (self.batch.size, *shape[1:])
 
     def claim(self, foreign: Foreign) -> frozenset[str]:
-        """Return the sources of an operator's constants that no layer had before."""
+        """Return the sources of an operator's constants that no earlier layer has."""
         read = (self.sources[tensor.name] for tensor in foreign.tensors if tensor.constant)
         new = frozenset().union(*read) - self.claimed
         self.claimed |= new
         return new
 
     def fit(self, found: Recognised) -> bool:
-        """Return whether a layer can have its weights: they exist, and are learned if it learns."""
+        """Return whether the weights of a layer exist, and are learned if the layer learns."""
         if not all(map(self._exists, found.weights.values())):
             return False
         learned = sum(prod(weight.shape) for weight in found.weights.values() if weight.learned)
@@ -139,10 +141,10 @@ class WeightTable:
         return tuple(self.batch.without(tensor.shape) for tensor in found.inputs)
 
     def _exists(self, weight: Tensor) -> bool:
-        """Return whether there is a weight, having computed it if need be.
+        """Return whether a weight exists, and compute it if necessary.
 
-        What is computed of parameters stands for them. The layer counts the parameters, not the
-        numbers that are computed, and the macs of computing them, which must be known.
+        A computed weight replaces its parameters. The layer counts the parameters, not the computed
+        values, and the macs of computing them, which must be known.
         """
         name = weight.name
         if name in self.tensors:
@@ -160,9 +162,9 @@ class WeightTable:
         return True
 
     def _new(self, path: str, key: str) -> int:
-        """Return how many params a weight adds to those that layers had before.
+        """Return how many params of a weight no earlier layer has.
 
-        Of a parameter that layers have parts of, what they leave counts at the first of them.
+        If layers have parts of a parameter, the rest of it counts at the first of them.
         """
         count, part = 0, self.tensors[path].numel()
         for source in sorted(self.folded.get(path, (path,))):
@@ -179,17 +181,17 @@ class WeightTable:
         return count
 
     def finish(self) -> None:
-        """Count what is left of parameters that layers have parts of."""
+        """Count the rest of parameters that layers have parts of."""
         for left in self.left.values():
             self.new_params[left.key] += left.params
 
     def _products(self, name: str) -> set[str]:
-        """Return the operators behind a constant that no layer had before, and that cost macs."""
+        """Return the operators with macs behind a constant that no earlier layer has."""
         new = self.sources.get(name, frozenset()) - self.claimed
         return {source for source in new if source in self.costs and self.costs[source].macs != 0}
 
     def own(self, key: str, found: Recognised) -> str | None:
-        """Return the layer that has the weights already, or note that this one has them now.
+        """Return the layer that already has the weights, or record this one as their owner.
 
         A layer that needs weights of an earlier one in another form has a copy of them.
         """
@@ -212,7 +214,7 @@ def _nested(values: Any) -> Any:
 
 
 def _fill(foreign: Foreign) -> float | None:
-    """Return the number that a constant has everywhere, None if it has several."""
+    """Return the number that fills a constant, None if it has several values."""
     name = name_of(foreign.target)
     fill = "value" if name == "fill" else FILLS.get(name)
     number = foreign.get(fill) if isinstance(fill, str) else fill

@@ -1,4 +1,4 @@
-"""Model files of YOLO (`.yaml` with `backbone` and `head`) -> Graph: v5, v7, v8 and later."""
+"""Imports YOLO model files (`.yaml` with `backbone` and `head`): v5, v7, v8 and later."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["from_file", "is_model"]
 
 
 def from_file(path: str | Path, input: Inputs = None) -> Imported:
-    """Return the network of a model file: `network.from_file`, which a spec does not need."""
+    """Import a model file; loads `network.from_file`, which specs do not need."""
     from archscope.importers.ultralytics import network
 
     return network.from_file(path, input)

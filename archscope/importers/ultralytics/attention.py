@@ -16,9 +16,9 @@ from archscope.importers.ultralytics.blocks import (
 def attention(
     net: Blocks, path: str, x: str, heads: int, key: int, kernel: int, areas: int = 1
 ) -> str:
-    """Add attention over positions, with a depthwise convolution of its values as their places.
+    """Add attention over positions, with a depthwise convolution as positional encoding.
 
-    The positions may be cut into areas that do not see each other.
+    The positions may be split into independent areas.
     """
     dim, *sizes = net.shape(x)
     if heads < 1 or dim % heads or key < 1:

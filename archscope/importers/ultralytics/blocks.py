@@ -1,4 +1,4 @@
-"""What the building blocks of YOLO models are made of: functions that add layers behind a node.
+"""The elements of the building blocks of YOLO models: functions that add layers after a node.
 
 Nodes are named as the modules of the frameworks: `model.2.cv1.conv`.
 """
@@ -26,7 +26,7 @@ Side = int | Sequence[int]
 
 
 class Blocks:
-    """The graph in the making, and what the modules of a file have in common."""
+    """The graph under construction, and settings that the modules of a file share."""
 
     def __init__(self, found: ModelFile) -> None:
         self.found = found
@@ -38,15 +38,15 @@ class Blocks:
         return self.made.add(title, self.line, word, inputs, **given)
 
     def shape(self, node: str) -> Shape:
-        """Return the shape of what a node gives."""
+        """Return the output shape of a node."""
         return self.made.shape(node)
 
     def channels(self, node: str) -> int:
-        """Return the channels of what a node gives."""
+        """Return the output channels of a node."""
         return self.made.shape(node)[0]
 
     def activation(self, path: str, node: str, act: object) -> str:
-        """Add an activation: the usual one for True, none for False, or one of torch by name."""
+        """Add an activation: the default for True, none for False, or one of torch by name."""
         text = self.found.activation if act is True else act
         if not text or text is None:
             return node
@@ -56,7 +56,7 @@ class Blocks:
             gate = self.add(f"{path}.tanh", "tanh", gate)
             return self.add(f"{path}.act", "mul", node, gate)
         if found is None or found[1] not in WORDS:
-            raise self.made.error(f"{quoted(text)} is no activation that is known", self.line)
+            raise self.made.error(f"unknown activation {quoted(text)}", self.line)
         given: dict[str, Any] = {}
         number = re.search(r"(?:^|negative_slope\s*=\s*|\s)([\d.]+)", found[2])
         if number and found[1] == "LeakyReLU":
@@ -69,7 +69,7 @@ def conv(
     net: Blocks, path: str, x: str, c2: int, k: Side = 1, s: int = 1, p: Side | None = None,
     g: int = 1, d: Any = 1, act: object = True,
 ) -> str:  # fmt: skip
-    """Add a convolution that keeps the size but for its stride, a batch norm, an activation."""
+    """Add a convolution that keeps the size up to its stride, a batch norm and an activation."""
     if net.found.early:  # their sixth argument is the activation
         d, act = (1, d) if not isinstance(d, int) or isinstance(d, bool) else (d, act)
     node = net.add(
@@ -100,7 +100,7 @@ def dwconv(
 
 
 def plain(net: Blocks, path: str, x: str, c2: int, k: int = 1, s: int = 1, p: int = 0) -> str:
-    """Add a convolution with a bias and nothing behind it."""
+    """Add a convolution with a bias, without norm and activation."""
     return net.add(path, "conv", x, out=c2, kernel=k, stride=s, padding=p)
 
 
@@ -118,7 +118,7 @@ def halves(net: Blocks, path: str, node: str, size: int) -> list[str]:
 
 
 def chain(net: Blocks, path: str, x: str, n: int, block: Callable[[str, str], str]) -> list[str]:
-    """Add `n` blocks one behind the other and return all nodes, `x` first."""
+    """Add `n` consecutive blocks and return all nodes, `x` first."""
     nodes = [x]
     for place in range(n):
         nodes.append(block(f"{path}.m.{place}", nodes[-1]))

@@ -1,4 +1,4 @@
-"""The cross-stage partial blocks of YOLO models, and what they hold."""
+"""The cross-stage partial blocks of YOLO models, and their parts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def bottleneck(
     net: Blocks, path: str, x: str, c2: int, shortcut: bool = True, g: int = 1,
     k: Sequence[Side] | None = None, e: float = 0.5,
 ) -> str:  # fmt: skip
-    """Add two convolutions, and their input if it fits."""
+    """Add two convolutions, with a shortcut if the shapes agree."""
     k = k or ((1, 3) if net.found.early else (3, 3))
     node = conv(net, f"{path}.cv1", x, int(c2 * e), k[0])
     node = conv(net, f"{path}.cv2", node, c2, k[1], 1, None, g)
@@ -70,7 +70,7 @@ def c3(
     e: float = 0.5, kernels: Sequence[Side] = (1, 3),
     inner: Callable[[str, str], str] | None = None,
 ) -> str:  # fmt: skip
-    """Add a chain of blocks beside a convolution, and both together."""
+    """Add a chain of blocks parallel to a convolution, and concatenate both."""
     c = int(c2 * e)
 
     def block(at: str, y: str) -> str:

@@ -67,7 +67,7 @@ def res_csp_of(kind: str, groups: int, e: float) -> Callable[..., str]:
 
 def sppcspc(net: Blocks, path: str, x: str, c2: int, n: int = 1, shortcut: bool = False,
             g: int = 1, e: float = 0.5, k: Sequence[int] = (5, 9, 13)) -> str:  # fmt: skip
-    """Add pooling with several kernels beside a convolution: of YOLOv7."""
+    """Add pooling with several kernels parallel to a convolution, as in YOLOv7."""
     c = int(2 * c2 * e)
     node = conv(net, f"{path}.cv3", conv(net, f"{path}.cv1", x, c), c, 3)
     node = conv(net, f"{path}.cv4", node, c)
@@ -79,7 +79,7 @@ def sppcspc(net: Blocks, path: str, x: str, c2: int, n: int = 1, shortcut: bool 
 
 
 def downc(net: Blocks, path: str, x: str, c2: int, n: int = 1, k: int = 2) -> str:
-    """Add two ways of thinning out, side by side: of YOLOv7."""
+    """Add two parallel ways of downsampling, as in YOLOv7."""
     first = conv(net, f"{path}.cv1", x, net.channels(x))
     first = conv(net, f"{path}.cv2", first, c2 // 2, 3, k)
     second = net.add(f"{path}.mp", "maxpool", x, kernel=k, stride=k)

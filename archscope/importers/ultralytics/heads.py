@@ -1,4 +1,4 @@
-"""The heads of YOLO models, as far as they learn: boxes are decoded from what they give."""
+"""The learned parts of the heads of YOLO models, without the decoding of boxes."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def _late(net: Blocks, path: str, xs: Sequence[str], nc: int,
     reg_max = net.found.options["reg_max"] or 16
     _boxes(net, path, xs, nc, reg_max, bool(light), more, single)
     if single:
-        net.made.notes.append("the one-to-many head, which only trains, is left out")
+        net.made.notes.append("the one-to-many head, which only training uses, is left out")
 
 
 def _anchored(
     net: Blocks, path: str, xs: Sequence[str], nc: int, anchors: Any, masks: int = 0
 ) -> None:
-    """Add a convolution for each level, with the values of each anchor."""
+    """Add a convolution for each level, with the outputs of each anchor."""
     number = anchors if isinstance(anchors, int) else len(anchors[0]) // 2
     for level, x in enumerate(xs):
         plain(net, f"{path}.m.{level}", x, number * (nc + 5 + masks))
@@ -85,7 +85,7 @@ def implicit(net: Blocks, path: str, xs: Sequence[str], nc: int, anchors: Any) -
         net.add(f"{path}.im.{level}", "scale", node)
     net.made.notes.append("boxes are decoded from the outputs, which is not counted")
     if len(xs) > levels:
-        net.made.notes.append("the auxiliary head, which only trains, is left out")
+        net.made.notes.append("the auxiliary head, which only training uses, is left out")
 
 
 def segment(net: Blocks, path: str, xs: Sequence[str], nc: int, *rest: Any) -> None:
@@ -145,4 +145,4 @@ HEADS: dict[str, Callable[..., None]] = {
     "Detect": detect, "v10Detect": detect, "IDetect": implicit, "IAuxDetect": implicit,
     "Segment": segment, "Pose": pose, "OBB": obb,
 }  # fmt: skip
-"""Heads, which read several levels and give outputs only."""
+"""Heads, which read several levels and only produce outputs."""

@@ -15,7 +15,7 @@ from archscope.importers.ultralytics.csp import c2f, c3
 
 
 def scdown(net: Blocks, path: str, x: str, c2: int, k: int, s: int) -> str:
-    """Add a convolution of channels, then a depthwise one that thins out: of YOLOv10."""
+    """Add a pointwise convolution, then a depthwise one that downsamples, as in YOLOv10."""
     node = conv(net, f"{path}.cv1", x, c2)
     return conv(net, f"{path}.cv2", node, c2, k, s, None, c2, act=False)
 
@@ -43,13 +43,13 @@ def c2fcib(net: Blocks, path: str, x: str, c2: int, n: int = 1, shortcut: bool =
 
 
 def aconv(net: Blocks, path: str, x: str, c2: int) -> str:
-    """Add a mean of neighbours and a convolution that thins out: of YOLOv9."""
+    """Add average pooling and a convolution that downsamples, as in YOLOv9."""
     node = net.add(f"{path}.pool", "avgpool", x, kernel=2, stride=1)
     return conv(net, f"{path}.cv1", node, c2, 3, 2, 1)
 
 
 def adown(net: Blocks, path: str, x: str, c2: int) -> str:
-    """Add a mean of neighbours, then thin out one half by each of two ways: of YOLOv9."""
+    """Add average pooling, then downsample each half in another way, as in YOLOv9."""
     node = net.add(f"{path}.pool", "avgpool", x, kernel=2, stride=1)
     first, second = halves(net, path, node, net.channels(node) // 2)
     first = conv(net, f"{path}.cv1", first, c2 // 2, 3, 2, 1)
@@ -60,7 +60,7 @@ def adown(net: Blocks, path: str, x: str, c2: int) -> str:
 
 def repconv(net: Blocks, path: str, x: str, c2: int, k: int = 3, s: int = 1, p: int | None = 1,
             g: int = 1, act: object = True) -> str:  # fmt: skip
-    """Add convolutions of 3x3 and 1x1 side by side; those of YOLOv7 have a norm beside them."""
+    """Add parallel convolutions of 3x3 and 1x1; those of YOLOv7 also have a parallel norm."""
     names = ("rbr_dense", "rbr_1x1") if net.found.early else ("conv1", "conv2")
     pad = k // 2 if p is None else p
     parts = [

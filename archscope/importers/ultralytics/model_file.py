@@ -1,4 +1,4 @@
-"""A model file of YOLO: rows `[from, repeats, module, args]`, and the factors of its scale."""
+"""Read a YOLO model file: rows `[from, repeats, module, args]`, and the factors of its scale."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ SCALE = re.compile(r"(yolo(?:e-|v)?\d+)([nstmblx])(?![a-z])")
 """A name such as `yolov8n-seg`: the letter is the scale; the file may be called `yolov8-seg`."""
 
 KEYS = re.compile(r"^(?P<key>backbone|head)\s*:", re.MULTILINE)
-SEEN = 1 << 16  # characters in which a file must say that it is one
+SEEN = 1 << 16  # the keys must be within this many characters
 
 
 class Row(Struct):
-    """One module of a file."""
+    """A module of a file."""
 
     at: Source
-    sources: list[int]  # the layers that it reads: -1 is the one before, -2 the one before that
-    several: bool  # it takes a list of values
+    sources: list[int]  # the layers that it reads: -1 is the previous one, -2 the one before that
+    several: bool  # it reads a list of values
     repeats: int
     module: str
     args: list[Any]
 
 
 class ModelFile(Struct):
-    """What a file says."""
+    """The content of a file."""
 
     path: Path
     rows: list[Row]
     scale: str  # the letter of the scale, "" if there is none
     width: float
     depth: float
-    most: float  # channels, before they are multiplied by the width
+    most: float  # channels, before multiplication by the width
     classes: int
     channels: int
     anchors: Any
     activation: str
-    early: bool  # of YOLOv5 or v7, whose modules of the same name are partly others
+    early: bool  # YOLOv5 or v7, in which some modules of the same name differ
     options: dict[str, Any]
     notes: list[str]
 
@@ -63,7 +63,7 @@ def path_of(source: str | Path) -> tuple[Path, str]:
 
 
 def is_model(source: str) -> bool:
-    """Return whether a path is of a model file: one with the keys `backbone` and `head`."""
+    """Return whether a file is a model file: it has the keys `backbone` and `head`."""
     path, _ = path_of(source)
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
@@ -131,7 +131,7 @@ def _content(text: str, where: str) -> tuple[dict[str, Any], dict[str, list[int]
     finally:
         loader.dispose()
     if node is None or not isinstance(data, dict):
-        raise SpecError("is not a model file of YOLO: expected a mapping", where)
+        raise SpecError("is not a YOLO model file: expected a mapping", where)
     lines = {
         key.value: [row.start_mark.line + 1 for row in value.value]
         for key, value in node.value

@@ -1,4 +1,4 @@
-"""The modules of YOLO models by the names that files give them."""
+"""The modules of YOLO models by their names in files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SCALED: dict[str, Callable[..., str]] = {
     "Stem": earlier.stem,
     "Res": earlier.res,
 }
-"""Modules whose first argument are channels that the width multiplies."""
+"""Modules whose first argument is a number of channels, multiplied by the width."""
 
 REPEATED: dict[str, Callable[..., str]] = {
     "C1": csp.c1,
@@ -48,4 +48,4 @@ REPEATED: dict[str, Callable[..., str]] = {
     **{f"ResCSP{kind}": earlier.res_csp_of(kind, 1, 0.5) for kind in "ABC"},
     **{f"ResXCSP{kind}": earlier.res_csp_of(kind, 32, 1.0) for kind in "ABC"},
 }
-"""Those of them that repeat what is in them, instead of being repeated as a whole."""
+"""Those of them whose parts are repeated, instead of the whole module."""

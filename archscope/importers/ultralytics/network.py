@@ -1,4 +1,4 @@
-"""A model file of YOLO -> Graph."""
+"""Convert a YOLO model file to a graph."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archscope.importers.ultralytics.model_file import Row, read
 from archscope.importers.ultralytics.modules import REPEATED, SCALED
 
 UNSEEN = ("RTDETRDecoder", "WorldDetect", "YOLOEDetect", "YOLOESegment", "ImagePoolingAttn")
-"""Heads that are listed, and make totals a lower bound."""
+"""Heads that are reported as not counted, and make totals a lower bound."""
 
 
 def from_file(path: str | Path, input: Inputs = None) -> Imported:
@@ -45,10 +45,10 @@ def from_file(path: str | Path, input: Inputs = None) -> Imported:
 
 
 def _add(net: Blocks, row: Row, path: str, values: Sequence[str]) -> str:
-    """Add a module and return its node; a head has none, and gives what is before it."""
+    """Add a module and return its node; for a head, the node before it."""
     xs = [_value(net, source, values) for source in row.sources]
     if not all(xs):
-        raise net.made.error(f"{row.module} reads a head, which gives no feature map", net.line)
+        raise net.made.error(f"{row.module} reads a head, which has no feature map", net.line)
     repeats = max(round(row.repeats * net.found.depth), 1) if row.repeats > 1 else 1
     if row.module in HEADS:
         _called(net, row, HEADS[row.module], path, xs, row.args)
@@ -79,11 +79,11 @@ def _add(net: Blocks, row: Row, path: str, values: Sequence[str]) -> str:
 
 def _unknown(module: str) -> str:
     hint = did_you_mean(module, {*SCALED, *REPEATED, *OTHERS, *JOINS, *HEADS})
-    return f"'{module}' is no module that is known{hint}"
+    return f"unknown module '{module}'{hint}"
 
 
 def _channels(net: Blocks, row: Row, given: Any) -> int:
-    """Return the channels of a module, which the width multiplies unless they are an output's."""
+    """Return the channels of a module, multiplied by the width unless they are outputs."""
     if type(given) is not int or not 0 < given < 2**31:
         raise net.made.error(
             f"the channels of {row.module} must be a whole number of at least 1", net.line
@@ -178,7 +178,7 @@ OTHERS: dict[str, Callable[..., str]] = {
     "nn.Identity": _identity, "Silence": _identity, "Classify": _classify, "MP": _mp, "SP": _sp,
     "ReOrg": _contract,
 }  # fmt: skip
-"""Modules of one input whose channels follow from it, or which scale theirs themselves."""
+"""Modules with one input that infer their channels from it, or scale them themselves."""
 
 
 def _concat(net: Blocks, path: str, xs: Sequence[str], axis: int = 1) -> str:
@@ -192,4 +192,4 @@ def _sum(net: Blocks, path: str, xs: Sequence[str], axis: int = 0) -> str:
 
 
 JOINS: dict[str, Callable[..., str]] = {"Concat": _concat, "Shortcut": _sum}
-"""Modules of several inputs."""
+"""Modules with several inputs."""

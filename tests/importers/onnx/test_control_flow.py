@@ -127,7 +127,7 @@ REFUSED: dict[str, tuple[list[Any], dict[str, Any], str]] = {
     "turns without end": ([node("Loop", " t x", "y", body=LOOPED)],
                           {"t": numpy.array(True), "w": W}, "the limit of 2,000"),
     "no body": ([helper.make_node("Loop", ["m", "", "x"], ["y"])], {"m": numpy.array(1)},
-                "is not as ONNX defines it"),
+                "does not follow ONNX's definition"),
 }  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def test_external_data(tmp_path: Path) -> None:
     data.write_bytes(data.read_bytes()[:100])
     assert "w" in refusal(path)
     data.unlink()
-    assert "'net.data' beside it, which is missing" in refusal(path)
+    assert "'net.data', which is missing" in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -98,11 +98,14 @@ def test_external_data(tmp_path: Path) -> None:
         (model([RELU], SHAPE, opset=6), "opset 6 is too old"),
         (model([RELU], SHAPE, opset=99), "opset 99 is newer"),
         (model([], SHAPE), "no operators"),
-        (model([helper.make_node("Shape", [], ["y"])], SHAPE), "is not as ONNX defines it"),
-        (model([helper.make_node("CastLike", ["x"], ["y"])], SHAPE), "is not as ONNX defines it"),
+        (model([helper.make_node("Shape", [], ["y"])], SHAPE), "does not follow ONNX's definition"),
+        (
+            model([helper.make_node("CastLike", ["x"], ["y"])], SHAPE),
+            "does not follow ONNX's definition",
+        ),
         (model([RELU], (1, 4, "h", "w")), "--input 4xNxN"),
-        (model([helper.make_node("Relu", ["z"], ["y"])], SHAPE), "which no operator gives"),
-        (model([RELU], SHAPE, outputs=("z",)), "no operator gives the output 'z'"),
+        (model([helper.make_node("Relu", ["z"], ["y"])], SHAPE), "which no operator produces"),
+        (model([RELU], SHAPE, outputs=("z",)), "no operator produces the output 'z'"),
         (model([helper.make_node("Conv", ["x", "w"], ["y"])], (1, 5, 8, 8), WEIGHTS), "Conv"),
         (model([helper.make_node("Nonsense", ["x"], ["y"])], SHAPE), "no operator Nonsense"),
         (

@@ -164,7 +164,7 @@ def test_boxes_are_chosen_behind_the_network(tmp_path: Path) -> None:
     writer.op("GATHER", [chosen, writer.constant([0])], (1, 1, 4), Axis=1)
     found = imported(writer, tmp_path)
     graph = found.graph
-    assert "TFLite_Detection_PostProcess and 1 operators behind it" in graph.about
+    assert "TFLite_Detection_PostProcess and 1 operators after it" in graph.about
     assert [graph.by_name[output.node].out for output in graph.outputs] == [(3, 40)]
     assert not analyze(graph).opaque
 
@@ -200,7 +200,7 @@ def test_an_operator_that_turns_out_opaque_is_counted_once(tmp_path: Path) -> No
     graph = imported(w, tmp_path).graph
     assert [node.op.name for node in graph.nodes] == ["input", "opaque"]
     assert analyze(graph).totals.macs == 64 * 216
-    with pytest.raises(ArchscopeError, match="known only for the inputs that the file states"):
+    with pytest.raises(ArchscopeError, match="known only for the input sizes stated in the file"):
         imported(w, tmp_path, input=(4, 6, 6))
 
 
@@ -323,8 +323,8 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
              **{"StrideH": 1, "StrideW": 1, **words})  # fmt: skip
         return w
 
-    assert "is not a model of TensorFlow Lite" in str(refusal(b"\0" * 100, tmp_path))
-    assert "is not a model of TensorFlow Lite" in str(refusal(b"", tmp_path))
+    assert "is not a TensorFlow Lite model" in str(refusal(b"\0" * 100, tmp_path))
+    assert "is not a TensorFlow Lite model" in str(refusal(b"", tmp_path))
     assert "'w' of 1000000000x3x3x4 numbers of type FLOAT32 has 16 bytes" in said(
         lambda: conv((10**9, 3, 3, 4))
     )

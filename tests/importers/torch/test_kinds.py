@@ -288,9 +288,7 @@ def test_sizes_that_numbers_decide_are_one_line() -> None:
         y[y > 0] *= 2
         return y
 
-    with pytest.raises(
-        GraphError, match=r"numbers of its input decide the sizes of what 'aten\.in"
-    ):
+    with pytest.raises(GraphError, match=r"the output sizes of 'aten\.in"):
         from_module(Made(chosen), MAP)
 
 
@@ -375,7 +373,7 @@ def test_lists_of_whole_numbers() -> None:
 
 @pytest.mark.parametrize("given", ["3x8x8", 5, None, {}, {"x": 3.0}, ([], None), ()])
 def test_what_is_no_input_is_refused(given: Any) -> None:
-    with pytest.raises(OptionError, match="an input is a shape such as"):
+    with pytest.raises(OptionError, match="expected a shape such as"):
         from_module(nn.Conv2d(3, 4, 3), given)
 
 

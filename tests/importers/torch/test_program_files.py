@@ -62,7 +62,7 @@ def test_a_program_of_one_batch_is_counted_at_it(tmp_path: Path) -> None:
 def test_files_that_are_no_programs_are_refused(tmp_path: Path) -> None:
     whole = Path(saved(Net().eval(), tmp_path / "net.pt2", False)).read_bytes()
     (tmp_path / "cut.pt2").write_bytes(whole[:500])
-    with pytest.raises(OptionError, match=r"cut.pt2' is no program of torch.export"):
+    with pytest.raises(OptionError, match=r"cut.pt2' is not a torch.export program"):
         imported((tmp_path / "cut.pt2").as_posix())
     with pytest.raises(OptionError, match="there is no file"):
         imported((tmp_path / "none.pt2").as_posix())

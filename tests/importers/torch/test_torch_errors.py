@@ -81,7 +81,7 @@ def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
     [
         ("", (3, 8, 8), None),
         ("raise", (3, 8, 8), "'K' cannot run on an input 3x8x8: ValueError: no"),
-        ("data", (3, 8, 8), "'K' cannot be traced: what it runs depends on the numbers"),
+        ("data", (3, 8, 8), "'K' cannot be traced: its control flow depends on values"),
         ("", (4, 8, 8), "'K' cannot run on an input 4x8x8: RuntimeError: Given groups=1"),
     ],
 )
@@ -147,12 +147,12 @@ def leaves():
     raise SystemExit(3)
 """
 CASES = {
-    "Raises": "'Raises' cannot run on an input 3x224x224: ValueError: broken; say what it takes",
-    "Pair": "missing a required argument: 'right'; say the shape of each input, such as --input"
+    "Raises": "'Raises' cannot run on an input 3x224x224: ValueError: broken; give its input shape",
+    "Pair": "missing a required argument: 'right'; give the shape of each input, such as --input"
     " left=3x32x32 --input right=3x32x32",
-    "Depends": "'Depends' cannot be traced: what it runs depends on the numbers of its input",
-    "Number": "'Number' cannot be traced: it reads a number of its input, by 'aten.item.default'",
-    "Constant": "'Constant' gives nothing that depends on its input",
+    "Depends": "'Depends' cannot be traced: its control flow depends on values of its input",
+    "Number": "'Number' cannot be traced: it reads a value of its input, by 'aten.item.default'",
+    "Constant": "'Constant' returns nothing that depends on its input",
     "Needs": "needs 'width', 'depth'; type: archscope analyze 'somenets:Needs(width=..., ",
     "wrong": "returned a str, not an nn.Module",
     "explodes": "raised KeyError: 'weights'",

@@ -155,7 +155,10 @@ def test_other_families(tmp_path: Path) -> None:
     assert params(saved(tmp_path, "yolov9c.yaml", v9c())) == 25_590_896
     source = saved(tmp_path, "yolov10n.yaml", v10(), scales={"n": SCALES["n"]})
     assert round(params(source) / 1e6, 1) == 2.3
-    assert "the one-to-many head, which only trains, is left out" in imported(source).graph.about
+    assert (
+        "the one-to-many head, which only training uses, is left out"
+        in imported(source).graph.about
+    )
     anchors = [[1, 2, 3, 4, 5, 6]] * 3
     for scale, published in (("n", 1_872_157), ("s", 7_235_389), ("x", 86_749_405)):
         depth, width = {"n": (0.33, 0.25), "s": (0.33, 0.5), "x": (1.33, 1.25)}[scale]
@@ -227,14 +230,14 @@ def test_names_and_outputs_are_those_of_the_modules(tmp_path: Path) -> None:
     [
         (("3, C3, [32]", "3, C3, [many]"), "net.yaml:8:1: the channels of C3 must be a whole"),
         (("3, C3,", "1000000, C3,"), "repeats must be a whole number from 1 to 1000"),
-        (("3, C3,", "3, C33,"), "'C33' is no module that is known, did you mean 'C3'"),
+        (("3, C3,", "3, C33,"), "unknown module 'C33', did you mean 'C3'"),
         (("[-1, 0]", "[-1, 90]"), "reads layer 90, which is not one of the 5 before it"),
         (("[-1, 0]", "[-1, 6]"), "reads layer 6, which is not one of the 5 before it"),
         (("[32, False]", "[32, 1, 2, 3, 4, 5, 6, 7, 8]"), "C3 does not take the arguments"),
         (("[16, 3, 2]", "[16, three, 2]"), "Conv does not take the arguments"),
         (("[32, False]", "[32, x, 1, {}]"), "C3 does not take the arguments"),
         (("[32, False]", "[32, x, {}, 2.5]"), "'groups' of 'conv' must be a whole number"),
-        (("LeakyReLU(0.1)", "Fancy()"), "is no activation that is known"),
+        (("LeakyReLU(0.1)", "Fancy()"), "unknown activation"),
         (("nc: 4", "nc: four"), "'nc' must be a whole number"),
         (("width_multiple: 0.5", "width_multiple: 0"), "2 or 3 numbers above 0"),
         (("[-1, 1, Conv, [16, 3, 2]]", "[-1, 1, Conv]"), "expected .from, repeats, module, args."),

@@ -1,6 +1,6 @@
-"""Several ONNX operators that are one operator here, found and replaced; a file per family.
+"""Patterns of several ONNX operators that equal one of ours; a file for each family.
 
-Exporters write GELU, swish, channel shuffle and norms out as arithmetic. A pattern is a function
-that takes one operator, the last of its pattern, and returns what replaces all of them, or raises
+Exporters write GELU, swish, channel shuffle and norms as arithmetic. A pattern is a function
+that takes the last operator of its pattern, and returns the replacement of all of them, or raises
 `NoMatchError`. `archscope.importers.onnx.simplify` lists the patterns and applies them.
 """

@@ -1,4 +1,4 @@
-"""Products and sums with constants: linear layers, biases, and factors of each channel."""
+"""Products and sums with constants: linear layers, biases, and factors per channel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archscope.importers.onnx.resolve import OnnxOperator
 
 
 def matmul(flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Write a product with a constant matrix as a linear layer."""
+    """Match a product with a constant matrix as a linear layer."""
     x, name = operator.inputs
     matrix = flow.constant(name)
     require(matrix.ndim == 2 and x not in flow.model.constants)
@@ -25,7 +25,7 @@ def matmul(flow: Dataflow, operator: OnnxOperator) -> Replacement:
 
 
 def gemm(flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Write a general matrix product with constant weights as a linear layer."""
+    """Match a general matrix product with constant weights as a linear layer."""
     attributes = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 0} | operator.attributes
     x, weight, *bias = operator.inputs
     matrix = flow.constant(weight)
@@ -78,7 +78,7 @@ def zero_bias(flow: Dataflow, operator: OnnxOperator) -> Replacement:
 
 
 def channel_scale(flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Match a product with a constant factor for each channel."""
+    """Match a product with a constant factor per channel."""
     shape = flow.shape(operator.outputs[0])
 
     def multiplied(x: str, factor: str) -> Replacement:
@@ -90,7 +90,7 @@ def channel_scale(flow: Dataflow, operator: OnnxOperator) -> Replacement:
 
 
 def channel_shift(flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Match the constant that is added to each channel behind its factor."""
+    """Match a constant that is added to each channel after its factor."""
 
     def added(value: str, addend: str) -> Replacement:
         scaled = flow.match(value, "Scale")

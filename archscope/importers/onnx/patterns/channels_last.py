@@ -1,7 +1,7 @@
-"""Channels that come last for a while, as in ConvNeXt, brought to the front.
+"""Rewrite operators on channels last, as in ConvNeXt, for channels first.
 
-A transpose moves behind the operators that follow it, each rewritten for channels first, until it
-meets the transpose back and both vanish.
+A transpose is moved past the operators that follow it, each rewritten for channels first, until it
+meets the inverse transpose and both cancel out.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ ELEMENTWISE = (
     "Relu", "Gelu", "Swish", "HardSwish", "HardSigmoid", "Sigmoid", "Tanh", "Clip", "Elu",
     "LeakyRelu", "Mish", "Softplus", "Softsign", "Identity", "Dropout", "FakeQuantize",
 )  # fmt: skip
-"""Operators that treat every number alike."""
+"""Element-wise operators."""
 
 
 def drop_transposed_ends(model: ResolvedModel) -> None:
-    """Take inputs and give outputs with channels first where the model only transposes them.
+    """Make inputs and outputs channels first if the model only transposes them.
 
     TensorFlow's files do so.
     """
@@ -50,14 +50,14 @@ def drop_transposed_ends(model: ResolvedModel) -> None:
 
 
 def sink_transpose(flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Move the transpose in front of an operator behind it."""
+    """Move the transpose before an operator to after it."""
     transpose = _to_last(flow, operator.inputs[0])
     first = _for_channels_first(flow, operator)
     return _sunk(flow, operator, first, [transpose], first.inputs[1:])
 
 
 def sink_transposes_of_sum(flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Move the two transposes in front of a sum behind it."""
+    """Move the two transposes before a sum to after it."""
     left, right = (_to_last(flow, name) for name in operator.inputs)
     shapes = {flow.shape(name) for name in (*operator.inputs, *operator.outputs)}
     require(left is not right and len(shapes) == 1)
@@ -81,7 +81,7 @@ def _sunk(
 
 
 def cancel_transposes(flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Leave out a transpose and the one that undoes it."""
+    """Remove a transpose and its inverse."""
     transpose = _to_last(flow, operator.inputs[0])
     producer = flow.match(transpose.inputs[0])
     require(_is_to_first(flow, operator) and len(producer.outputs) == 1)

@@ -1,4 +1,4 @@
-"""Channel shuffles, slices, means and padding, in the form that our operators take."""
+"""Channel shuffles, slices, means and padding, in the form of our operators."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _behind_copies(
 
 
 def gather_everything(flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Match a gather of all numbers in their order, which torch's exporter writes for strides."""
+    """Match a gather of all values in order, which torch's exporter writes for strides."""
     flat = flow.match(operator.inputs[0], "Reshape")
     places = flow.constant(operator.inputs[1])
     require(flow.shape(flat.outputs[0]) == (places.size,))
@@ -68,7 +68,7 @@ def gather_everything(flow: Dataflow, operator: OnnxOperator) -> Replacement:
 
 
 def split(flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Write a split as one range for each of its outputs that is read."""
+    """Replace a split by a range for each of its outputs that is read."""
     axis = operator.attributes.get("axis", 0) % len(flow.shape(operator.inputs[0]))
     ranges, start = [], 0
     for name in operator.outputs:
@@ -82,7 +82,7 @@ def split(flow: Dataflow, operator: OnnxOperator) -> Replacement:
 
 
 def slice_of_one_axis(flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Write a slice along one axis as a range of it."""
+    """Replace a slice along an axis by a range of it."""
     shape, out = flow.shape(operator.inputs[0]), flow.shape(operator.outputs[0])
     cut = [axis for axis, (a, b) in enumerate(zip(shape, out, strict=True)) if a != b]
     x, starts_name, ends_name, *rest = operator.inputs
@@ -103,7 +103,7 @@ def slice_of_one_axis(flow: Dataflow, operator: OnnxOperator) -> Replacement:
 
 
 def mean_without_axes(flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Write a mean that drops its axes as one that keeps them, and a reshape."""
+    """Replace a mean that drops its axes by one that keeps them, and a reshape."""
     shape, out = flow.shape(operator.inputs[0]), flow.shape(operator.outputs[0])
     axes = operator.attributes.get("axes")
     if axes is None and len(operator.inputs) > 1 and operator.inputs[1]:
@@ -112,7 +112,7 @@ def mean_without_axes(flow: Dataflow, operator: OnnxOperator) -> Replacement:
         return fuse([operator], "Identity", operator.inputs[:1])
     axes = sorted(axis % len(shape) for axis in (axes or range(len(shape))))
     keeps_axes = len(shape) == len(out)
-    # Nor a mean that is of this form already.
+    # Nor a mean that already has this form.
     require(len(operator.inputs) > 1 or not keeps_axes or operator.attributes.get("axes") != axes)
     mean = replace(operator, inputs=operator.inputs[:1], attributes={"axes": axes, "keepdims": 1})
     if keeps_axes:
@@ -124,7 +124,7 @@ def mean_without_axes(flow: Dataflow, operator: OnnxOperator) -> Replacement:
 
 
 def padding(flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Let a convolution or pool do the padding that stands before it."""
+    """Merge padding into the convolution or pool after it."""
     pad = flow.match(operator.inputs[0], "Pad")
     amounts = flow.constant(pad.inputs[1])
     rank = len(flow.shape(pad.inputs[0]))
@@ -150,7 +150,7 @@ def padding(flow: Dataflow, operator: OnnxOperator) -> Replacement:
 
 
 def mean_of_all(flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Match a pool whose only window has the whole input, and padding that is not counted."""
+    """Match a pool whose only window covers the whole input, with padding that is not counted."""
     shape, out = flow.shape(operator.inputs[0]), flow.shape(operator.outputs[0])
     rank, attributes = len(shape) - 2, operator.attributes
     pads = attributes.get("pads") or [0] * (2 * rank)

@@ -1,4 +1,4 @@
-"""Which operator produces, and which operators read, each value of an ONNX graph."""
+"""The producer and the readers of each value of an ONNX graph."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Replacement = tuple[list[OnnxOperator], list[OnnxOperator]]
 
 
 class NoMatchError(LookupError):
-    """The operators are not those of the pattern."""
+    """The operators do not match the pattern."""
 
 
 def require(condition: bool) -> None:
@@ -50,7 +50,7 @@ class Dataflow:
         return operator if private else None
 
     def match(self, name: str, *kinds: str, readers: int = 1) -> OnnxOperator:
-        """Return what `find` returns. Raises NoMatchError where that is None."""
+        """Return the result of `find`. Raises NoMatchError if it is None."""
         operator = self.find(name, *kinds, readers=readers)
         if operator is None:
             raise NoMatchError(name)
@@ -104,7 +104,7 @@ Pattern = Callable[[Dataflow, OnnxOperator], Replacement]
 
 
 def in_either_order(inputs: Sequence[str], match: Callable[[str, str], Replacement]) -> Replacement:
-    """Return what `match` finds for two inputs in one order or the other. Raises NoMatchError."""
+    """Return the result of `match` for two inputs in either order. Raises NoMatchError."""
     first, second = inputs
     with suppress(NoMatchError):
         return match(first, second)

@@ -1,4 +1,4 @@
-"""Activation functions and norms that ONNX files write out as arithmetic."""
+"""Activation functions and norms that ONNX files write as arithmetic."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def pooled_channels(flow: Dataflow, operator: OnnxOperator) -> Replacement:
 
 
 def largest(flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Match the largest values, which are put where they were among zeros."""
+    """Match the selection of the largest values, with zeros for the rest."""
     zeros, places, values = operator.inputs[:3]
     difference, top = flow.match(zeros, "Sub"), flow.match(places, "TopK")
     x, count = top.inputs[0], flow.number(top.inputs[1])

@@ -8,11 +8,11 @@ from archscope.importers.onnx.patterns.dataflow import Dataflow, Replacement, fu
 from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel, needed
 
 RANGES = {"i1": (-128, 256), "u1": (0, 256), "i2": (-32768, 65536), "u2": (0, 65536)}
-"""The lowest number and the count of numbers, for the integer types that numpy has."""
+"""The lowest value and the number of values of each integer type."""
 
 
 def fake_quantize(flow: Dataflow, operator: OnnxOperator) -> Replacement:
-    """Match a quantization and its inverse that have one scale and zero for all channels."""
+    """Match a quantization and its inverse with a single scale and zero point for all channels."""
     quantize = flow.match(operator.inputs[0], "QuantizeLinear")
     parameters = []
     for name, inverse in zip(quantize.inputs[1:], operator.inputs[1:], strict=True):
@@ -53,11 +53,11 @@ MOVING = frozenset({
     "MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Identity",
     "Gather", "Split", "DepthToSpace", "SpaceToDepth", "Expand", "Tile", "Range",
 })  # fmt: skip
-"""Operators that give numbers of their first input, so that they may as well be dequantised."""
+"""Operators that only move values of their first input, so that dequantisation may come first."""
 
 
 def move_real_numbers(model: ResolvedModel) -> list[OnnxOperator]:
-    """Return the operators with those that move quantised numbers behind the dequantisation.
+    """Return the operators with those that move quantised values moved after dequantisation.
 
     Quantised files pool and reshape bytes.
     """
@@ -100,7 +100,7 @@ def move_real_numbers(model: ResolvedModel) -> list[OnnxOperator]:
 
 
 def _is_single(model: ResolvedModel, names: tuple[str, ...]) -> bool:
-    """Return whether a scale and zero are constants that hold for all channels."""
+    """Return whether a scale and zero point are constants for all channels."""
     values = [model.constants.get(name) for name in names if name]
     return all(value is not None and value.size == 1 for value in values)
 
