@@ -1,1 +1,1 @@
-"""Flat graphs -> blocks and repeats, as a person would write them."""
+"""Folds flat graphs into blocks and repeats, as a person would write them."""

@@ -1,4 +1,4 @@
-"""Find sequences of layers that occur more than once, and make blocks of them."""
+"""Find repeated sequences of layers, and turn them into blocks."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ NORMS = ("batchnorm",)
 
 
 def find_blocks(chain: Chain, entry: tuple[str, ...]) -> None:
-    """Replace repeated sequences by instances of blocks, those that save most lines first.
+    """Replace repeated sequences by instances of blocks, those that save the most lines first.
 
-    `entry` is what the first layer reads if it has no `from`.
+    `entry` is the input of the first layer if it has no `from`.
     """
     find_siamese(chain)
     words: dict[Signature, str] = {}
     ids: dict[Key, int] = {}
     for allowed in (_is_conv_with_norm, _is_block):
         while len(words) < MOST:
-            mark_all_sources(chain, entry)  # what a block reads inside goes without saying outside
+            mark_all_sources(chain, entry)  # inputs inside a block are implicit outside
             if allowed is _is_block:
                 find_runs(chain)
             structure_ids = StructureIds(chain, ids)
@@ -55,7 +55,7 @@ def find_blocks(chain: Chain, entry: tuple[str, ...]) -> None:
 
 
 def _is_conv_with_norm(pieces: Chain) -> bool:
-    """Return whether pieces are a convolution with its norm and activation, in any order."""
+    """Return whether pieces are a convolution with norm and activation, in any order."""
     if any(piece.branches or piece.body or piece.copies for piece in pieces):
         return False
     words = [piece.word for piece in pieces]
@@ -70,7 +70,7 @@ def _is_block(pieces: Chain) -> bool:
 
 
 def representatives(chain: Chain) -> Iterator[Chain]:
-    """Yield each chain that is written: of all instances of a block only the largest."""
+    """Yield each chain that is written: for each block, that of the largest instance only."""
     instances = instances_in(chain).values()
     todo = [chain, *(max(pieces, key=weight).body for pieces in instances)]
     while todo:
@@ -90,7 +90,7 @@ def _best(
     structure_ids: StructureIds,
     words: Container[Signature],
 ) -> tuple[Signature, bool] | None:
-    """Return the signature that saves most lines as a block, and whether it is scoped.
+    """Return the signature that saves the most lines as a block, and whether it is scoped.
 
     A signature is scoped if most of its occurrences are a whole module of the original network;
     then only such occurrences become instances.
@@ -111,7 +111,7 @@ def _best(
         pieces = inner[start : start + len(signature)]
         if len(spots) < 2 or not allowed(pieces) or _repeats_itself(signature):
             continue
-        # What stands beside an instance is as long as what stood beside its layers.
+        # The modifiers of an instance are as long as those of its layers.
         size = lines(pieces) - (pieces[0].sources is not None) - pieces[-1].read
         if best and (len(spots) - 1) * size - len(spots) - HEADING < best[0]:
             continue
@@ -127,14 +127,14 @@ def _best(
 
 
 def _is_scope(chain: Chain, start: int, size: int) -> bool:
-    """Return whether pieces share a longer module path with one another than with neighbours."""
+    """Return whether pieces share a longer module path with each other than with neighbours."""
     end = start + size
     around = max(cohesion(chain, start)[0], cohesion(chain, end)[0])
     return all(cohesion(chain, place)[0] > around for place in range(start + 1, end))
 
 
 def _repeats_itself(signature: Signature) -> bool:
-    """Return whether a signature is a shorter one several times over."""
+    """Return whether a signature is a repetition of a shorter one."""
     return any(
         len(signature) % size == 0 and signature == signature[:size] * (len(signature) // size)
         for size in range(1, len(signature) // 2 + 1)
@@ -195,9 +195,9 @@ def _begins_with_run(piece: Piece) -> bool:
 
 
 def _is_unit(run: Piece) -> bool:
-    """Return whether a run repeats one block that is kept even if it is used only here.
+    """Return whether a run repeats a block that is kept even if it is only used here.
 
-    Its body has branches, or its first turn has other numbers.
+    Its body has branches, or its first iteration has other numbers.
     """
     if not run.is_run or len(run.copies[0]) != 1 or not run.copies[0][0].is_block:
         return False

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from archscope.folding.piece_ids import StructureIds
 from archscope.folding.pieces import Chain, references
 
-LONGEST = 12  # pieces of a block that is a plain chain, before it has blocks of its own
-WIDEST = 40  # pieces of a block whose layers say what they read
+LONGEST = 12  # pieces of a block that is a plain chain, without inner blocks
+WIDEST = 40  # pieces of a block whose layers state their inputs
 
 Signature = tuple[int, ...]
-"""The structure ids of pieces in sequence. Sequences with equal signatures can be one block."""
+"""The structure ids of consecutive pieces; sequences with equal signatures can share a block."""
 
 
 class Candidates:
@@ -34,12 +34,12 @@ class Candidates:
                     self.last[self.places[name]] = place
 
     def __iter__(self) -> Iterator[tuple[int, Signature]]:
-        """Yield the signature of each candidate, with the place where it begins."""
+        """Yield the signature of each candidate, with its start."""
         for start in range(len(self.chain)):
             yield from ((start, signature) for signature in self.signatures(start, WIDEST))
 
     def signatures(self, start: int, most: int) -> Iterator[Signature]:
-        """Yield the signatures of the candidates that begin at a place, of up to `most` pieces."""
+        """Yield the signatures of the candidates from a start, of up to `most` pieces."""
         chain = self.chain
         entry = chain[start].inputs
         signature: list[int] = []
@@ -63,7 +63,7 @@ class Candidates:
                 yield tuple(signature)
 
     def find(self, signature: Signature) -> Iterator[int]:
-        """Yield the places where candidates with a signature begin, overlapping ones too."""
+        """Yield the starts of candidates with a signature, including overlapping ones."""
         for start, key in enumerate(self.keys):
             if key == signature[0] and signature in self.signatures(start, len(signature)):
                 yield start

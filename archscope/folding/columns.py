@@ -1,4 +1,4 @@
-"""The numbers in the layers of blocks as columns: what each is in all instances."""
+"""The numbers in the layers of blocks as columns: their values in all instances."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Column(Struct, eq=False):
 def columns_in(
     copies: Sequence[Chain], path: Path, blocks: Mapping[str, FoldedBlock]
 ) -> Iterator[Column]:
-    """Yield the numbers of one instance; `copies` are turns of a run, of different shapes."""
+    """Yield the numbers of an instance; `copies` are iterations of a run, with different shapes."""
     for place, pieces in enumerate(zip(*copies, strict=True)):
         piece, here = pieces[0], (*path, place)
         entries = {other.entry[0] if other.entry else None for other in pieces}
@@ -60,7 +60,7 @@ def columns_in(
 def _in_uneven_run(
     runs: Sequence[Piece], path: Path, blocks: Mapping[str, FoldedBlock]
 ) -> Iterator[Column]:
-    """Yield the numbers of a run whose first turn differs: of that turn, then of the others."""
+    """Yield the numbers of a run whose first iteration differs: those of it, then the others."""
     firsts = list(columns_in([run.copies[0] for run in runs], (*path, 0), blocks))
     rest = [turn for run in runs for turn in run.copies[1:]]
     others = list(columns_in(rest, (*path, 1), blocks))
@@ -74,7 +74,7 @@ def _in_uneven_run(
 
 
 def column_of(number: Column, instances: Sequence[Mapping[Path, Column]]) -> Column:
-    """Return a number of one instance with its values in all of them."""
+    """Return a number of an instance with its values in all instances."""
     found = [instance.get(number.path) for instance in instances]
     values = [MISSING if other is None else other.values[0] for other in found]
     channels = [None if other is None else other.channels[0] for other in found]

@@ -11,7 +11,7 @@ from collections import Counter
 from archscope.folding.piece_ids import StructureIds, ValueIds
 from archscope.folding.pieces import Chain, Piece
 
-LEAST = 2  # concats that grow, beside the last
+LEAST = 2  # growing concatenations, apart from the last
 
 
 def find_dense(pieces: dict[str, Piece], reads: Counter[str]) -> None:
@@ -39,7 +39,7 @@ def _is_open(piece: Piece) -> bool:
 def _parts(
     concats: list[Piece], pieces: dict[str, Piece], reads: Counter[str]
 ) -> list[Chain] | None:
-    """Return what makes the first new value, then the layers, each with its concat."""
+    """Return the pieces before the first new value, then the layers, each with its concat."""
     entry, *new = concats[-1].inputs
     parts: list[Chain] = []
     for place, value in enumerate(new):

@@ -1,6 +1,6 @@
 """The parameters of blocks, and the expressions in which layers use them.
 
-A column is what one number is in each instance of a block. A column that follows from another
+A column has the values of a number in each instance of a block. One that follows from another
 needs no parameter of its own: it is the same, a multiple, or half of it.
 """
 
@@ -14,12 +14,12 @@ from msgspec import Struct
 from archscope.folding.pieces import Piece
 
 Path = tuple[Any, ...]
-"""The place of a number in a chain: indices of layers and branches, then its name."""
+"""The path of a number in a chain: indices of layers and branches, then its name."""
 
 MISSING: Any = object()
-"""Stands for the number of a layer that an instance does not have."""
+"""Marks the number of a layer that an instance does not have."""
 
-LARGEST_FACTOR = 64  # a factor beyond is chance, not design
+LARGEST_FACTOR = 64  # larger factors are coincidence, not design
 
 
 class Parameter(Struct, eq=False):
@@ -32,7 +32,7 @@ class Parameter(Struct, eq=False):
     halved: Parameter | None = None  # the kernel, of which this is half by default
 
     def usual(self, args: dict[str, Any]) -> Any:
-        """Return its value in an instance that does not give it."""
+        """Return its value in an instance that does not set it."""
         if self.halved is None:
             return self.default
         kernel = args[self.halved.name]
@@ -55,7 +55,7 @@ class Derived(Struct, eq=False):
         return self.written("{}*{}", "{}//{}")
 
     def written(self, product: str, quotient: str) -> str:
-        """Return it in a notation of products and quotients."""
+        """Return it as a product and quotient."""
         name = self.source if isinstance(self.source, str) else self.source.name
         if self.times > 1:
             return product.format(self.times, name)
@@ -83,11 +83,11 @@ class FoldedBlock(Struct, eq=False):
     name: str
     example: Piece
     parameters: list[Parameter] = []
-    texts: dict[Path, Any] = {}  # what its layers are given: a number, or a Derived
+    texts: dict[Path, Any] = {}  # the arguments of its layers: numbers, or Derived
 
 
 def is_equal(column: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Return whether two columns are the same, as far as the first has numbers."""
+    """Return whether two columns are equal where the first has numbers."""
     pairs = zip(column, other, strict=True)
     return all(number is MISSING or repr(number) == repr(source) for number, source in pairs)
 
@@ -99,7 +99,7 @@ def is_half(column: Sequence[Any], other: Sequence[Any]) -> bool:
 
 
 def factor_of(column: Sequence[Any], other: Sequence[Any]) -> tuple[int, int] | None:
-    """Return by which whole number another column must be multiplied, and by which divided."""
+    """Return the integer factor and divisor that turn another column into this one."""
     pairs = _whole_pairs(column, other)
     if not pairs:
         return None
@@ -115,6 +115,6 @@ def factor_of(column: Sequence[Any], other: Sequence[Any]) -> tuple[int, int] | 
 
 
 def _whole_pairs(column: Sequence[Any], other: Sequence[Any]) -> list[tuple[int, int]]:
-    """Return the numbers of two columns side by side, none if not all of them are whole."""
+    """Return the pairs of numbers of two columns, empty if some are not integers."""
     pairs = [pair for pair in zip(column, other, strict=True) if pair[0] is not MISSING]
     return pairs if all(type(number) is int for pair in pairs for number in pair) else []

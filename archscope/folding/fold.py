@@ -1,4 +1,4 @@
-"""Turn a flat graph into a short spec: what occurs repeatedly becomes a block or a `repeat`."""
+"""Turn a flat graph into a short spec: repeated parts become a block or a `repeat`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def readable(graph: Graph) -> Folded:
         text = document_text(folded_document(graph, chain, blocks_of(chain)))
         made = language.graph(language.document("folded", text=text.encode()))
         names = _names(graph, made, [*(node.name for node in graph.inputs), *nodes_of(chain)])
-    except (ArchscopeError, RecursionError):  # also branches deeper than the language allows
+    except (
+        ArchscopeError,
+        RecursionError,
+    ):  # also for branches nested deeper than the language allows
         names = None
     if names is not None:
         return Folded(text, made, names)
@@ -69,9 +72,9 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
 
 
 def _plain(node: Node) -> Node:
-    """Return a node without what a spec does not say: its place, and the bytes of a file.
+    """Return a node without what a spec does not state: its location, and the bytes in a file.
 
-    Counts are what they are of; of shared weights they are those of the node that owns them.
+    Counts are kept; for shared weights they are those of the node that owns them.
     """
     usual = node.new_params == node.facts.params or node.shares is not None
     params, macs = None if usual else node.new_params, node.weight_macs

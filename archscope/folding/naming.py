@@ -1,4 +1,4 @@
-"""Names for the blocks and parameters that folding makes, after what is in them."""
+"""Names for the blocks and parameters that folding creates, after their contents."""
 
 from __future__ import annotations
 

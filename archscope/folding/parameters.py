@@ -1,8 +1,8 @@
 """Find the parameters that a block needs, and the expressions of its layers.
 
-Instances of a block differ in numbers. A number that is the same in all instances is written as
-it is; one that follows from a parameter or from channels becomes an expression; any other becomes
-a parameter.
+Instances of a block differ in numbers. A number that is equal in all instances is written
+literally; one that follows from a parameter or from channels becomes an expression; any other
+becomes a parameter.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from archscope.folding.naming import parameter_name
 from archscope.folding.pieces import Chain, Piece, inner_first, weight
 
 CHANNELS = ("out", "groups", "start", "stop")
-"""Attributes that count channels, and so may follow from the width of a value."""
+"""Attributes that count channels, so that they may follow from the width of a value."""
 ONES = ("stride", "groups", "dilation")
 """Attributes whose usual value is 1."""
 ORDER = {"out": 0, "kernel": 1, "depth": 3}
@@ -57,7 +57,9 @@ def _block(
         {column.path: column for column in columns_in([instance.body], (), blocks)}
         for instance in instances
     ]
-    uneven = any(piece.first_differs for piece in example.body)  # what enters is that of one turn
+    uneven = any(
+        piece.first_differs for piece in example.body
+    )  # the input is that of one iteration
     entering = [None if uneven or not piece.entry else piece.entry[0] for piece in instances]
     block = FoldedBlock(word, example)
     columns = [column_of(column, by_instance) for column in columns_in([example.body], (), blocks)]
@@ -81,7 +83,7 @@ def _block(
 
 
 def _said(column: Column, block: FoldedBlock, entering: list[int | None]) -> Any:
-    """Return what the layers of a block are given: MISSING where an inner default holds."""
+    """Return the arguments of the layers of a block: MISSING where an inner default applies."""
     present = [value for value in column.values if value is not MISSING]
     if column.usual or not present:
         return MISSING
@@ -96,7 +98,7 @@ def _said(column: Column, block: FoldedBlock, entering: list[int | None]) -> Any
 
 
 def _derived(column: Column, block: FoldedBlock, entering: list[int | None]) -> Derived | None:
-    """Return how a number follows from a parameter or from channels, if it does."""
+    """Return the expression of a number in terms of a parameter or channels, if there is one."""
     for parameter in block.parameters:
         if parameter.kind == column.kind and is_equal(column.values, parameter.values):
             return Derived(parameter)
@@ -150,7 +152,7 @@ def _holds(out: Derived | None, stride: Parameter | None, i: int, entering: int 
 
 
 def _name(block: FoldedBlock) -> None:
-    """Name the parameters. Of several widths the last is `out`, that of the block's output."""
+    """Name the parameters; the last of several widths, that of the block's output, is `out`."""
     widths = [parameter for parameter in block.parameters if parameter.kind == "out"]
     taken: set[str] = set()
     for parameter in block.parameters:
@@ -163,7 +165,7 @@ def _name(block: FoldedBlock) -> None:
 def _set_default(parameter: Parameter, block: FoldedBlock, written: list[Piece]) -> None:
     """Set the default of a parameter to its most frequent value.
 
-    Widths and depths have none: they are what tells instances apart.
+    Widths and depths have none: they distinguish instances.
     """
     given = [instance.args.get(parameter.name, MISSING) for instance in written]
     known = [value for value in given if value is not MISSING]

@@ -1,4 +1,4 @@
-"""Ids of pieces: equal for what can be instances of one block, or turns of one run."""
+"""Ids of pieces, equal for possible instances of a block, or iterations of a run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from archscope.folding.pieces import (
 )  # fmt: skip
 from archscope.ops.attributes import attributes
 
-SHORTCUT = 2  # pieces of a shortcut at most
+SHORTCUT = 2  # maximum number of pieces of a shortcut
 
 
 class StructureIds:
-    """Ids of the pieces of a chain, equal where operators and wiring are; numbers may differ.
+    """Ids of the pieces of a chain, equal if operators and wiring are; numbers may differ.
 
     They are valid until the chain is changed. `ids` holds the id of each structure, and can be
     shared between chains.
@@ -98,7 +98,7 @@ def shortcut(piece: Piece) -> int | None:
 
 
 class ValueIds:
-    """Ids of pieces, equal for those that are written the same."""
+    """Ids of pieces, equal for pieces with the same text."""
 
     def __init__(self) -> None:
         self.ids: dict[Key, int] = {}
@@ -106,7 +106,7 @@ class ValueIds:
     def __call__(self, piece: Piece, inside: bool = False) -> int:
         """Return the id of a piece.
 
-        Turns of a run share what is said to be shared, so such layers must be `inside` a block.
+        Iterations of a run share weights declared as shared, so these must be `inside` a block.
         """
         return self.ids.setdefault(self._key(piece, inside), len(self.ids))
 

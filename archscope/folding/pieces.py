@@ -15,27 +15,27 @@ Key = tuple[Any, ...]
 class Piece(Struct, eq=False):
     """A future layer of the spec: an operator with its branches, a run, or a block instance.
 
-    A run is a sequence that repeats: its turns are `copies`, equal in every number. An instance
+    A run is a repeated sequence: its iterations are `copies`, equal in every number. An instance
     of a block has a `body`, and so has a side head, whose layers follow in `then`.
     """
 
     word: str  # the operator or block; empty for a run and a side head
-    inputs: tuple[str, ...]  # the nodes that it reads
-    value: str  # the node that it ends in
+    inputs: tuple[str, ...]  # its input nodes
+    value: str  # its last node
     entry: Shape | None  # shape of the input, if there is one input
     node: Node | None = None  # of an operator
     branches: list[list[Piece]] = []
     slices: list[str] = []  # the nodes of `split`
     body: list[Piece] = []
     copies: list[list[Piece]] = []
-    closed: int = 0  # above 0 if its weights are shared only inside one piece: their number
+    closed: int = 0  # the number of weights shared only inside a piece
     held: bool = False  # whether layers outside share weights with layers in it
-    sources: tuple[str, ...] | None = None  # what `from` must name
+    sources: tuple[str, ...] | None = None  # the nodes that `from` must name
     read: bool = False  # whether a `from` names it
     output: Output | None = None
     share: str | None = None
-    grows: bool = False  # whether each turn of a run reads all before it
-    first_differs: bool = False  # whether the first turn of a run differs in numbers
+    grows: bool = False  # whether each iteration of a run reads all before it
+    first_differs: bool = False  # whether the first iteration of a run differs in numbers
     args: dict[str, Any] = {}  # the numbers of an operator, the parameters of a block
 
     @property
@@ -56,14 +56,14 @@ class Piece(Struct, eq=False):
 
 Chain = list[Piece]
 NO_NUMBERS = ("axis", "step")
-"""Attributes that say what an operator does, not how much: no parameters of a block."""
+"""Attributes of the kind, not the amount, of an operation, which are not block parameters."""
 
 COUNTS = {"params": "own_params", "weight_macs": "own_macs"}
-"""The modifiers that say counts of a node, and what they are called among its numbers."""
+"""The modifiers with counts of a node, and their names among its numbers."""
 
 
 def leaf(node: Node) -> Piece:
-    """Return the piece of a node; counts that its operator does not know are numbers of it."""
+    """Return the piece of a node; counts unknown to its operator are among its numbers."""
     entry = node.ins[0] if len(node.ins) == 1 else None
     numbers = {
         name: value
@@ -89,7 +89,7 @@ def instance(word: str, pieces: Chain) -> Piece:
 
 
 def mark_sources(chain: Chain, flow: tuple[str, ...]) -> None:
-    """Set `sources` of each piece that does not read the piece before it, and `read` of these."""
+    """Set `sources` of each piece that does not read the previous one, and `read` of these."""
     made = {piece.value: piece for piece in chain}
     for piece in chain:
         piece.sources, piece.read = None, False
@@ -112,13 +112,13 @@ def mark_all_sources(chain: Chain, flow: tuple[str, ...]) -> None:
 
 
 def references(chain: Chain, place: int, start: int = 0) -> tuple[int, ...]:
-    """Return how far before a piece its inputs are, 0 for those before `start`."""
+    """Return the distances of a piece to its inputs, 0 for those before `start`."""
     places = {piece.value: back for back, piece in enumerate(chain[start:place], start)}
     return tuple(place - places[name] if name in places else 0 for name in chain[place].inputs)
 
 
 def counts_of(piece: Piece) -> dict[str, int]:
-    """Return the counts that stand beside the operator of a piece, by modifier."""
+    """Return the counts next to the operator of a piece, by modifier."""
     named = COUNTS.items() if piece.node is not None else ()
     return {word: piece.args[name] for word, name in named if name in piece.args}
 
@@ -130,7 +130,7 @@ def is_depthwise(piece: Piece) -> bool:
 
 
 def chains_in(piece: Piece) -> Iterator[Chain]:
-    """Yield the chains that a piece holds."""
+    """Yield the chains in a piece."""
     yield from piece.branches
     if piece.body:
         yield piece.body
@@ -151,7 +151,7 @@ def all_pieces(chain: Chain) -> Iterator[Piece]:
 
 
 def instances_in(chain: Chain) -> dict[str, list[Piece]]:
-    """Return all instances of each block, including those in turns and in other instances."""
+    """Return all instances of each block, including those in iterations and other instances."""
     found: dict[str, list[Piece]] = {}
     for piece in all_pieces(chain):
         if piece.is_block:
@@ -160,7 +160,7 @@ def instances_in(chain: Chain) -> dict[str, list[Piece]]:
 
 
 def inner_first(chain: Chain) -> dict[str, list[Piece]]:
-    """Return all instances of each block, blocks after those that they use."""
+    """Return all instances of each block, each block after those it uses."""
     found, ordered = instances_in(chain), dict[str, list[Piece]]()
 
     def visit(word: str) -> None:
@@ -177,19 +177,19 @@ def inner_first(chain: Chain) -> dict[str, list[Piece]]:
 
 
 def first_node(piece: Piece) -> str:
-    """Return the first node that the layer of a piece makes."""
+    """Return the first node of the layer of a piece."""
     return next(nodes_of([piece]))
 
 
 def last_node(piece: Piece) -> str:
-    """Return the last node that the layer of a piece makes."""
+    """Return the last node of the layer of a piece."""
     while piece.node is None:
         piece = (piece.copies[-1] if piece.is_run else piece.body)[-1]
     return piece.node.name
 
 
 def nodes_of(chain: Iterable[Piece]) -> Iterator[str]:
-    """Yield the nodes of a chain in the order in which its spec makes them."""
+    """Yield the nodes of a chain in the order of its spec."""
     for piece in chain:
         yield from piece.slices
         for inner in chains_in(piece):
@@ -209,6 +209,6 @@ def lines(chain: Iterable[Piece]) -> int:
     for piece in chain:
         count += 1 + (piece.sources is not None) + piece.read
         count += sum(max(1, lines(branch)) for branch in piece.branches)
-        if piece.is_run:  # a first turn that differs is a layer of its own here
+        if piece.is_run:  # a different first iteration is a separate layer here
             count += lines(piece.copies[0]) + piece.first_differs
     return count

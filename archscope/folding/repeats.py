@@ -1,4 +1,4 @@
-"""Find equal pieces in sequence, and make runs of them, which are written as `repeat`."""
+"""Find consecutive equal pieces, and turn them into runs, which are written as `repeat`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from archscope.folding.pieces import (
     weight,
 )  # fmt: skip
 
-LONGEST = 6  # pieces in one turn
+LONGEST = 6  # pieces in an iteration
 
 
 def find_runs(chain: Chain) -> None:
-    """Replace equal pieces in sequence by runs, in a chain and in all chains inside it."""
+    """Replace consecutive equal pieces by runs, in a chain and in all chains inside it."""
     value_ids = ValueIds()
     joined = in_then(chain)
     for inner in list(all_chains(chain)):
@@ -31,7 +31,7 @@ def find_runs(chain: Chain) -> None:
 def in_then(chain: Chain) -> set[int]:
     """Return the ids of the chains that are written as one layer with `then`.
 
-    No run can begin such a chain.
+    Such a chain cannot start with a run.
     """
     return {
         id(part)
@@ -59,7 +59,7 @@ def _find(chain: Chain, value_ids: ValueIds, start: int) -> None:
 
 
 def _join_first_turn(chain: Chain) -> None:
-    """Extend runs by the instance before them, if it only has a layer more on its shortcut."""
+    """Extend runs by the instance before them, if it only has an additional shortcut layer."""
     for place in range(len(chain) - 1, 0, -1):
         first, run = chain[place - 1 : place + 1]
         turns = run.copies if run.is_run else [[run]]
@@ -75,7 +75,7 @@ def _join_first_turn(chain: Chain) -> None:
 
 
 def split_first_turns(chain: Chain) -> None:
-    """Take the first turn out of runs that did not become part of a block."""
+    """Take the first iteration out of runs that did not become part of a block."""
     for place in range(len(chain) - 1, -1, -1):
         run = chain[place]
         if not run.first_differs:
@@ -90,7 +90,7 @@ def split_first_turns(chain: Chain) -> None:
 
 
 def _best(chain: Chain, keys: list[int], start: int) -> tuple[int, int]:
-    """Return the period and number of turns of the run that saves most lines at a place."""
+    """Return the period and iterations of the run that saves the most lines from a start."""
     best, found = 0, (1, 1)
     for period in range(1, min(LONGEST, (len(keys) - start) // 2) + 1):
         turns = _turns(keys, start, period)
@@ -112,9 +112,9 @@ def _turns(keys: list[int], start: int, period: int) -> int:
 
 
 def _aligned(chain: Chain, keys: list[int], start: int, period: int, turns: int) -> int | None:
-    """Return the best start of a run, of the places from which it has as many turns.
+    """Return the best start of a run, of those with the same number of iterations.
 
-    A run cannot begin with another one, whose `repeat` would stand beside its own.
+    A run cannot start with another one, whose `repeat` would be next to its own.
     """
     places = [
         place
@@ -125,9 +125,9 @@ def _aligned(chain: Chain, keys: list[int], start: int, period: int, turns: int)
 
 
 def cohesion(chain: Chain, place: int) -> tuple[int, int]:
-    """Return how closely a piece belongs to the one before it; blocks begin where it is low.
+    """Return how closely a piece belongs to the previous one; blocks start where it is low.
 
-    This is the depth of the module that holds both, then whether the piece is a light operator.
+    It is the depth of the module that contains both, then whether the piece is a light operator.
     """
     if place == 0 or place == len(chain):
         return (0, 0)

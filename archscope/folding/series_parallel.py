@@ -14,7 +14,7 @@ from archscope.ir import Graph, Node, Output
 
 
 def chain_of(graph: Graph) -> Chain:
-    """Return the graph as a chain; pieces that do not read the one before have `sources`."""
+    """Return the graph as a chain; pieces that do not read the previous one have `sources`."""
     outputs = {output.node: output for output in graph.outputs}
     reads = Counter(name for node in graph.nodes for name in node.inputs)
     reads.update(list(outputs))
@@ -39,13 +39,13 @@ def chain_of(graph: Graph) -> Chain:
 
 
 def entry_of(graph: Graph) -> tuple[str, ...]:
-    """Return what the first layer of a graph reads if it has no `from`."""
+    """Return the input of the first layer of a graph if it has no `from`."""
     inputs = tuple(node.name for node in graph.inputs)
     return inputs if len(inputs) == 1 else ()
 
 
 def _back(value: str, pieces: dict[str, Piece], reads: Counter[str]) -> tuple[str, Chain]:
-    """Follow a value back to one with several readers; return that and the pieces between."""
+    """Follow a value back to one with several readers; return it and the pieces between."""
     way: Chain = []
     while value in pieces and reads[value] == 1:
         piece = pieces[value]
@@ -57,7 +57,7 @@ def _back(value: str, pieces: dict[str, Piece], reads: Counter[str]) -> tuple[st
 
 
 def _join(merge: Piece, node: Node, pieces: dict[str, Piece], reads: Counter[str]) -> None:
-    """Move the branches of a merge into it, if all of them begin at one value."""
+    """Move the branches of a merge into it, if all of them start at the same value."""
     ways = [_back(value, pieces, reads) for value in merge.inputs]
     forks = {fork for fork, _ in ways}
     if len(forks) != 1:
@@ -74,7 +74,7 @@ def _join(merge: Piece, node: Node, pieces: dict[str, Piece], reads: Counter[str
 
 
 def _split(merge: Piece) -> None:
-    """Replace slices by `split` if every branch begins with an equal part of the channels."""
+    """Replace slices by `split` if every branch starts with an equal part of the channels."""
     parts = []
     for way in merge.branches:
         if not way or way[0].word != "slice" or way[0].pinned:
@@ -100,7 +100,7 @@ def _leave_unsaid(graph: Graph, pieces: dict[str, Piece]) -> None:
 
 
 def _with_heads(graph: Graph, pieces: dict[str, Piece], reads: Counter[str]) -> Chain:
-    """Return the pieces as a chain, with side heads where they leave it."""
+    """Return the pieces as a chain, with side heads where they branch off."""
     heads: dict[str, list[Piece]] = {}
     for output in graph.outputs[:-1]:
         piece = pieces.get(output.node)

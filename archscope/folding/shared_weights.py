@@ -1,4 +1,4 @@
-"""Weights that several layers share: inside one piece, or by the branches of a Siamese network."""
+"""Weights shared by several layers: inside a piece, or by branches of a Siamese network."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from archscope.folding.pieces import Chain, Key, Piece, all_pieces, chains_in, i
 
 
 def mark_enclosed_shares(chain: Chain) -> None:
-    """Set `closed` of pieces whose weights are shared only inside one piece of a chain.
+    """Set `closed` of pieces whose weights are shared only inside a piece of a chain.
 
-    All of them must stay in one block then.
+    All of them must then stay in the same block.
     """
     uses = Counter(piece.share for piece in all_pieces(chain) if piece.share)
     if uses:
@@ -37,9 +37,9 @@ def _visit(piece: Piece, uses: Counter[str]) -> list[Piece]:
 
 
 def find_siamese(chain: Chain) -> None:
-    """Replace sequences that share all their weights by instances of one shared block.
+    """Replace sequences that share all their weights by instances of a shared block.
 
-    Those are the branches of a Siamese network: the same layers applied to several inputs.
+    These are the branches of a Siamese network: the same layers applied to several inputs.
     """
     start = 0
     towers = 0
@@ -73,7 +73,7 @@ def _shares(piece: Piece) -> tuple[str | None, ...]:
 
 
 def _length(chain: Chain, starts: list[int]) -> int:
-    """Return how many pieces are equal from several places on, and read only one another."""
+    """Return how many pieces from several starts are equal, and read only each other."""
     length = 0
     ends = [*starts[1:], len(chain)]
     while all(start + length < end for start, end in zip(starts, ends, strict=True)):

@@ -1,4 +1,4 @@
-"""Make the document of a spec from a folded chain and its blocks."""
+"""Create the document of a spec from a folded chain and its blocks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from archscope.ops.attributes import attributes
 
 NOWHERE = Source("", 1, 1)
 GATHER = "gather"
-"""The block without layers through which several values are passed on together."""
+"""The block without layers that passes on several values."""
 
 
 def folded_document(graph: Graph, chain: Chain, blocks: Mapping[str, FoldedBlock]) -> Document:
@@ -57,7 +57,7 @@ def _value(content: Any) -> Value:
 
 def _names(chain: Chain, known: Mapping[str, str], blocks: Collection[str]) -> dict[str, str]:
     """Return names for the layers that others read, in addition to known names."""
-    words = {*OPS, *blocks}  # with numbers, these are names that layers get by themselves
+    words = {*OPS, *blocks}  # with numbers, these are default names of layers
     taken = {*words, *known.values()}
     names = {**known}
     for piece in chain:
@@ -74,13 +74,13 @@ def _scope(piece: Piece, words: set[str]) -> str:
     while any(name[: len(scope)] != scope for name in names):
         scope = scope[:-1]
     name = scope[-1] if scope else ""
-    # A number at its end is of a count, or one that layers get by themselves.
+    # A trailing number is a count, or that of a default name.
     fits = WORD.match(name) and not name[-1].isdigit() and name not in {*words, *RESERVED}
     return name if fits else piece.word or "run"
 
 
 class _LayerMaker(Struct):
-    """Makes the layers of chains, of a block or of the network."""
+    """Creates the layers of chains, of a block or of the network."""
 
     blocks: Mapping[str, FoldedBlock]
     texts: Mapping[Path, Any] | None  # those of a block; None for the network
@@ -155,7 +155,7 @@ class _LayerMaker(Struct):
         }
 
     def _said(self, path: Path, number: Any) -> Any:
-        """Return what a layer is given for a number: itself, an expression, or MISSING."""
+        """Return the argument for a number of a layer: itself, an expression, or MISSING."""
         said = number if self.texts is None else self.texts.get(path, number)
         return said.text if isinstance(said, Derived) else said
 
@@ -175,14 +175,16 @@ class _LayerMaker(Struct):
         return _layer(piece.word, given, op.principal)
 
     def _uneven_run(self, copies: list[Chain], path: Path) -> Layer:
-        """Return the layer of a run whose first turn is given other values than the rest."""
+        """Return the layer of a run whose first iteration gets other values than the rest."""
         (first,), (other,) = copies[:2]
         starts = self._given(first, (*path, 0, 0), ())
         given = self._given(other, (*path, 1, 0), starts)
         starts = self._given(first, (*path, 0, 0), given)
         both = {}
         for name, start in starts.items():
-            rest = given.get(name, start)  # what only a shortcut needs, the rest do not have
+            rest = given.get(
+                name, start
+            )  # arguments needed only for a shortcut, which the rest lack
             in_first, in_others = _term(start), _term(rest)
             uneven = f"={in_first} if first else {in_others}"
             both[name] = start if in_first == in_others else uneven
@@ -193,7 +195,7 @@ class _LayerMaker(Struct):
         return _layer(piece.word, given, parameters[0].name if len(parameters) == 1 else None)
 
     def _given(self, piece: Piece, path: Path, wanted: Collection[str]) -> dict[str, Any]:
-        """Return the arguments of an instance; of those equal to defaults only the wanted ones."""
+        """Return the arguments of an instance; those equal to defaults only if wanted."""
         given = {}
         for parameter in self.blocks[piece.word].parameters:
             name = parameter.name

@@ -1,1 +1,1 @@
-"""Predicted latency: the kernels of a network, and profiles of what kernels take on a machine."""
+"""Predicted latency: the kernels of a network, and profiles of kernel times on a machine."""

@@ -1,4 +1,4 @@
-"""This machine, as profiles and measurements name it; free of torch."""
+"""Describe this machine for profiles and measurements, without torch."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pathlib import Path
 from archscope.latency.profile import Machine, Profile
 
 HERE = "here"
-"""The name of the profile of this machine, unless another is given."""
+"""The default name of the profile of this machine."""
 
 PACKAGES = {"torch": "torch", "torch-compile": "torch", "onnxruntime": "onnxruntime"}
 """The package of each runtime."""
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def processor() -> str:
-    """Return the model of the processor, as far as the system knows it."""
+    """Return the model of the processor, if the system knows it."""
     lines = _lines("/proc/cpuinfo")
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    board = "".join(_lines("/proc/device-tree/model")).strip("\0 ")  # of a Raspberry Pi
+    board = "".join(_lines("/proc/device-tree/model")).strip("\0 ")  # on a Raspberry Pi
     return next(iter(models), "") or board or platform.processor() or platform.machine()
 
 
@@ -46,26 +46,28 @@ def this_host() -> Machine:
 
 
 def notes(profile: Profile) -> tuple[str, ...]:
-    """Return in what this machine is not what a profile says of it.
+    """Return how this machine differs from the one described in a profile.
 
-    A profile of another machine is one of purpose, unless its name says that it is of this one.
+    A profile of another machine is used on purpose, unless its name says that it is of this one.
     """
     here = this_host()
     if profile.machine.name != here.name:
         if profile.name != HERE:
             return ()
-        return (f"measured on another machine: {profile.machine.name}, and this is {here.name}",)
+        return (f"measured on another machine: {profile.machine.name}, not {here.name}",)
     found = []
     if profile.machine.cores not in (None, here.cores):
-        found.append(f"measured with {profile.machine.cores} cores, and {here.cores} are here")
+        found.append(f"measured with {profile.machine.cores} cores, not {here.cores}")
     installed = installed_version(profile.runtime)
     if installed and installed != profile.version:
-        found.append(f"measured with {profile.runtime} {profile.version}, installed is {installed}")
+        found.append(
+            f"measured with {profile.runtime} {profile.version}, not the installed {installed}"
+        )
     return tuple(found)
 
 
 def is_this_machine(profile: Profile) -> bool:
-    """Return whether what a profile says can be measured here, in some version of its runtime."""
+    """Return whether a profile can be measured here, with any version of its runtime."""
     here, there = this_host(), profile.machine
     return (
         there.name == here.name
@@ -75,9 +77,9 @@ def is_this_machine(profile: Profile) -> bool:
 
 
 def installed_version(runtime: str) -> str:
-    """Return the version of a runtime that is installed, or the empty string."""
+    """Return the installed version of a runtime, or the empty string."""
     package = PACKAGES.get(runtime, runtime)
-    # The names of folders say it, as `importlib.metadata` would, which takes 20 ms to import.
+    # Read from names of folders, because `importlib.metadata` takes 20 ms to import.
     for folder in sys.path:
         for found in Path(folder or ".").glob(f"{package}-*.dist-info"):
             return found.stem.partition("-")[2]

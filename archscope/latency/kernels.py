@@ -1,8 +1,8 @@
-"""Which nodes of a network a runtime runs as one kernel, and what the time of a kernel depends on.
+"""Find the kernels that a runtime executes for a network, and the features of their time.
 
-Kernels, not layers, are what takes time: onnxruntime runs a convolution with its batch norm, sum
-and activation at once, as nn-Meter (Zhang et al. 2021, MobiSys) found of mobile runtimes. What a
-node is follows from what its operator states: its macs, window, traits and form in ONNX.
+Kernels, not layers, take time: onnxruntime runs a convolution with its batch norm, sum and
+activation at once, as nn-Meter (Zhang et al. 2021, MobiSys) found for mobile runtimes. The kind of
+a node follows from the facts of its operator: its macs, window, traits and ONNX form.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FEATURES = (
     "kernels", "macs", "macs_by_8", "macs_by_16", "input", "output", "weight", "patches", "work",
     "merged", "mixed", "activated",
 )  # fmt: skip
-"""What the time of a kernel may rise with, for one image:
+"""The features that the time of a kernel may depend on, for one image:
 
 `kernels` counts kernels, whatever their size. `macs` are multiply-accumulates, `macs_by_8` and
 `macs_by_16` those with channels padded to multiples of 8 and of 16. `input`, `output` and `weight`
@@ -41,7 +41,7 @@ kernel changes, unless it is a ReLU, which costs nothing there.
 """
 
 FIXED = frozenset({"kernels", "weight"})
-"""Features that are the same for any batch."""
+"""Features that are independent of the batch size."""
 
 DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, TRANSPOSED = (
     "dense", "pointwise", "depthwise", "grouped", "stem", "transposed",
@@ -71,7 +71,7 @@ NONE, ONNXRUNTIME, INDUCTOR = FUSIONS = ("none", "onnxruntime", "inductor")
 of torch.compile, joins element-wise operators with one another."""
 
 JOINED = frozenset({"Relu", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid", "HardSwish"})
-"""ONNX operators that onnxruntime's convolutions and linear layers apply to what they write."""
+"""ONNX operators that onnxruntime fuses into preceding convolutions and linear layers."""
 
 PLAIN_OF = {
     DENSE: PLAIN_CONV, POINTWISE: PLAIN_CONV, GROUPED: PLAIN_CONV, DEPTHWISE: PLAIN_DEPTHWISE,
@@ -84,7 +84,7 @@ BY_ELEMENT = frozenset({ELEMENT_WISE, FUNCTION})
 
 
 class Kernel(Struct, frozen=True, gc=False):
-    """What a runtime runs at once: its nodes, the main one first, its kind and its `FEATURES`."""
+    """A kernel of a runtime: its nodes, the main one first, its kind and its `FEATURES`."""
 
     nodes: tuple[str, ...]
     kind: str
@@ -92,17 +92,17 @@ class Kernel(Struct, frozen=True, gc=False):
 
 
 class Piece(Struct, frozen=True, gc=False):
-    """An operator on given inputs as a kernel of its own, and what of it onnxruntime looks at."""
+    """An operator on given inputs as a separate kernel, and the facts that onnxruntime uses."""
 
     kind: str
     features: tuple[float, ...]
     layout: str = PLAIN
-    activation: str = ""  # in ONNX, if a convolution takes it in
-    scales: bool = False  # only multiplies channels by weights, or adds some to them
+    activation: str = ""  # in ONNX, if a convolution can absorb it
+    scales: bool = False  # only multiplies channels by weights, or adds weights to them
 
 
 class OpenKernel(Struct, frozen=True, gc=False):
-    """The kernel whose result leaves a part of a network, if nodes behind that may join it."""
+    """The last kernel of a part of a network, if nodes after the part may join it."""
 
     kind: str
     features: tuple[float, ...] = ()  # so far; empty if they are among the kernels of the part
@@ -113,7 +113,7 @@ class OpenKernel(Struct, frozen=True, gc=False):
 
 
 class _Open:
-    """A kernel that may still take in nodes."""
+    """A kernel that more nodes may join."""
 
     def __init__(self, name: str, kind: str, features: Sequence[float], activates: bool) -> None:
         self.nodes, self.kind, self.features = [name], kind, list(features)
@@ -122,7 +122,7 @@ class _Open:
 
     @classmethod
     def of(cls, node: Node, piece: Piece) -> _Open:
-        # onnxruntime makes a depthwise convolution of a batch norm that it cannot fold.
+        # onnxruntime turns a batch norm that it cannot fold into a depthwise convolution.
         activates = piece.kind in TAKES_ACTIVATION or node.op.scales_channels
         return cls(node.name, piece.kind, piece.features, activates)
 
@@ -149,7 +149,7 @@ class _Open:
 def kernels(graph: Graph, fusion: str) -> tuple[Kernel, ...]:
     """Return the kernels of a network at inference, each with the nodes that it computes.
 
-    `fusion` is one of `FUSIONS`. Nodes for which the runtime does nothing are in no kernel.
+    `fusion` is one of `FUSIONS`. Nodes that need no work at run time are in no kernel.
     """
     found = _Fusion(graph.inference(), fusion)
     found.go()
@@ -159,11 +159,11 @@ def kernels(graph: Graph, fusion: str) -> tuple[Kernel, ...]:
 def kernels_of_part(
     graph: Graph, fusion: str, entering: OpenKernel | None
 ) -> tuple[list[Kernel], OpenKernel | None]:
-    """Return the kernels of a part of a network, and the one that nodes behind it may join.
+    """Return the kernels of a part of a network, and the one that nodes after it may join.
 
-    The part has one input, its first node, and one output. `entering` is what the part before it
-    has left open. What it adds to a kernel that began earlier is a kernel with these features
-    alone; where what joins may change the kind, the kernel belongs to the part that ends it.
+    The part has one input, its first node, and one output. `entering` is the open kernel of the
+    part before it. What this part adds to that kernel is a kernel with only these features; if the
+    addition may change the kind, the kernel belongs to the part that ends it.
     """
     found = _Fusion(graph, fusion, entering)
     found.go()
@@ -173,7 +173,7 @@ def kernels_of_part(
 
 
 class _Fusion:
-    """Goes through a graph and joins nodes with kernels before them."""
+    """Walks through a graph and fuses nodes into kernels before them."""
 
     def __init__(self, graph: Graph, fusion: str, entering: OpenKernel | None = None) -> None:
         self.graph, self.fusion, self.entering = graph, fusion, entering
@@ -202,7 +202,7 @@ class _Fusion:
                 self._take(node)
 
     def leaving(self) -> tuple[_Open | None, OpenKernel | None]:
-        """Return the kernel that makes the only output, and what may still join it."""
+        """Return the kernel of the only output, and what may still join it."""
         kernel, found = self._leaving()
         if self._made_by(self.graph.outputs[0].node) in self.blocks:
             found = structs.replace(found or OpenKernel(VIEW), blocks=True)
@@ -227,7 +227,7 @@ class _Fusion:
         return kernel, OpenKernel(kernel.kind, (), activates, kernel.has_sum, absorbs)
 
     def _made_by(self, name: str) -> str:
-        """Return the node that a runtime computes in place of another."""
+        """Return the node that a runtime computes instead of another."""
         return self.twins.get(name, name)
 
     def _take(self, node: Node) -> None:
@@ -255,7 +255,7 @@ class _Fusion:
         self.by_end[node.name] = kernel
 
     def _arrange(self, node: Node, layout: str) -> bool:
-        """Reorder the inputs that are not as a node needs them; return whether it makes blocks."""
+        """Reorder inputs to the layout that a node needs; return whether it writes blocks."""
         if self.fusion != ONNXRUNTIME:
             return False
         inputs = [self._made_by(name) for name in node.inputs]
@@ -271,7 +271,7 @@ class _Fusion:
         return layout != PLAIN
 
     def _alone(self, name: str) -> _Open | None:
-        """Return the kernel whose result one node reads, and nobody else."""
+        """Return the kernel whose result only this node reads."""
         alone = len(self.readers[name]) == 1 and name not in self.outputs
         return self.by_end.get(name) if alone else None
 
@@ -285,7 +285,7 @@ class _Fusion:
         return None
 
     def _convolution(self, node: Node, piece: Piece) -> _Open | None:
-        """Return the convolution that takes in an activation, or a sum with something else."""
+        """Return the convolution that absorbs an activation, or a sum with another value."""
         if piece.activation:
             kernel = self._alone(self._made_by(node.inputs[0]))
             if kernel is not None and kernel.activates and not kernel.closed:
@@ -308,7 +308,7 @@ class _Fusion:
         return None
 
     def _element_wise(self, node: Node, piece: Piece) -> _Open | None:
-        """Return the element-wise kernel before a node, which then reads its other inputs, too."""
+        """Return the element-wise kernel before a node, which then also reads its other inputs."""
         found = [self._alone(self._made_by(name)) for name in node.inputs]
         open_ = [kernel for kernel in found if kernel and kernel.kind in BY_ELEMENT]
         if not open_:
@@ -330,7 +330,7 @@ def _moved(elements: int) -> list[float]:
 
 @lru_cache(maxsize=1 << 14)
 def piece_of(op: Op, ins: tuple[Shape, ...], fusion: str = NONE) -> Piece:
-    """Return an operator on given inputs as a kernel of its own."""
+    """Return an operator on given inputs as a separate kernel."""
     own, out = facts(op, ins), op.shape(*ins)
     read, written = sum(map(prod, ins)), prod(out)
     weight = own.params + own.buffers
@@ -368,7 +368,7 @@ def piece_of(op: Op, ins: tuple[Shape, ...], fusion: str = NONE) -> Piece:
 
 
 def _in_onnxruntime(kind: str, form: Value | None, arranged: str, rank: int) -> str:
-    """Return the kind of a kernel, which depends on the layout, too."""
+    """Return the kind of a kernel, which also depends on the layout."""
     if kind == COPY and moves_last_axis(form):
         return TRANSPOSE
     if kind == FUNCTION and operators(form) == {"Mul", "Sigmoid"}:
@@ -381,12 +381,12 @@ def _in_onnxruntime(kind: str, form: Value | None, arranged: str, rank: int) -> 
 
 
 def _groups(op: Op, ins: tuple[Shape, ...], out: Shape) -> tuple[int, int]:
-    """Return the groups of a convolution and the taps of its window; 1 and 1 of what is none."""
+    """Return the groups of a convolution and the taps of its window; 1 and 1 for others."""
     own = facts(op, ins)
     if not op.convolution or not own.macs:
         return 1, 1
     taps = prod(getattr(window, "kernel", 1) for window in own.window or ())
-    met = own.macs // prod(out)  # weights that one output value meets
+    met = own.macs // prod(out)  # weights per output value
     return max(ins[0][0] * taps // max(met, 1), 1), taps
 
 
@@ -424,7 +424,7 @@ def _kind_of_product(op: Op, ins: tuple[Shape, ...], groups: int, taps: int) -> 
 
 
 def _padding(lanes: int, ins: tuple[Shape, ...], out: Shape, groups: int, kind: str) -> float:
-    """Return how much channels grow that are padded to multiples of `lanes`."""
+    """Return the ratio by which padding to multiples of `lanes` increases channels."""
     if not out or not ins or not ins[0] or kind in (PRODUCT, ATTENTION, RECURRENT):
         return 1.0
     sides = (out[0],) if kind in (DEPTHWISE, STEM) else (ins[0][0] // groups, out[0] // groups)
@@ -432,7 +432,7 @@ def _padding(lanes: int, ins: tuple[Shape, ...], out: Shape, groups: int, kind: 
 
 
 def twins(graph: Graph) -> dict[str, str]:
-    """Return the nodes that compute what an earlier one does, without weights, by that."""
+    """Return the nodes without weights that repeat an earlier node, mapped to that node."""
     found: dict[str, str] = {}
     first: dict[tuple[Op, tuple[str, ...]], str] = {}
     for node in graph.nodes:
@@ -445,7 +445,7 @@ def twins(graph: Graph) -> dict[str, str]:
 
 
 def _activation(op: Op, form: Value | None) -> str:
-    """Return the ONNX operator of an activation that a kernel before takes in, if it is that."""
+    """Return the ONNX operator of an activation that the previous kernel absorbs, if it is one."""
     if not (op.valuewise and op.nonlinear and isinstance(form, OnnxNode) and form.kind in JOINED):
         return ""
     alone = isinstance(form.inputs[0], Input) and len(operators(form)) == 1

@@ -1,7 +1,7 @@
 """The layout of feature maps in onnxruntime on a CPU: blocks of channels, or channel by channel.
 
-Its convolutions and pools work on blocks of channels (NCHWc), and what goes by element between
-them keeps the blocks. Everything else needs its inputs reordered. The rules are those of
+Its convolutions and pools work on blocks of channels (NCHWc), and element-wise operators between
+them keep the blocks. Everything else needs its inputs reordered. The rules are those of
 onnxruntime's nchwc_transformer.cc, with the blocks of AVX2.
 """
 
@@ -13,7 +13,7 @@ from archscope.ir import Shape
 from archscope.onnx_form import Input, OnnxNode, Value
 
 BLOCK, ALIGNED = 8, 4
-"""Channels of a block, and of what the channels must be a multiple for an input to be reordered."""
+"""Channels of a block, and the multiple that channels must be for an input to be reordered."""
 
 BLOCKS, FROM_PLAIN, AS_INPUTS, PLAIN = LAYOUTS = ("blocks", "from plain", "as inputs", "plain")
 """An operator reads and writes blocks; writes blocks of an input that has none; writes blocks if
@@ -30,14 +30,14 @@ FREE = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"})
 
 
 def layout(form: Value | None, ins: Sequence[Shape], out: Shape, groups: int) -> str:
-    """Return which of `LAYOUTS` an operator has, by its form in ONNX and its shapes.
+    """Return the layout of an operator, one of `LAYOUTS`, by its ONNX form and its shapes.
 
     `groups` are those of a convolution.
     """
     if isinstance(form, Input):
         return AS_INPUTS
     if not isinstance(form, OnnxNode) or any(len(shape) != 3 for shape in (*ins, out)):
-        return PLAIN  # blocks are of images alone
+        return PLAIN  # only images have blocks
     channels = ins[0][0]
     if form.kind == "Conv" and isinstance(form.inputs[0], Input):
         return _of_convolution(channels, out[0], groups)
@@ -58,7 +58,7 @@ def _of_convolution(channels: int, out: int, groups: int) -> str:
 
 
 def moves_last_axis(form: Value | None) -> bool:
-    """Return whether elements that lie side by side are moved apart, and so one by one."""
+    """Return whether adjacent elements are moved apart, and so one by one."""
     for part in _parts(form):
         order = dict(part.attributes).get("perm", ())
         if part.kind == "DepthToSpace" or (order and order[-1] != len(order) - 1):

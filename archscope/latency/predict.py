@@ -1,4 +1,4 @@
-"""The latency of a network by a profile, kernel by kernel, in pure Python."""
+"""Predict the latency of a network with a profile, kernel by kernel, in pure Python."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from archscope.records.latency import Latency, LayerLatency
 
 MILLION = 1e6
 MARGIN = 2.0
-"""By which factor a feature may leave the range that was fitted."""
+"""The factor by which a feature may exceed the fitted range."""
 
 STAND_INS = {
     STEM: (DENSE,), TRANSPOSED: (DENSE,), GROUPED: (DEPTHWISE, DENSE), DENSE: (POINTWISE,),
@@ -54,14 +54,14 @@ STAND_INS = {
     NORM: (FUNCTION, ELEMENT_WISE), FUNCTION: (ELEMENT_WISE,), COPY: (ELEMENT_WISE,),
     ELEMENT_WISE: (COPY, FUNCTION),
 }  # fmt: skip
-"""The kinds whose coefficients stand in for those of a kind that was not fitted."""
+"""The kinds whose coefficients replace those of a kind that was not fitted."""
 
 
 def predict(profile: Profile, graph: Graph, batch: int = 1) -> Latency:
     """Return the predicted latency of a batch, in total and for each layer.
 
-    A kernel's time stands at its main layer. What is unlike everything that the profile was fitted
-    to is named, and the interval may not hold there.
+    The time of a kernel is that of its main layer. Parts unlike everything that the profile was
+    fitted to are reported, and the interval may not hold for them.
     """
     graph = graph.inference()
     made = kernels(graph, profile.fusion)
@@ -99,7 +99,7 @@ def predict(profile: Profile, graph: Graph, batch: int = 1) -> Latency:
 
 
 def coefficients(profile: Profile, kind: str) -> dict[str, float]:
-    """Return the coefficients of a kind of kernel, or of the kind that stands in for it."""
+    """Return the coefficients of a kind of kernel, or of the kind that replaces it."""
     for candidate in (kind, *STAND_INS.get(kind, ())):
         if candidate in profile.kinds:
             return profile.kinds[candidate]
@@ -107,14 +107,14 @@ def coefficients(profile: Profile, kind: str) -> dict[str, float]:
 
 
 def milliseconds(profile: Profile, kernel: Kernel, batch: int = 1) -> float:
-    """Return what a kernel takes by the coefficients of its kind, before any correction."""
+    """Return the time of a kernel by the coefficients of its kind, before any correction."""
     by_name = coefficients(profile, kernel.kind)
     values = scaled(kernel.features, batch)
     return sum(by_name.get(name, 0.0) * x for name, x in zip(FEATURES, values, strict=True))
 
 
 def scaled(features: Sequence[float], batch: int) -> list[float]:
-    """Return the features of a batch, in millions but for the number of kernels."""
+    """Return the features of a batch, in millions except for the number of kernels."""
     return [
         value if name == "kernels" else value * (1 if name in FIXED else batch) / MILLION
         for name, value in zip(FEATURES, features, strict=True)
@@ -124,7 +124,7 @@ def scaled(features: Sequence[float], batch: int) -> list[float]:
 def graph_features(
     names: Sequence[str], graph: Graph, made: Sequence[Kernel], times: Sequence[float]
 ) -> list[float]:
-    """Return features of a network by name, for the correction of a sum of kernels.
+    """Return the features of a network by name, for correcting the sum of its kernels.
 
     `sum` and `kernels` are logarithms of the milliseconds summed and of the number of kernels,
     `share.KIND` the share of a kind of kernel in the sum, `mean.FEATURE` the logarithm of a feature
@@ -146,7 +146,7 @@ def graph_features(
 
 
 def _correction(correction: Correction, values: Sequence[float]) -> tuple[float, list[str]]:
-    """Return the factor of a correction, and the features that are beyond the fitted range."""
+    """Return the factor of a correction, and the features outside the fitted range."""
     log_factor, outside = correction.intercept, []
     for name, x, mean, scale, by, low, high in zip(
         correction.features, values, correction.means, correction.scales,

@@ -1,4 +1,4 @@
-"""Profiles: what kernels take on a machine, in a runtime, as a file of JSON."""
+"""Profiles: the times of kernels on a machine, in a runtime, as JSON files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 class Machine(Struct, frozen=True):
-    """The machine that a profile holds for: a processor or GPU, and its cores if they are known."""
+    """The machine of a profile: a processor or GPU, and its cores if known."""
 
     name: str
     cores: int | None = None
@@ -30,9 +30,9 @@ class Machine(Struct, frozen=True):
 
 
 class Correction(Struct, frozen=True):
-    """A factor of the sum of kernels: exp(intercept + sum of c * (x - mean) / scale).
+    """A correction factor for the sum of kernels: exp(intercept + sum of c * (x - mean) / scale).
 
-    Features are those of `archscope.latency.predict.graph_features`, kept between `low` and `high`.
+    Features are those of `archscope.latency.predict.graph_features`, clipped to `low` and `high`.
     """
 
     features: tuple[str, ...]
@@ -45,17 +45,17 @@ class Correction(Struct, frozen=True):
 
 
 class Error(Struct, frozen=True):
-    """How far predictions of networks were off whose whole families were left out of the fit."""
+    """The errors of predictions for networks whose whole families were left out of the fit."""
 
     networks: int
     families: int
     median: float  # of |predicted / measured - 1|
-    mape: float  # mean of the same
+    mape: float  # mean of the same errors
     within_10_percent: float  # share of the networks
 
 
 class Interval(Struct, frozen=True):
-    """Quantiles of log(measured / predicted) of networks left out, and the share between them."""
+    """Quantiles of log(measured / predicted) for networks left out, and the share between them."""
 
     low: float
     high: float
@@ -63,10 +63,10 @@ class Interval(Struct, frozen=True):
 
 
 class Profile(Struct, frozen=True, kw_only=True):
-    """What kernels take in one runtime on one machine.
+    """The times of kernels in a runtime on a machine.
 
-    `kinds` are milliseconds for one kernel and for a million of each other feature, by kind of
-    kernel; `ranges` the least and the most of features that were fitted.
+    `kinds` are milliseconds per kernel and per million of each other feature, by kind of kernel;
+    `ranges` are the minimum and maximum of the fitted features.
     """
 
     format: int = FORMAT
@@ -79,7 +79,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     fusion: str
     threads: int | None = None
     dtype: str = "float32"
-    batches: tuple[int, int] = (1, 1)  # the least and the most
+    batches: tuple[int, int] = (1, 1)  # minimum and maximum
     kinds: dict[str, dict[str, float]]
     ranges: dict[str, dict[str, tuple[float, float]]] = {}
     correction: Correction | None = None
@@ -99,7 +99,7 @@ def user_folder() -> Path:
 
 
 def files() -> dict[str, Path]:
-    """Return the files of the profiles that ship and of the user's own, which come first."""
+    """Return the files of all profiles; the user's own take precedence over shipped ones."""
     found: dict[str, Path] = {}
     for folder in (SHIPPED, user_folder()):
         if folder.is_dir():
@@ -115,26 +115,26 @@ def load(name: str) -> Profile:
         if name not in known:
             there = f"; there are {', '.join(known)}" if known else ""
             hint = did_you_mean(name, known) + there
-            make = "`archscope device calibrate` makes that of this machine"
+            make = "`archscope device calibrate` creates that of this machine"
             raise OptionError(f"no latency profile '{name}'{hint}; {make}")
         path = known[name]
     return read(path)
 
 
 def read(path: Path) -> Profile:
-    """Return the profile of a file. Raises OptionError if it is none, or was changed."""
+    """Read a profile. Raises OptionError if the file is not a profile, or was changed."""
     try:
         profile = msgspec.json.decode(path.read_bytes(), type=Profile)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise OptionError(f"cannot read the latency profile '{path}': {reason}") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise OptionError(f"'{path}' is no latency profile: {error}") from None
+        raise OptionError(f"'{path}' is not a latency profile: {error}") from None
     for problem in _problems(profile):
-        raise OptionError(f"'{path}' is no latency profile: {problem}")
+        raise OptionError(f"'{path}' is not a latency profile: {problem}")
     if profile.sealed().checksum != profile.checksum:
         raise OptionError(
-            f"'{path}' was changed after it was made: expected the checksum"
+            f"'{path}' was changed after its creation: expected the checksum"
             f" '{profile.sealed().checksum}', got '{profile.checksum}'; calibrate again"
         )
     return profile
@@ -162,7 +162,7 @@ def _problems(profile: Profile) -> Iterator[str]:
 
 
 def keep(profile: Profile, path: Path | None = None) -> Path:
-    """Write a profile, by default into the folder of the user's own, and return its file."""
+    """Write a profile, by default into the user's folder, and return its file."""
     if path is None:
         make_folder(user_folder())
         path = user_folder() / f"{profile.name}{SUFFIX}"
@@ -171,21 +171,21 @@ def keep(profile: Profile, path: Path | None = None) -> Path:
 
 
 def check_name(name: str) -> None:
-    """Raise OptionError for what is no name of a profile."""
+    """Raise OptionError for an invalid name of a profile."""
     if not NAME.fullmatch(name):
         raise OptionError(
-            f"a profile is named by letters, digits, '-', '_' and '.', such as pi5, got '{name}'"
+            f"expected a name of letters, digits, '-', '_' and '.', such as pi5, got '{name}'"
         )
 
 
 def renamed(profile: Profile, name: str) -> Profile:
-    """Return a profile under another name. Raises OptionError for what is no name."""
+    """Return a renamed profile. Raises OptionError for an invalid name."""
     check_name(name)
     return structs.replace(profile, name=name).sealed()
 
 
 def words(profile: Profile) -> str:
-    """Return the machine and the conditions of a profile: `RTX 4090, torch 2.4, float16`."""
+    """Format the machine and the conditions of a profile: `RTX 4090, torch 2.4, float16`."""
     parts: list[Any] = [profile.machine.name, f"{profile.runtime} {profile.version}".strip()]
     if profile.threads is not None:
         parts.append(f"{profile.threads} thread{'s' * (profile.threads > 1)}")

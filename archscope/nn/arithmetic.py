@@ -1,4 +1,4 @@
-"""Arithmetic of tensors, constants and learned tensors, and functions of each value."""
+"""Arithmetic of tensors, constants and learned tensors, and element-wise functions."""
 
 from __future__ import annotations
 
@@ -90,23 +90,23 @@ class Pow(nn.Module):
 
 
 class Clamp(nn.Module):
-    """A tensor without values below `min` and above `max`."""
+    """A tensor clipped to values from `min` to `max`."""
 
     def __init__(self, min: float | None = None, max: float | None = None) -> None:
         super().__init__()
         self.min, self.max = min, max
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the values between the ends."""
+        """Return the clipped values."""
         return x.clamp(self.min, self.max)
 
     def extra_repr(self) -> str:
-        """Return the ends for printing."""
+        """Return the limits for printing."""
         return f"{self.min}, {self.max}"
 
 
 class Unary(nn.Module):
-    """A function of each value, by its name in torch or in torch.nn.functional."""
+    """An element-wise function, by its name in torch or in torch.nn.functional."""
 
     def __init__(self, function: str) -> None:
         super().__init__()

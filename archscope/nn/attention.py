@@ -16,9 +16,9 @@ def _heads(x: Tensor, count: int) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Each position as the mean of values, weighed by how well its query fits their keys.
+    """The mean of values at each position, weighted by the match of its query with their keys.
 
-    It takes one tensor with queries, keys and values along its channels, or three.
+    It takes a tensor with queries, keys and values along its channels, or three tensors.
     `key_heads` heads of keys and values serve equally many heads of queries each.
     """
 
@@ -29,7 +29,7 @@ class Attention(nn.Module):
     def forward(
         self, x: Tensor, keys: Tensor | None = None, values: Tensor | None = None
     ) -> Tensor:
-        """Return the heads behind one another, at the positions of the queries."""
+        """Return the concatenated heads at the positions of the queries."""
         each = self.heads // self.key_heads
         if keys is None or values is None:
             parts = [self.heads, self.key_heads, self.key_heads]
@@ -52,7 +52,7 @@ class Attention(nn.Module):
 
 
 def relative_positions(window: tuple[int, ...]) -> Tensor:
-    """Return a number for how far apart each pair of positions of a window is."""
+    """Return an index of the relative position of each pair of positions in a window."""
     axes = [torch.arange(size) for size in window]
     places = torch.stack(torch.meshgrid(*axes, indexing="ij")).flatten(1)
     apart = places[:, :, None] - places[:, None, :]
@@ -63,7 +63,7 @@ def relative_positions(window: tuple[int, ...]) -> Tensor:
 
 
 def regions(sizes: tuple[int, ...], window: tuple[int, ...], shift: tuple[int, ...]) -> Tensor:
-    """Return which positions of a rolled map were neighbours before: a number for each region."""
+    """Return a region number per position of a rolled map; regions were contiguous before."""
     region = torch.zeros(sizes, dtype=torch.int64)
     for axis, (size, width, step) in enumerate(zip(sizes, window, shift, strict=True)):
         places = torch.arange(size)
@@ -75,14 +75,14 @@ def regions(sizes: tuple[int, ...], window: tuple[int, ...], shift: tuple[int, .
 
 
 class WindowAttention(nn.Module):
-    """Attention within windows that tile a map, which may be moved by `shift` positions.
+    """Attention within windows that tile a map, which may be shifted by `shift` positions.
 
-    Windows that lie across the border after the shift are cut there. The bias of a pair of
-    positions is learned for each head and distance. Windows of a grid have strides.
+    Windows that cross the border after the shift are split there. The bias of a pair of positions
+    is learned for each head and relative position. Windows of a grid have strides.
     """
 
     relative_position_index: Tensor
-    apart: Tensor  # pairs of positions of a window that are no neighbours in the map
+    apart: Tensor  # pairs of positions of a window that are not neighbours in the map
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class WindowAttention(nn.Module):
         return x.reshape(batch, -1, prod(self.window), channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the heads behind one another, at the positions of the queries."""
+        """Return the concatenated heads at the positions of the queries."""
         axes = tuple(range(2, x.dim()))
         if any(self.shift):
             x = x.roll([-step for step in self.shift], axes)

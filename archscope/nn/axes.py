@@ -1,4 +1,4 @@
-"""Reductions along axes, and values moved, repeated and joined along them."""
+"""Reductions along axes, and rolling, repeating and joining along them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional
 
 
 class Reduce(nn.Module):
-    """A sum, mean, extreme, norm or deviation along axes, which stay with one position or go."""
+    """A sum, mean, extreme, norm or deviation along axes, which are kept with size 1 or dropped."""
 
     def __init__(
         self, function: str, axes: tuple[int, ...], keep: bool = True, correction: int = 1
@@ -26,7 +26,7 @@ class Reduce(nn.Module):
             return norm
         if self.function in ("std", "var"):
             words["correction"] = self.correction
-        if self.function == "prod":  # of one axis alone
+        if self.function == "prod":  # torch supports a single axis only
             last = x.movedim(self.axes, tuple(range(-len(self.axes), 0)))
             product = last.flatten(-len(self.axes)).prod(-1)
             return product.reshape(self._kept(x)) if self.keep else product
@@ -43,7 +43,7 @@ class Reduce(nn.Module):
 
 
 class Roll(nn.Module):
-    """Values moved round along axes."""
+    """Values rolled along axes."""
 
     def __init__(self, steps: tuple[int, ...], axes: tuple[int, ...]) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Flip(nn.Module):
 
 
 class Expand(nn.Module):
-    """Axes of one position repeated as a view."""
+    """Axes of size 1 expanded as a view."""
 
     def __init__(self, *size: int) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Expand(nn.Module):
 
 
 class Tile(nn.Module):
-    """An axis several times, or each of its values."""
+    """An axis repeated as a whole, or each of its values."""
 
     def __init__(self, times: int, axis: int, each: bool = False) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class Tile(nn.Module):
 
 
 class Stack(nn.Module):
-    """Tensors of one shape along a new axis."""
+    """Tensors of the same shape stacked along a new axis."""
 
     def __init__(self, axis: int) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class Range(nn.Module):
 
 
 class SliceScatter(nn.Module):
-    """A tensor with another in place of a range along an axis."""
+    """A tensor with a range along an axis replaced by another tensor."""
 
     def __init__(self, start: int, stop: int, axis: int, step: int = 1) -> None:
         super().__init__()
@@ -160,7 +160,7 @@ class SliceScatter(nn.Module):
 
 
 class CumSum(nn.Module):
-    """Sums of all values up to each place along an axis."""
+    """Cumulative sums along an axis."""
 
     def __init__(self, axis: int) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ class CumSum(nn.Module):
 
 
 class CumProd(CumSum):
-    """Products of all values up to each place along an axis."""
+    """Cumulative products along an axis."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the products."""
@@ -200,7 +200,7 @@ class Normalize(nn.Module):
 
 
 class CosineSimilarity(nn.Module):
-    """Cosine of the angle between two tensors along an axis, which stays with one position."""
+    """Cosine of the angle between two tensors along an axis, which is kept with size 1."""
 
     def __init__(self, axis: int, eps: float) -> None:
         super().__init__()
@@ -216,7 +216,7 @@ class CosineSimilarity(nn.Module):
 
 
 class PadChannels(nn.Module):
-    """A constant around a tensor, beside its channels, too; `pad` is in torch's order."""
+    """A tensor padded with a constant, including its channels; `pad` is in torch's order."""
 
     def __init__(self, pad: tuple[int, ...], value: float = 0.0) -> None:
         super().__init__()
@@ -232,7 +232,7 @@ class PadChannels(nn.Module):
 
 
 class Fill(nn.Module):
-    """A tensor with a constant in place of a range along an axis."""
+    """A tensor with a range along an axis replaced by a constant."""
 
     def __init__(self, start: int, stop: int, axis: int, value: float = 0.0) -> None:
         super().__init__()

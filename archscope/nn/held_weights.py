@@ -1,4 +1,4 @@
-"""Layers whose weights are a direction and a length, or constants."""
+"""Layers with weight norm, and layers whose weights are constants."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional
 
 
 class _WeightNorm(nn.Module):
-    """Mixin of layers that hold the direction and the length of their weights."""
+    """Mixin for layers that hold the direction and the length of their weights."""
 
     weight: Any
 
@@ -63,7 +63,7 @@ class WeightNormLinear(_WeightNorm, nn.Linear):
 
 
 class _Fixed(nn.Module):
-    """Mixin of layers whose weights are a buffer."""
+    """Mixin for layers whose weights are a buffer."""
 
     weight: Any
 
@@ -128,7 +128,7 @@ class Prototypes(nn.Module):
 
 
 class IndexSelect(nn.Module):
-    """Chosen places along an axis, in their order."""
+    """Positions along an axis, selected by a constant index."""
 
     def __init__(self, index: tuple[int, ...], axis: int) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class IndexSelect(nn.Module):
         self.register_buffer("index", torch.tensor(index), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the values at these places."""
+        """Return the values at these positions."""
         return x.index_select(self.axis, self.get_buffer("index"))
 
     def extra_repr(self) -> str:
@@ -145,7 +145,7 @@ class IndexSelect(nn.Module):
 
 
 class ConcatLearned(nn.Module):
-    """A learned or fixed tensor behind or before another along an axis."""
+    """A learned or fixed tensor concatenated after or before another along an axis."""
 
     def __init__(self, axis: int, *size: int, before: bool = False, fixed: bool = False) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ from archscope.nn.rounding import LearnedRounding, rounded
 
 
 class Add(nn.Module):
-    """Sum of tensors of one shape."""
+    """Sum of tensors of the same shape."""
 
     def forward(self, *tensors: Tensor) -> Tensor:
         """Return the sum."""
@@ -30,14 +30,14 @@ class Mul(nn.Module):
 
 
 class Concat(nn.Module):
-    """Concatenation along an axis, by default of the channels."""
+    """Concatenation along an axis, by default the channels."""
 
     def __init__(self, axis: int = 1) -> None:
         super().__init__()
         self.axis = axis
 
     def forward(self, *tensors: Tensor) -> Tensor:
-        """Return the tensors behind one another."""
+        """Return the concatenated tensors."""
         return torch.cat(tensors, dim=self.axis)
 
     def extra_repr(self) -> str:
@@ -129,7 +129,7 @@ class PaddedMaxPool3d(_Padded, nn.MaxPool3d):
 
 
 class _PaddedMean(_Padded):
-    """Mixin of means over windows, which count the padding or not."""
+    """Mixin for average pooling, which counts the padding or not."""
 
     count_include_pad: bool
 
@@ -138,7 +138,7 @@ class _PaddedMean(_Padded):
         mean = super().forward(x)
         if self.count_include_pad:
             return mean
-        with torch.no_grad():  # the share of each window that is no padding
+        with torch.no_grad():  # the fraction of each window that is not padding
             share = super().forward(x.new_ones(1, 1, *x.shape[2:]))
         return mean / share
 
@@ -172,7 +172,7 @@ class MulScalar(nn.Module):
 
 
 class FakeQuantize(nn.Module):
-    """A tensor rounded to `levels` multiples of a step, `zero` of them below zero.
+    """A tensor rounded to `levels` multiples of a step, `zero` of them negative.
 
     A learned step is `scale` times e to the power of a parameter.
     """
@@ -241,7 +241,7 @@ class Scale(nn.Module):
 
 
 class StochasticDepth(nn.Module):
-    """Sets whole images to 0 with probability `p` while training, and scales up the others."""
+    """Sets whole images to 0 with probability `p` in training, and scales up the others."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
@@ -267,9 +267,9 @@ def _windows(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Ten
 
 
 class StochasticPool(nn.Module):
-    """Draws a value of each window in proportion to its size; at inference their weighted mean.
+    """Samples a value of each window in proportion to its size; at inference their weighted mean.
 
-    Where no value of a window is positive, all are equally likely.
+    If no value of a window is positive, all are equally likely.
     """
 
     def __init__(self, kernel: tuple[int, ...], stride: tuple[int, ...]) -> None:
@@ -373,10 +373,10 @@ class Reshape(nn.Module):
 
 
 class ChannelMean(nn.Module):
-    """Mean of the channels at each position."""
+    """Mean over the channels at each position."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the mean along axis 1, which stays with one element."""
+        """Return the mean along axis 1, which is kept with size 1."""
         return x.mean(dim=1, keepdim=True)
 
 
@@ -384,12 +384,12 @@ class ChannelMax(nn.Module):
     """Largest channel at each position."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the maximum along axis 1, which stays with one element."""
+        """Return the maximum along axis 1, which is kept with size 1."""
         return x.amax(dim=1, keepdim=True)
 
 
 class TopK(nn.Module):
-    """The k largest values of each position or channel, zeros for the rest."""
+    """The k largest values of each position or channel, and zeros for the rest."""
 
     def __init__(self, k: int, along: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Views of tensors along other axes."""
+"""Permuted and rearranged axes of tensors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Permute(nn.Module):
-    """Axes of each image in another order."""
+    """A permutation of the axes of each image."""
 
     def __init__(self, *order: int) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class Permute(nn.Module):
 
 
 class Select(nn.Module):
-    """One element along an axis of the batch."""
+    """An element along an axis of each image."""
 
     def __init__(self, index: int, axis: int) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class SpaceToDepth(nn.Module):
 
 
 class Unfold(nn.Unfold):
-    """The values of each window as channels, and the windows as positions."""
+    """Windows unfolded: their values become channels, the windows positions."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Return (N, C * taps, height, width)."""

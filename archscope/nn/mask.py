@@ -1,4 +1,4 @@
-"""Masks of ones and zeros, and choices by them."""
+"""Masks of ones and zeros, and selection by masks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Compare(nn.Module):
 
 
 class Where(nn.Module):
-    """A choice between two tensors by a mask."""
+    """Element-wise selection between two tensors by a mask."""
 
     def forward(self, mask: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """Return `a` where the mask is positive, `b` elsewhere."""

@@ -1,4 +1,4 @@
-"""Values in order of size along an axis, places of values, and values at places."""
+"""Sorting along an axis, indices of values, and values at indices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class _Ordered(nn.Module):
         self.axis, self.descending, self.k = axis, descending, k
 
     def in_order(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the values in order of size along the axis, and their places."""
+        """Return the values sorted along the axis, and their indices."""
         if self.k is None:
             values, places = x.sort(self.axis, self.descending)
         else:
@@ -26,7 +26,7 @@ class _Ordered(nn.Module):
 
 
 class Sort(_Ordered):
-    """Values in order of size along an axis, or the first `k` of them."""
+    """Values sorted along an axis, or the first `k` of them."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the values."""
@@ -34,22 +34,22 @@ class Sort(_Ordered):
 
 
 class ArgSort(_Ordered):
-    """The places of values in order of size along an axis, or of the first `k` of them."""
+    """The indices of values sorted along an axis, or of the first `k` of them."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the places, int64."""
+        """Return the indices, int64."""
         return self.in_order(x)[1]
 
 
 class ArgMax(nn.Module):
-    """The place of the largest or the smallest value along an axis."""
+    """The index of the largest or the smallest value along an axis."""
 
     def __init__(self, axis: int, keep: bool = True, smallest: bool = False) -> None:
         super().__init__()
         self.axis, self.keep, self.smallest = axis, keep, smallest
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the places, int64."""
+        """Return the indices, int64."""
         function = torch.argmin if self.smallest else torch.argmax
         return function(x, self.axis, self.keep)
 
@@ -59,14 +59,14 @@ class ArgMax(nn.Module):
 
 
 class Gather(nn.Module):
-    """Values at places along an axis, which a second tensor states."""
+    """Values at indices along an axis, which are a second tensor."""
 
     def __init__(self, axis: int) -> None:
         super().__init__()
         self.axis = axis
 
     def forward(self, x: Tensor, index: Tensor) -> Tensor:
-        """Return the values, as many as there are places."""
+        """Return the values, as many as there are indices."""
         return x.gather(self.axis, index.long())
 
     def extra_repr(self) -> str:
@@ -75,14 +75,14 @@ class Gather(nn.Module):
 
 
 class OneHot(nn.Module):
-    """A last axis that is 1 at the class that a value names, and 0 elsewhere."""
+    """A one-hot encoding of class indices along a new last axis."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.classes = classes
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the vectors, in the type of the input or, of whole numbers, in torch's default."""
+        """Return the vectors in the type of the input, or torch's default for integers."""
         kind = x.dtype if x.is_floating_point() else torch.get_default_dtype()
         return functional.one_hot(x.long(), self.classes).to(kind)
 

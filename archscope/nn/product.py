@@ -16,7 +16,7 @@ class MatMul(nn.Module):
 
 
 class Einsum(nn.Module):
-    """Sum of products over named axes; the equation leaves out the batch."""
+    """Sum of products over named axes (einsum); the equation omits the batch."""
 
     def __init__(self, equation: str, *path: int) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Einsum(nn.Module):
 
 
 class ScaledDotProductAttention(nn.Module):
-    """torch's attention; a mask that is added to the scores is a weight or a constant."""
+    """torch's attention; a mask added to the scores is a weight or a constant."""
 
     mask: Tensor | None
 
@@ -58,11 +58,11 @@ class ScaledDotProductAttention(nn.Module):
             self.mask = nn.Parameter(torch.zeros(mask))
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Return the values, weighed for each query."""
+        """Return the weighted values of each query."""
         return functional.scaled_dot_product_attention(
             q, k, v, attn_mask=self.mask, is_causal=self.causal, scale=self.scale
         )
 
     def extra_repr(self) -> str:
-        """Return what differs from the defaults, for printing."""
+        """Return the arguments that differ from the defaults, for printing."""
         return f"causal={self.causal}, scale={self.scale}"

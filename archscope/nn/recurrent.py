@@ -1,4 +1,4 @@
-"""Recurrent layers on (N, C, positions), one position after the other."""
+"""Recurrent layers on (N, C, positions), which process positions in sequence."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch.nn import functional
 
 
 class _Recurrent(nn.Module):
-    """Mixin for torch's recurrent layers: channels first, and one tensor as the result.
+    """Mixin for torch's recurrent layers: channels first, and a single tensor as the result.
 
-    `state` returns the last state of each direction of the last layer, in place of all outputs.
+    `state` returns the last state of each direction of the last layer instead of all outputs.
     """
 
     def __init__(self, channels: int, hidden: int, state: bool = False, **words: Any) -> None:
@@ -43,7 +43,7 @@ class RNN(_Recurrent, nn.RNN):  # type: ignore[misc]
 
 
 def _products(cell: Any, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return the product of the input, and that of the state or of zeros, which tools count."""
+    """Return the product of the input, and that of the state or of zeros, as tools count both."""
     state = x.new_zeros(len(x), cell.hidden_size) if state is None else state
     own = functional.linear(x, cell.weight_ih, cell.bias_ih)
     return own, functional.linear(state, cell.weight_hh, cell.bias_hh)

@@ -1,4 +1,4 @@
-"""Rounding to few even levels: `zero` of them are below zero, each a step from the next.
+"""Rounding to a few even levels: `zero` of them are negative, each a step from the next.
 
 Levels whose `zero` is half a level more than a whole number, such as 1.5, lie on both sides of
 zero and not on it: of 4 they are -1.5, -0.5, 0.5 and 1.5 steps.
@@ -14,15 +14,15 @@ from torch import Tensor
 __all__: list[str] = []  # no modules
 
 SHARES = tuple(k / 20 for k in range(2, 21))
-"""Parts of the largest value that are tried as the largest level."""
+"""Fractions of the largest value that are tried as the largest level."""
 
 
 def level_range(bits: int, *, signed: bool) -> tuple[float, int]:
-    """Return `zero` and how many levels values of so many bits have.
+    """Return `zero` and the number of levels for a number of bits.
 
-    Signed values of 1 and 2 bits have 2 ** bits levels about zero and none on it, as one of so few
-    for zero alone costs more than it gives; those of more bits have 2 ** bits - 1. Values that are
-    never negative have 2 ** bits from zero on.
+    Signed values of 1 and 2 bits have 2 ** bits levels around zero and none on it, as a level for
+    zero costs more than it gains with so few; more bits have 2 ** bits - 1 levels. Values that are
+    never negative have 2 ** bits levels from zero on.
     """
     if not signed:
         return 0, 2**bits
@@ -40,11 +40,11 @@ def rounded(values: Tensor, steps: Tensor | float, zero: float, levels: int) -> 
 
 
 def passed(values: Tensor, steps: Tensor, zero: float, levels: int) -> Tensor:
-    """Return the share of a value's gradient that rounding lets through.
+    """Return the fraction of a value's gradient that rounding passes on.
 
-    It is all where the nearest multiple of the step is a level, as in torch's own, and nothing
-    beyond. Of two levels it falls in a line to nothing a step from the threshold between them:
-    the slope of a smooth sign (Liu et al. 2018, Bi-Real Net), far from which a value cannot flip.
+    It is 1 if the nearest multiple of the step is a level, as in torch's own, and 0 beyond. With
+    two levels it falls linearly to 0 at a step from the threshold between them: the slope of a
+    smooth sign (Liu et al. 2018, Bi-Real Net), far from which a value cannot flip.
     """
     if levels == 2:
         return (1 - (values / steps + zero - 0.5).abs()).clamp(min=0)
@@ -53,9 +53,9 @@ def passed(values: Tensor, steps: Tensor, zero: float, levels: int) -> Tensor:
 
 
 def slopes(values: Tensor, steps: Tensor, zero: float, levels: int) -> Tensor:
-    """Return the derivative of each rounded value by the logarithm of its step.
+    """Return the derivative of each rounded value with respect to the logarithm of its step.
 
-    That is the distance from the value to its level, and beyond the outermost levels the level
+    It is the distance from the value to its level, and beyond the outermost levels the level
     (Esser et al. 2020, LSQ).
     """
     levelled = rounded(values, steps, zero, levels)
@@ -64,7 +64,7 @@ def slopes(values: Tensor, steps: Tensor, zero: float, levels: int) -> Tensor:
 
 
 class LearnedRounding(torch.autograd.Function):
-    """`rounded` at a step that is learned: a scale times e to the power of an exponent."""
+    """`rounded` with a learned step: a scale times e to the power of an exponent."""
 
     @staticmethod
     def forward(
@@ -83,15 +83,15 @@ class LearnedRounding(torch.autograd.Function):
         step = scale * exponent.exp()
         ours = gradients[0] * passed(values, step, zero, levels)
         total = (gradients[0] * slopes(values, step, zero, levels)).sum()
-        # A step is moved by all values of an image, which should not make it the faster.
+        # All values of an image contribute to the gradient of a step, which should not speed it up.
         factor = (values[0].numel() * max(zero, levels - 1 - zero)) ** -0.5
         return ours, total * factor, None, None, None
 
 
 def best_scales(rows: Tensor, zero: float, levels: int) -> Tensor:
-    """Return for each row (R, N) the step of the smallest squared error.
+    """Return the step with the smallest squared error for each row (R, N).
 
-    It is tried at `SHARES` of the row's largest value: few levels do better to cut off the largest.
+    The steps tried end at `SHARES` of the row's largest value: few levels better clip the largest.
     """
     most = levels - 1 - zero
     reach = torch.maximum(rows / most, rows / -zero) if zero else rows.clamp(min=0) / most

@@ -1,4 +1,4 @@
-"""Maps resampled: at places that a second tensor states, and with a filter against aliasing."""
+"""Resampling of maps: at positions given by a second tensor, and with antialiasing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch.nn import functional
 
 
 class GridSample(nn.Module):
-    """A map at the places of a grid, which are coordinates from -1 to 1."""
+    """A map sampled at the positions of a grid, which are coordinates from -1 to 1."""
 
     def __init__(self, mode: str, padding_mode: str, align_corners: bool) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class GridSample(nn.Module):
 
 
 class AntialiasedResize(nn.Module):
-    """A map at another size, each position a mean of all that it covers."""
+    """A map resized with antialiasing: each position is a mean of all that it covers."""
 
     def __init__(self, size: tuple[int, ...], mode: str, align_corners: bool = False) -> None:
         super().__init__()

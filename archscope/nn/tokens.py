@@ -1,4 +1,4 @@
-"""Learned vectors that are put before, or added to, the positions of feature maps."""
+"""Learned vectors that precede, or are added to, the positions of feature maps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class ClassToken(nn.Module):
-    """Learned vectors before the positions of (N, C, positions)."""
+    """Learned vectors prepended to the positions of (N, C, positions)."""
 
     def __init__(self, channels: int, count: int) -> None:
         super().__init__()
@@ -15,7 +15,7 @@ class ClassToken(nn.Module):
         nn.init.trunc_normal_(self.weight, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the vectors and the positions behind them."""
+        """Return the vectors followed by the positions."""
         return torch.cat([self.weight.expand(len(x), -1, -1).transpose(1, 2), x], dim=2)
 
     def extra_repr(self) -> str:
@@ -41,7 +41,7 @@ class PositionEmbedding(nn.Module):
 
 
 class Embedding(nn.Embedding):
-    """A learned vector for each index, along axis 1; indices may come as floats."""
+    """A learned vector for each index, along axis 1; indices may be floats."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the vectors of the indices: (N, ...) to (N, C, ...)."""

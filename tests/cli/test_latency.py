@@ -77,7 +77,7 @@ def test_names_of_profiles(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     assert main(["device", "import", str(file), "--name", "here"]) == 2
     assert "'here' is reserved for the profile of this machine" in capsys.readouterr().err
     assert main(["device", "import", str(file), "--name", "../x"]) == 2
-    assert "a profile is named by letters" in capsys.readouterr().err
+    assert "expected a name of letters" in capsys.readouterr().err
     assert main(["device", "calibrat"]) == 2
     assert "did you mean 'calibrate'" in capsys.readouterr().err
 

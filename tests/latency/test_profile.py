@@ -86,7 +86,7 @@ def test_kept_and_loaded_again_by_name_and_by_path(tmp_path: Path) -> None:
 def test_changed_by_hand(tmp_path: Path) -> None:
     path = keep(made(), tmp_path / "p.json")
     path.write_text(path.read_text().replace("0.5", "0.4", 1))
-    with pytest.raises(OptionError, match=r"was changed after it was made: expected the checksum"):
+    with pytest.raises(OptionError, match=r"was changed after its creation: expected the checksum"):
         load(str(path))
 
 
@@ -119,7 +119,7 @@ def test_no_such_profile(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="cannot read the latency profile"):
         load(str(tmp_path / "none.json"))
     (tmp_path / "list.json").write_text("[1]")
-    with pytest.raises(OptionError, match="is no latency profile"):
+    with pytest.raises(OptionError, match="is not a latency profile"):
         load(str(tmp_path / "list.json"))
 
 
