@@ -1,4 +1,4 @@
-"""Networks made smaller: channels removed, weights in fewer bits, and the bytes of both."""
+"""Compression of networks: fewer channels, weights in fewer bits, and the bytes of both."""
 
 from archscope.compress.groups import ChannelGroups, Group, Unit, channel_groups
 from archscope.compress.int8 import Int8, quantize_int8

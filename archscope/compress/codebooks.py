@@ -1,4 +1,4 @@
-"""Codebooks: the weights of a layer as few values that many of them share, Han et al. 2016."""
+"""Codebooks: the weights of a layer as a few shared values, Han et al. 2016."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from msgspec import Struct
 from torch import Tensor
 
 ROUNDS = 300
-"""So often k-means moves its centres at most; it is at rest after some dozens."""
+"""Maximum number of k-means iterations; it usually converges after some dozens."""
 
 
 class Codebook(Struct, frozen=True, eq=False):
-    """Values in ascending order, but zero first where weights are zero, and each weight's code."""
+    """Values in ascending order, but zero first if weights are zero, and each weight's code."""
 
     values: Tensor  # (K,) float32
     codes: Tensor  # as the weights, uint8
-    exact: bool  # whether every weight has kept its value
+    exact: bool  # whether every weight kept its value
 
     @property
     def weights(self) -> Tensor:
-        """The weights that the codes stand for."""
+        """The weights that the codes represent."""
         return self.values[self.codes.int()]
 
 
@@ -48,7 +48,7 @@ def codebook(weights: Tensor, bits: int) -> Codebook:
 
 
 def distinct(values: Tensor) -> Tensor:
-    """Return the different values of a tensor in ascending order."""
+    """Return the distinct values of a tensor in ascending order."""
     found: Tensor = torch.unique(values)
     return found
 
@@ -73,10 +73,10 @@ def _k_means(values: Tensor, count: int) -> Tensor:
 
 
 def relative_entries(codes: Tensor, present: Tensor, bits: int) -> tuple[Tensor, Tensor]:
-    """Return the codes and distances of sparse weights in the order of their places.
+    """Return the codes and distances of sparse weights in the order of their positions.
 
-    A distance is the places from one entry to the next, less one, below 2 ** bits. Where weights
-    are farther apart, entries of code 0, a zero, lie between (fillers).
+    A distance is the number of positions between two entries, below 2 ** bits. If weights are
+    farther apart, entries of code 0, a zero, are inserted (fillers).
     """
     reach = 2**bits
     places = present.flatten().nonzero().flatten()

@@ -1,4 +1,4 @@
-"""The file format of songhan/SqueezeNet-Deep-Compression, read and written.
+"""Read and write the file format of songhan/SqueezeNet-Deep-Compression.
 
 All numbers are little-endian. The file begins with the number of entries of every layer, uint32.
 Then each layer has its codebook (float32; 256 values for a convolution, 16 for a linear layer),
@@ -31,9 +31,9 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 def read_compressed(path: Path, graph: Graph) -> dict[str, Tensor]:
-    """Return the weights that a file has for a network of convolutions and linear layers.
+    """Read the weights of a network of convolutions and linear layers.
 
-    Raises OptionError if it cannot be read or is not of such a network.
+    Raises OptionError if the file cannot be read or does not fit the network.
     """
     try:
         content = path.read_bytes()
@@ -54,8 +54,8 @@ def read_compressed(path: Path, graph: Graph) -> dict[str, Tensor]:
         places = (distances.astype(np.int64) + 1).cumsum() - 1
         if count and places[-1] >= weight.numel():
             raise OptionError(
-                f"'{path}' is not of '{graph.name}': '{name}' has {weight.numel():,} weights, and"
-                f" the file has one at place {places[-1] + 1:,}"
+                f"'{path}' does not fit '{graph.name}': '{name}' has {weight.numel():,} weights,"
+                f" but the file has one at position {places[-1] + 1:,}"
             )
         dense = np.zeros(weight.numel(), np.float32)
         dense[places] = values[codes]
@@ -65,9 +65,9 @@ def read_compressed(path: Path, graph: Graph) -> dict[str, Tensor]:
 
 
 def write_compressed(weights: Mapping[str, Tensor], graph: Graph, path: Path) -> None:
-    """Write the weights of a network of convolutions and linear layers, whole or not at all.
+    """Write the weights of a network of convolutions and linear layers, atomically.
 
-    Raises OptionError for other networks, weights that do not fit, and layers of more different
+    Raises OptionError for other networks, weights that do not fit, and layers with more distinct
     weights than a codebook of the format holds.
     """
     state = fitted_weights(graph, weights, "the weights")
@@ -88,7 +88,7 @@ def write_compressed(weights: Mapping[str, Tensor], graph: Graph, path: Path) ->
 
 
 def _layers(graph: Graph) -> dict[str, tuple[Tensor, Tensor | None]]:
-    """Return the weight and bias, on no device, of each layer in order. Raises OptionError."""
+    """Return the weight and bias, as meta tensors, of each layer in order. Raises OptionError."""
     found: dict[str, tuple[Tensor, Tensor | None]] = {}
     state = build(graph, device="meta").state_dict()
     for key, tensor in state.items():
@@ -97,7 +97,7 @@ def _layers(graph: Graph) -> dict[str, tuple[Tensor, Tensor | None]]:
             found[name] = (tensor, state.get(f"{name}.bias"))
         elif what != "bias" or name not in found:
             raise OptionError(
-                f"the format of compressed files has convolutions and linear layers alone, and"
+                f"the format of compressed files supports only convolutions and linear layers, but"
                 f" '{graph.name}' has the weight '{key}'"
             )
     if not found:
@@ -106,14 +106,14 @@ def _layers(graph: Graph) -> dict[str, tuple[Tensor, Tensor | None]]:
 
 
 def _book(name: str, weight: Tensor, bits: int) -> Codebook:
-    """Return the codebook of a layer, with zero at its beginning. Raises OptionError."""
+    """Return the codebook of a layer, starting with zero. Raises OptionError."""
     book = codebook(weight, bits)
     if len(book.values) and book.values[0] != 0:  # no weight is zero
         values = torch.cat([book.values.new_zeros(1), book.values])
         book = Codebook(values, book.codes + 1, book.exact)
     if not book.exact or len(book.values) > 2**bits:
         raise OptionError(
-            f"'{name}' has more than {2**bits - 1} different weights that are not zero, all that"
+            f"'{name}' has more than {2**bits - 1} distinct non-zero weights, the maximum that"
             " a codebook of the format holds; `archscope quantize --method codebook --bits"
             f" {bits}` makes them fewer"
         )
@@ -121,7 +121,7 @@ def _book(name: str, weight: Tensor, bits: int) -> Codebook:
 
 
 class _Reader:
-    """Takes arrays from the bytes of a file, one after the other."""
+    """Reads arrays from the bytes of a file, one after the other."""
 
     def __init__(self, path: Path, content: bytes) -> None:
         self.path, self.content, self.place = path, content, 0
@@ -131,7 +131,7 @@ class _Reader:
         left = len(self.content) - self.place
         if size > left:
             raise OptionError(
-                f"'{self.path}' is cut short: {what} would be {size:,} bytes, {left:,} are left"
+                f"'{self.path}' is truncated: {what} need {size:,} bytes, {left:,} are left"
             )
         kind = np.dtype(dtype).newbyteorder("<")
         found = np.frombuffer(self.content, kind, count, self.place).astype(dtype)
@@ -146,11 +146,11 @@ class _Reader:
         return np.stack([halves & 15, halves >> 4], 1).ravel()[:count]
 
     def end(self, graph: Graph) -> None:
-        """Raise OptionError if something is left."""
+        """Raise OptionError if bytes are left."""
         more = len(self.content) - self.place
         if more:
             raise OptionError(
-                f"'{self.path}' is not of '{graph.name}', which ends {more:,} bytes before the file"
+                f"'{self.path}' does not fit '{graph.name}', which ends {more:,} bytes earlier"
             )
 
 

@@ -1,4 +1,4 @@
-"""The weights of one layer really encoded, and what that takes."""
+"""Encode the weights of a layer, and count the bytes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ FLOAT_BYTES = INDEX_BYTES = COUNT_BYTES = 4
 
 
 class Encoding(Struct, frozen=True):
-    """What the weights of a layer take in the forms that depend on their values."""
+    """The bytes of the weights of a layer in the forms that depend on their values."""
 
     bytes: dict[str, int]
-    left: int  # weights that are not zero
-    values: int  # different values
+    left: int  # non-zero weights
+    values: int  # distinct values
     squares: float  # sum of the squares of the weights
-    errors: float  # sum of the squares of what the codebook changes
+    errors: float  # sum of the squared changes by the codebook
 
 
 def encoded(weights: Tensor, code_bits: int, distance_bits: int) -> Encoding:
@@ -46,7 +46,7 @@ def encoded(weights: Tensor, code_bits: int, distance_bits: int) -> Encoding:
 def coded_bytes(
     codes: Tensor, present: Tensor, table: int, code_bits: int, distance_bits: int
 ) -> dict[str, int]:
-    """Return the bytes of codes, uint8, with a table of so many that says what they mean.
+    """Return the bytes of codes, uint8, with a table of their values of that many bytes.
 
     Huffman codes need a byte for the length of every symbol; the sparse forms leave out weights
     that are not `present`, whose code is 0.
@@ -65,7 +65,7 @@ def coded_bytes(
 
 
 def csr_bytes(present: Tensor) -> int:
-    """Return the bytes of compressed sparse rows: values, columns, and where each row begins."""
+    """Return the bytes of compressed sparse rows: values, columns, and the start of each row."""
     return (FLOAT_BYTES + INDEX_BYTES) * int(present.sum()) + INDEX_BYTES * (len(present) + 1)
 
 
@@ -79,6 +79,6 @@ def _packed(count: int, bits: int) -> int:
 
 
 def _coded(symbols: Tensor) -> int:
-    """Return the bytes of symbols, uint8, in Huffman codes, whose lengths are counted apart."""
+    """Return the bytes of symbols, uint8, in Huffman codes, without the code lengths."""
     counts = torch.bincount(symbols.flatten().int(), minlength=256)
     return -(-coded_bits(counts.tolist()) // 8)

@@ -1,4 +1,4 @@
-"""Groups of channels: what can be removed from a network, and from which layers at once.
+"""Groups of channels that can be removed from a network, and the layers of each group.
 
 The dependency groups of Fang et al. 2023 (DepGraph), but exact to the channel: splits,
 concatenations, shuffles and flattened maps are followed channel by channel.
@@ -16,24 +16,24 @@ from archscope.compress.operators import flow, narrowed, share
 from archscope.ir import Builder, Graph
 
 PRUNED = "_pruned"
-"""What the name of a pruned network ends in, however often it was pruned."""
+"""Suffix of the name of a pruned network, however often it was pruned."""
 
 
 class Unit(Struct, frozen=True, gc=False):
     """Channels that can only be removed together."""
 
-    root: int  # the atom that stands for them
-    channels: tuple[tuple[str, int], ...]  # the layers that make them, and their places there
+    root: int  # the atom that represents them
+    channels: tuple[tuple[str, int], ...]  # the layers that produce them, and their indices there
 
 
 class Group(Struct, frozen=True):
-    """Units that lie in the same values of the network, each as often as the others.
+    """Units in the same values of the network, each equally often.
 
-    They are alike in what their removal saves. All can go where their values have channels of
-    other groups; else one must stay.
+    Removing any of them saves the same. All can go if their values have channels of other groups;
+    otherwise one must stay.
     """
 
-    layers: tuple[str, ...]  # that make its channels, in the order of the graph
+    layers: tuple[str, ...]  # that produce its channels, in the order of the graph
     widths: tuple[int, ...]  # channels of one unit in each of these layers
     units: tuple[Unit, ...]
     least: int = 1  # units that must stay
@@ -46,7 +46,7 @@ class Group(Struct, frozen=True):
 
     @property
     def why_fixed(self) -> str:
-        """Why none of its units can be removed; empty where some can."""
+        """Why none of its units can be removed; empty if some can."""
         return self.fixed or ("" if self.removable else "its channels go together")
 
 
@@ -61,36 +61,36 @@ class ChannelGroups(Struct, frozen=True, dict=True):
     def narrow(self, removed: Collection[int]) -> Graph:
         """Return the graph without some units, given by their roots; nodes keep their names."""
         keeps = self.keeps(removed)
-        counts: dict[int, int] = {}  # most values are the same channels as another's
+        counts: dict[int, int] = {}  # most values have the same channels as another one
 
         def kept(channels: Channels) -> int:
             key = id(channels)
             if key not in counts:
                 counts[key] = sum(map(keeps.__getitem__, channels))
-                held.append(channels)  # so that no other gets its id
+                held.append(channels)  # keeps the id from being reused
             return counts[key]
 
         held: list[Channels] = []
         builder = Builder()
         for node in self.graph.nodes:
             builder.again(node, narrowed(node.op, self.flows[node.name], kept), node.inputs)
-            if node.new_params is not None or node.weight_macs:  # it holds its weights itself now
+            if node.new_params is not None or node.weight_macs:  # it now holds its weights itself
                 builder.count(node.name, None)
         name = f"{self.graph.name.removesuffix(PRUNED)}{PRUNED}"
         nodes = tuple(builder.nodes.values())
-        # Published numbers are about the network as it was.
+        # Published numbers refer to the original network.
         return structs.replace(self.graph, name=name, nodes=nodes, reference=(), sites={})
 
     def keeps(self, removed: Collection[int]) -> bytearray:
-        """Return for each atom whether it is kept: 1 or 0."""
+        """Return 1 for each atom that is kept, else 0."""
         gone = {*removed}
         return bytearray(root not in gone for root in self.roots)
 
 
 def channel_groups(graph: Graph) -> ChannelGroups:
-    """Return the groups of channels of a network, in the order of the layers that make them.
+    """Return the groups of channels of a network, in the order of the layers that produce them.
 
-    What reaches an input or an output is fixed, and so is what an operator without a rule reads.
+    Channels of inputs and outputs are fixed, and so are the inputs of operators without a rule.
     """
     tracker = Tracker()
     flows: dict[str, Flow] = {}
@@ -112,7 +112,7 @@ def channel_groups(graph: Graph) -> ChannelGroups:
 def _groups(
     flows: dict[str, Flow], makers: list[str], roots: tuple[int, ...], fixed: dict[int, str]
 ) -> tuple[Group, ...]:
-    """Gather the units that lie in the same values."""
+    """Group the units that are in the same values."""
     places: dict[int, list[tuple[int, int]]] = {root: [] for root in roots}
     values = {id(found.out): found.out for found in flows.values()}
     for number, channels in enumerate(values.values()):
@@ -143,9 +143,9 @@ def _groups(
 def _needed(
     sizes: dict[int, int], places: dict[int, list[tuple[int, int]]], fixed: dict[int, str]
 ) -> set[int]:
-    """Return the groups, by the root of their first unit, of which a unit must stay.
+    """Return the groups that must keep a unit, by the root of their first unit.
 
-    Of each value that could lose all its channels it is the largest group.
+    For each value that could lose all its channels it is the largest group.
     """
     largest: dict[int, tuple[bool, int, int]] = {}
     for root, size in sizes.items():

@@ -1,4 +1,4 @@
-"""Lengths of Huffman codes, Huffman 1952: what symbols take when frequent ones are short."""
+"""Lengths of Huffman codes, in which frequent symbols are short (Huffman 1952)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from heapq import heapify, heappop, heappush
 
 
 def code_lengths(counts: Sequence[int]) -> list[int]:
-    """Return the bits of each symbol's code; 0 for symbols that do not occur, or alone.
+    """Return the bits of each symbol's code; 0 for a symbol that is absent, or the only one.
 
-    A canonical code follows from its lengths, so that they are all that a decoder needs.
+    A canonical code follows from its lengths, which are all that a decoder needs.
     """
     trees = [(count, symbol, [symbol]) for symbol, count in enumerate(counts) if count]
     heapify(trees)
@@ -24,5 +24,5 @@ def code_lengths(counts: Sequence[int]) -> list[int]:
 
 
 def coded_bits(counts: Sequence[int]) -> int:
-    """Return the bits of a message in which each symbol occurs so often, without the lengths."""
+    """Return the bits of a message, given the count of each symbol, without the code lengths."""
     return sum(count * length for count, length in zip(counts, code_lengths(counts), strict=True))

@@ -1,8 +1,8 @@
-"""How much each unit of channels matters: the least important are removed first.
+"""The importance of each unit of channels; the least important are removed first.
 
 `magnitude` is the norm of filters, Li et al. 2017; `bn-scale` the scales of batch norms, Liu et
-al. 2017 (network slimming); `taylor` what the loss would change by, to first order, Molchanov et
-al. 2019; `random` is the control that any other must beat.
+al. 2017 (network slimming); `taylor` the change of the loss, to first order, Molchanov et al. 2019;
+`random` is the control that any other must beat.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Scope = Literal["global", "layer"]
 SCOPES: tuple[str, ...] = get_args(Scope)
 
 Gradients = Callable[[Graph, Mapping[str, "Tensor"]], Iterable[Mapping[str, "Tensor"]]]
-"""Returns the gradient of the loss by each weight, batch by batch, of a network and its weights."""
+"""Returns the gradients of the loss for a network and its weights, batch by batch."""
 
 Scores = dict[int, float]
 """The importance of units by their roots; units without one are not removed."""
@@ -44,8 +44,8 @@ def scores(
 ) -> Scores:
     """Return the scores of all units that can be removed, comparable within the scope.
 
-    `layer` scores a unit by its place in its own group, so that all groups lose equal shares.
-    `gradients` are for `taylor`. Raises OptionError where the importance says nothing about this
+    `layer` scores a unit by its rank in its own group, so that all groups lose equal shares.
+    `gradients` are for `taylor`. Raises OptionError if the importance does not apply to the
     network.
     """
     units = [unit for group in groups.groups if group.removable for unit in group.units]
@@ -59,7 +59,7 @@ def scores(
             found = tensors.scales(groups, weights)
         elif importance == "taylor":
             if gradients is None:
-                raise OptionError("the importance taylor needs the gradients of images")
+                raise OptionError("the importance taylor needs images for gradients")
             found = tensors.taylor(groups, weights, gradients(groups.graph, weights))
         else:
             found = tensors.magnitudes(groups, weights, squared=norm == "l2")
@@ -73,7 +73,7 @@ def scores(
 
 
 def _places(groups: ChannelGroups, found: Scores) -> Scores:
-    """Return the place of each unit in the order of its group, as a share."""
+    """Return the rank of each unit in its group, as a fraction."""
     places: Scores = {}
     for group in groups.groups:
         ranked = sorted(

@@ -1,7 +1,7 @@
-"""Post-training quantization to int8 by onnxruntime: weights and what flows between layers.
+"""Post-training quantization of weights and activations to int8 by onnxruntime.
 
-Models are ONNX of networks with folded batch norms. Values are quantized with a scale and zero
-point that calibration finds, weights with a scale for each channel (Jacob et al. 2018).
+Models are ONNX files of networks with folded batch norms. Activations are quantized with a scale
+and zero point from calibration, weights with a scale for each channel (Jacob et al. 2018).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ METHODS = {"minmax": "MinMax", "percentile": "Percentile", "entropy": "Entropy"}
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
 Score = Callable[[bytes], tuple[float, float]]
-"""Returns the accuracy, a share, and the loss of an ONNX model on images that decide."""
+"""Returns the accuracy, a fraction, and the loss of an ONNX model on held-out images."""
 
 
 class Int8Layer(Struct, frozen=True):
@@ -41,11 +41,11 @@ class Int8Layer(Struct, frozen=True):
 
 
 class Int8(Struct, frozen=True):
-    """A model in int8, and the accuracy that decided which layers are."""
+    """A model in int8, and the accuracy that decided which layers are in int8."""
 
     model: bytes
     layers: tuple[Int8Layer, ...]
-    before: float | None  # accuracy in float32 on the images that decide
+    before: float | None  # accuracy in float32 on the held-out images
     after: float | None
 
 
@@ -70,9 +70,9 @@ def quantize_int8(
     UnavailableError without the extra `onnx`.
     """
     if not batches:
-        raise OptionError("there are no images to calibrate with")
+        raise OptionError("calibration needs images, got none")
     if (sensitivity or keep_accuracy is not None) and score is None:
-        raise OptionError("the accuracy of layers needs images with labels to measure it on")
+        raise OptionError("measuring the accuracy of layers needs images with labels")
     with TemporaryDirectory() as folder, _quiet():
         quantizer = Quantizer(Path(folder), model, batches, calibration, full_range)
         whole = quantizer.model()
@@ -105,7 +105,7 @@ def _alone(quantizer: Quantizer, name: str, before: tuple[float, float], score: 
 
 
 class Quantizer:
-    """Quantizes one model in many ways; it is calibrated once, by the first."""
+    """Quantizes a model in many ways; it is calibrated once, by the first."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class Quantizer:
             nodes_to_quantize=[node for name in only for node in self.layers[name]],
             nodes_to_exclude=[node for name in but for node in self.layers[name]],
             calibrate_method=self.method,
-            # One batch at a time, or all values between layers are in memory at once.
+            # One batch at a time; otherwise the activations of all would be in memory at once.
             extra_options={"CalibStridedMinMax": 1},
             calibration_cache_path=self.folder / "ranges.json",
         )
@@ -156,7 +156,7 @@ class Quantizer:
 
 
 def _named_nodes(graph: Any) -> None:
-    """Give every node a name of its own."""
+    """Give every node a unique name."""
     times = Counter(node.name for node in graph.node)
     for number, node in enumerate(graph.node):
         if not node.name or times[node.name] > 1:
@@ -176,7 +176,7 @@ def _layers(graph: Any) -> dict[str, list[str]]:
 
 
 def _reader(name: str, batches: Sequence[NDArray[Any]]) -> Any:
-    """Return what onnxruntime reads calibration data from."""
+    """Return the reader of calibration data for onnxruntime."""
     from onnxruntime.quantization import CalibrationDataReader
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is untyped
@@ -197,7 +197,7 @@ def _reader(name: str, batches: Sequence[NDArray[Any]]) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what onnxruntime tells of its work from the log and the output."""
+    """Suppress onnxruntime's messages in the log and the output."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""How many bits a weight's code and its distance take: the layout of deep compression."""
+"""The layout of deep compression: the bits of a weight's code and of its distance."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class Layout(Struct, frozen=True):
     distances: tuple[int, int] = (8, 5)
 
     def of(self, axes: int) -> tuple[int, int]:
-        """Return the bits of codes and of distances for weights of so many axes."""
+        """Return the bits of codes and of distances for weights with this many axes."""
         linear = axes == 2
         return self.codes[linear], self.distances[linear]
 
 
 PAPER = Layout()
-"""That of Han et al. 2016."""
+"""The layout of Han et al. 2016."""
 
 PUBLISHED = Layout((8, 4), (4, 4))
-"""That of the published file of SqueezeNet; see `compressed_file`."""
+"""The layout of the published file of SqueezeNet; see `compressed_file`."""

@@ -1,8 +1,8 @@
-"""What operators do to channels: `flow` follows them, `narrowed` is the operator without some.
+"""The effect of operators on channels: `flow` follows them, `narrowed` removes some.
 
 Both dispatch on the class of the operator. The rule of an operator holds if, for any channels that
-the tracker lets go together, the narrowed operator computes on the rest what the operator computes
-where the removed channels are zero. `tests/compress/test_operators.py` tries it on every example
+the tracker unites, the narrowed operator computes on the rest the same as the operator with the
+removed channels set to zero. `tests/compress/test_operators.py` tries it on every example
 of every operator. An operator without a rule keeps all its channels.
 """
 
@@ -40,14 +40,14 @@ from archscope.ops.top_k import TopK
 
 Ins = tuple[Channels, ...]
 Counter = Callable[[Channels], int]
-"""Returns how many of some channels are kept."""
+"""Returns the number of channels that are kept."""
 
 
 @singledispatch
 def flow(op: Op, node: Node, ins: Ins, tracker: Tracker) -> Flow:
-    """Return how a node passes on the channels of its inputs; the tracker learns what they share.
+    """Return how a node passes on the channels of its inputs; unites or fixes them in the tracker.
 
-    What works on each value alone passes them on; other operators without a rule fix them.
+    Element-wise operators pass them on; other operators without a rule fix them.
     """
     if op.valuewise and not op.unknown and not node.facts.params + node.facts.buffers:
         return Flow(ins, ins[0])
@@ -69,11 +69,13 @@ def narrowed(op: Op, flow: Flow, kept: Counter) -> Op:
 
 
 def share(flow: Flow, owner: Flow, tracker: Tracker) -> None:
-    """Let channels go together that lie along one axis of weights that two nodes share."""
+    """Unite the channels along an axis of weights that two nodes share."""
     for name, axes in flow.weights.items():
         for mine, others in zip(axes, owner.weights.get(name, ()), strict=False):
             if mine is None or others is None or len(mine) != len(others):
-                tracker.fix((*(mine or ()), *(others or ())), "weights are shared along other axes")
+                tracker.fix(
+                    (*(mine or ()), *(others or ())), "weights are shared along different axes"
+                )
             else:
                 tracker.unite(mine, others)
 
@@ -89,7 +91,7 @@ def _(op: Input, node: Node, ins: Ins, tracker: Tracker) -> Flow:
 
 
 def _layer(op: Weighted, out: Channels, *axes: Channels | None) -> Mapping[str, Axes]:
-    """Return the weights of a layer, whose bias has a number for each output channel."""
+    """Return the weights of a layer, whose bias has a value per output channel."""
     return {"weight": axes, "bias": (out,)} if op.bias else {"weight": axes}
 
 
@@ -117,7 +119,7 @@ def _grouped(
 ) -> tuple[Channels, Channels | None, Channels | None]:
     """Return the output channels, and the inputs and outputs of one group.
 
-    These are None where whole groups go, whose weights lie along the other axis.
+    These are None if whole groups are removed, whose weights are along the other axis.
     """
     out = tracker.new(op.out)
     if op.groups == 1:
@@ -192,12 +194,12 @@ for _kind in (Pool, AdaptivePool, GlobalPool, Upsample, FakeQuantize):
 @flow.register
 def _(op: Pad, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     if any(op.channels) or op.value:
-        return fixed_flow(node, ins, tracker, f"'{node.name}' (pad) puts numbers beside them")
+        return fixed_flow(node, ins, tracker, f"'{node.name}' (pad) pads along the channels")
     return Flow(ins, ins[0])
 
 
 def _each(channels: Channels, *names: str) -> Mapping[str, Axes]:
-    """Return weights that have one number for each channel."""
+    """Return weights with a value per channel."""
     return dict.fromkeys(names, (channels,))
 
 
@@ -226,10 +228,10 @@ def _(op: PReLU, flow: Flow, kept: Counter) -> Op:
 def _(op: TopK, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     if op.along == "positions":
         return Flow(ins, ins[0])
-    return fixed_flow(node, ins, tracker, f"'{node.name}' (top_k) chooses among all its channels")
+    return fixed_flow(node, ins, tracker, f"'{node.name}' (top_k) selects among all its channels")
 
 
-# Statistics over channels: what is normalised together goes together
+# Statistics over channels: channels normalised together go together
 
 
 @flow.register
@@ -290,14 +292,14 @@ def _(op: Distance, node: Node, ins: Ins, tracker: Tracker) -> Flow:
 
 
 def _repeated(channels: Channels, count: int) -> Channels:
-    """Return channels with each `count` times in a row."""
+    """Return channels with each repeated `count` times."""
     if count == 1:
         return channels
     return tuple(atom for atom in channels for _ in range(count))
 
 
 def _joined(channels: Channels, size: int, tracker: Tracker) -> Channels:
-    """Return the channels of which each is made of `size` neighbours, which go together."""
+    """Unite each run of `size` neighbours, and return a channel for each."""
     tracker.tie_parts(channels, size)
     return channels[::size]
 
@@ -307,7 +309,7 @@ def _(op: Slice, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     if op.axis:
         return Flow(ins, ins[0])
     if op.step > 1:
-        return fixed_flow(node, ins, tracker, f"'{node.name}' (slice) counts its channels in steps")
+        return fixed_flow(node, ins, tracker, f"'{node.name}' (slice) takes channels with a step")
     return Flow(ins, ins[0][op.start : op.stop])
 
 

@@ -1,4 +1,4 @@
-"""A network with fewer channels: a smaller graph, and the weights that fit it."""
+"""Prune channels: create a smaller graph, and its weights."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 
 class Pruned(Struct, frozen=True):
-    """A pruned network, whose nodes are named as they were."""
+    """A pruned network, whose nodes keep their names."""
 
     graph: Graph
-    weights: dict[str, Tensor] | None  # its state dict; None where none were given
+    weights: dict[str, Tensor] | None  # its state dict; None if none was given
     groups: ChannelGroups  # of the whole network
-    removed: frozenset[int]  # the units that are gone, by their roots
+    removed: frozenset[int]  # the removed units, by their roots
     limits: tuple[Budget, ...]
     before: Costs
     after: Costs
 
     def spec(self) -> tuple[str, dict[str, Tensor] | None]:
-        """Return a spec, as short as the widths are regular, and the weights of its network."""
+        """Return a spec, short if the widths are regular, and the weights of its network."""
         folded = readable(self.graph)
         if self.weights is None:
             return folded.text, None
@@ -48,7 +48,7 @@ class Pruned(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True, kw_only=True):
-    """How it is chosen what goes; see `prune`."""
+    """How units are chosen for removal; see `prune`."""
 
     importance: Importance = "magnitude"
     norm: Norm = "l1"
@@ -75,17 +75,17 @@ def prune(
     costs_by_name: Callable[[str], Costs] | None = None,
     gradients: Gradients | None = None,
 ) -> Pruned:
-    """Remove whole channels until a network keeps its budgets, the least important first.
+    """Remove whole channels until a network is within its budgets, the least important first.
 
     `budget` is one or several of `50%` (of its macs), `60% params`, `30MMACs`, `peak 64KiB`;
     `costs_by_name` resolves `60% of mobilenet_v2`. Without weights those of a seeded
     initialisation are compared, which tells the cost, not the accuracy. Widths that change become
     multiples of `lanes` and at least `min_width`. `scope` compares units in the whole network, or
     removes equal shares of each group (`layer`). `gradients` are for the importance `taylor`.
-    Errors call the weights `source`.
+    Errors refer to the weights as `source`.
 
     Raises OptionError for weights of another network, a budget that cannot be kept, and a network
-    of which nothing can be removed.
+    without removable channels.
     """
     own = costs_of(graph, dtype)
     limits = targets([budget] if isinstance(budget, str) else budget, own, costs_by_name)
@@ -104,7 +104,7 @@ def prune_to(
     source: str = "the weights",
     gradients: Gradients | None = None,
 ) -> Pruned:
-    """Remove channels until a network keeps budgets that are known; see `prune`."""
+    """Remove channels until a network is within the given budgets; see `prune`."""
     groups = channel_groups(graph)
     if not any(group.removable for group in groups.groups):
         raise OptionError(
@@ -129,7 +129,7 @@ def prune_to(
 def state_of(
     graph: Graph, weights: Mapping[str, Tensor] | None, choice: Choice, source: str
 ) -> Mapping[str, Tensor]:
-    """Return the weights that decide, none if it is chance. Raises OptionError."""
+    """Return the weights that importance uses, none for `random`. Raises OptionError."""
     if weights is None and choice.importance == "random":
         return {}
     from archscope.compress import tensors  # loads torch

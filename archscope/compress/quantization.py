@@ -1,4 +1,4 @@
-"""Weights in few bits: rounded to a codebook or to even levels, and what they then take.
+"""Weights in a few bits: rounded to a codebook or to even levels, and their bytes.
 
 Only weights are rounded; a network computes with them in floating point as before.
 """
@@ -22,17 +22,17 @@ METHODS: tuple[Method, ...] = get_args(Method)
 
 
 class QuantizedLayer(Struct, frozen=True):
-    """The weights of one layer in few bits."""
+    """The weights of a layer in a few bits."""
 
     name: str
     weights: int
-    left: int  # that are not zero
+    left: int  # non-zero
     error: float  # root mean square of the change, relative to that of the weights
     bytes: dict[str, int]  # float32, and those of `encodings.coded_bytes`
 
 
 class Quantized(Struct, frozen=True):
-    """A network's weights in few bits."""
+    """A network's weights in a few bits."""
 
     weights: dict[str, Tensor]  # a state dict of the rounded weights, in floating point
     layers: tuple[QuantizedLayer, ...]
@@ -57,16 +57,16 @@ def quantize_weights(
     bits: int = 4,
     source: str = "the weights",
 ) -> Quantized:
-    """Round the weights of convolutions and linear layers to few values; biases and norms stay.
+    """Round the weights of convolutions and linear layers to a few values; biases and norms stay.
 
     `codebook` shares 2 ** bits values in each layer, found by k-means (Han et al. 2016); `uniform`
-    has 2 ** bits - 1 even levels about zero in each output channel. Zeros stay zero. `weights` is
-    a state dict; errors call it `source`. Raises OptionError.
+    has 2 ** bits - 1 even levels around zero in each output channel. Zeros stay zero. `weights` is
+    a state dict; errors refer to it as `source`. Raises OptionError.
     """
     from archscope.compress import tensors  # loads torch
 
     if not 2 <= bits <= 8:
-        raise OptionError(f"weights are rounded to 2 to 8 bits, got {bits}")
+        raise OptionError(f"expected 2 to 8 bits for weights, got {bits}")
     state = tensors.fitted_weights(graph, weights, source)
     found, layers, others = dict(state), [], 0
     for name, tensor in state.items():

@@ -1,4 +1,4 @@
-"""Which units to remove, so that a network keeps its budgets and hardly undercuts them."""
+"""Select the units to remove, so that a network just keeps its budgets."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from archscope.space.budget import Budget
 from archscope.space.costs import Costs, costs_of
 
 CLOSE = 0.999
-"""The share of a limit beyond which no more channels are tried to be given back."""
+"""The fraction of a limit above which restoring channels is not tried any more."""
 
 
 class Ranked(Struct, frozen=True):
-    """The units of a cluster in the order in which they go, and how many may stay."""
+    """The units of a cluster in the order of removal, and how many may stay."""
 
     units: tuple[tuple[int, ...], ...]  # of each group, the least important first
     keys: tuple[tuple[float, ...], ...]  # their scores
@@ -29,11 +29,11 @@ class Ranked(Struct, frozen=True):
     sizes: tuple[int, ...]  # the units of each configuration
 
     def least(self, kept: int) -> int:
-        """Return the place of the first configuration of at least that many units."""
+        """Return the index of the first configuration with at least that many units."""
         return min(bisect_left(self.sizes, kept), len(self.sizes) - 1)
 
     def removed(self, place: int) -> Iterator[tuple[int, float]]:
-        """Yield the units that go for a configuration, with their scores."""
+        """Yield the removed units of a configuration, with their scores."""
         for units, keys, kept in zip(
             self.units, self.keys, self.configurations[place], strict=True
         ):
@@ -42,7 +42,7 @@ class Ranked(Struct, frozen=True):
 
 
 class Selection(Struct, frozen=True):
-    """The units that go, the network without them, and what it costs."""
+    """The removed units, the network without them, and its costs."""
 
     removed: frozenset[int]
     graph: Graph
@@ -50,7 +50,7 @@ class Selection(Struct, frozen=True):
 
 
 class Selector:
-    """Searches how many units of each group stay."""
+    """Searches for the number of units of each group that stay."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Selector:
         smallest = self._at([0] * len(self.ranked))
         self._check(smallest.costs)
         scores = sorted({key for ranked in self.ranked for keys in ranked.keys for key in keys})
-        # The least threshold below which everything can go and the budgets are kept.
+        # The lowest threshold at which removing everything below keeps the budgets.
         low, high = 0, len(scores)
         while low < high:
             middle = (low + high) // 2
@@ -96,7 +96,7 @@ class Selector:
         return found
 
     def _filled(self, places: list[int]) -> Selection:
-        """Give units back where the budgets allow, the most important of those that go first."""
+        """Restore removed units where the budgets allow it, the most important first."""
         best = self._at(places)
         order = sorted(
             range(len(places)),
@@ -106,7 +106,7 @@ class Selector:
         for number in order:
             low, high = places[number], len(self.ranked[number].sizes) - 1
             while low < high and not self._is_close(best.costs):
-                # Most often not even the next fits.
+                # Usually not even the next one fits.
                 middle = low + 1 if low == places[number] else (low + high + 1) // 2
                 tried = self._at([*places[:number], middle, *places[number + 1 :]])
                 if self._fits(tried.costs):
@@ -117,7 +117,7 @@ class Selector:
         return best
 
     def _below(self, threshold: float) -> list[int]:
-        """Return the places in which units up to a score are gone, as far as rules allow."""
+        """Return the configurations without units up to a score, as far as rules allow."""
         return [
             ranked.least(sum(key > threshold for keys in ranked.keys for key in keys))
             for ranked in self.ranked
@@ -136,7 +136,7 @@ class Selector:
         return all(limit.most is None or costs[limit.metric] <= limit.most for limit in self.limits)
 
     def _is_close(self, costs: Costs) -> bool:
-        """Return whether whatever is given back would be too much; of a peak it need not be."""
+        """Return whether restoring any unit would exceed a limit; peaks may not grow."""
         return any(
             limit.most is not None
             and not METRICS[limit.metric].needs_graph
@@ -148,14 +148,14 @@ class Selector:
         for limit in self.limits:
             if limit.most is not None and least[limit.metric] > limit.most:
                 have = f"{limit.readable(least[limit.metric])} {limit.metric}"
-                hint = "; --lanes 1 lets more go" if self.lanes > 1 else ""
+                hint = "; --lanes 1 allows removing more" if self.lanes > 1 else ""
                 raise OptionError(
                     f"the budget '{limit.text}' cannot be kept: with every channel removed that"
                     f" may be, '{self.groups.graph.name}' has {have}{hint}"
                 )
 
     def _check_least(self, found: Costs) -> None:
-        """Raise OptionError if less is left than a budget asks for at least."""
+        """Raise OptionError if less is left than the lower end of a budget."""
         for limit in self.limits:
             value = found[limit.metric]
             if limit.least is not None and value < limit.least:

@@ -1,4 +1,4 @@
-"""Which groups of channels a network can spare: its accuracy with some of each group gone."""
+"""The sensitivity of a network to pruning: its accuracy with parts of each group removed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Accuracy = Callable[[Graph, Mapping[str, "Tensor"]], float]
 
 
 class GroupSensitivity(Struct, frozen=True):
-    """A group, and what each share of it that is gone costs and saves."""
+    """A group, and the loss and savings for each removed fraction of it."""
 
     group: Group
     lost: tuple[float, ...]  # of the accuracy, a share
@@ -30,7 +30,7 @@ class GroupSensitivity(Struct, frozen=True):
 
 
 class Sensitivities(Struct, frozen=True):
-    """The accuracy of a network, and what it loses with some of each group gone."""
+    """The accuracy of a network, and its loss with parts of each group removed."""
 
     accuracy: float
     shares: tuple[float, ...]
@@ -49,8 +49,9 @@ def group_sensitivities(
 ) -> Sensitivities:
     """Remove a share of each group alone, the least important units, and measure the accuracy.
 
-    Nothing is trained in between (Li et al. 2017). `choice` says which units go first; widths need
-    be no multiples. Raises OptionError for weights that do not fit, and where nothing can go.
+    There is no training in between (Li et al. 2017). `choice` determines which units go first;
+    widths need not be multiples. Raises OptionError for weights that do not fit, and for networks
+    without removable channels.
     """
     from archscope.compress import tensors  # loads torch
 

@@ -1,6 +1,6 @@
-"""Unstructured pruning: the smallest weights set to zero, and the bytes that this can save.
+"""Unstructured pruning: set the smallest weights to zero, and count the bytes that this can save.
 
-Layers keep their shapes, so that dense kernels multiply by the zeros: only files get smaller.
+Layers keep their shapes, so dense kernels multiply by the zeros: only files get smaller.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class SparseLayer(Struct, frozen=True):
-    """The weights of one layer, and how many of them are left."""
+    """The weights of a layer, and how many of them are left."""
 
     name: str
     weights: int
@@ -28,19 +28,19 @@ class SparseLayer(Struct, frozen=True):
 
 
 class Sparsified(Struct, frozen=True):
-    """Weights of which many are zero, and what they take in memory."""
+    """Weights of which many are zero, and their bytes."""
 
     weights: dict[str, Tensor]  # a state dict
-    masks: dict[str, Tensor]  # which weights are left, by their names in it
+    masks: dict[str, Tensor]  # masks of the weights that are left, by name
     layers: tuple[SparseLayer, ...]
     dense_bytes: int  # everything as float32
     csr_bytes: int  # as `encodings.csr_bytes`, with everything else as float32
     relative_bytes: int  # as `encodings.relative_bytes`, with distances of 8 or 5 bits
-    fillers: int  # zeros that the last needs where a distance takes more bits
+    fillers: int  # zeros inserted in that form for longer distances
 
     @property
     def sparsity(self) -> float:
-        """The share of the weights of layers that is zero."""
+        """The fraction of the weights of layers that is zero."""
         total = sum(layer.weights for layer in self.layers)
         return 1 - sum(layer.left for layer in self.layers) / total
 
@@ -56,7 +56,7 @@ def sparsify(
     """Set a share of the weights of convolutions and linear layers to zero, the smallest first.
 
     Magnitudes are compared in the whole network, or in each layer alone. Biases and norms stay.
-    `weights` is a state dict; errors call it `source`. Raises OptionError.
+    `weights` is a state dict; errors refer to it as `source`. Raises OptionError.
     """
     from archscope.compress import encodings, tensors  # loads torch
     from archscope.compress.codebooks import relative_entries
@@ -94,6 +94,6 @@ def sparsify(
 
 
 def check_sparsity(sparsity: float) -> None:
-    """Raise OptionError for shares that no network can be sparse by."""
+    """Raise OptionError for an invalid sparsity."""
     if not 0 < sparsity < 1:
-        raise OptionError(f"a sparsity is a share above 0% and below 100%, got {sparsity:.4%}")
+        raise OptionError(f"expected a sparsity above 0% and below 100%, got {sparsity:.4%}")

@@ -1,6 +1,6 @@
-"""Pruning in steps: a little goes, the rest learns to do without, and so on.
+"""Iterative pruning: remove a part, fine-tune the rest, and repeat.
 
-Han et al. 2015 found it to cost less accuracy than to remove everything at once.
+It costs less accuracy than removing everything at once (Han et al. 2015).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def sparsify_in_steps(
 
 
 def _goal(limit: Budget, own: float, share: float) -> Budget:
-    """Return a budget a share of the way from the network's own cost, on a logarithmic scale."""
+    """Return a budget between the network's own cost and the target, on a logarithmic scale."""
     assert limit.most is not None
     if limit.most >= own:
         return limit

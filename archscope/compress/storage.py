@@ -1,4 +1,4 @@
-"""The bytes of a network's weights in every form that they can be stored in."""
+"""The bytes of a network's weights in every form of storage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FORMS = {
     "deep_compression": "codes and distances of the weights that are not zero",
     "deep_compression_huffman": "the same in codes of Huffman's lengths",
 }
-"""What each form stores, but for biases and norms, which are float32 where nothing is said."""
+"""What each form stores; biases and norms are float32 unless stated otherwise."""
 
 UNWEIGHTED = ("float32", "float16", "int8", "codebook")
 """The forms whose sizes do not depend on the values of weights."""
@@ -36,10 +36,10 @@ class LayerSize(Struct, frozen=True):
     """The bytes of one layer in every form."""
 
     name: str
-    weights: int  # those of kernels and matrices; biases and norms are in the bytes alone
-    left: int | None  # weights that are not zero; None where no weights were given
-    values: int | None  # different values
-    error: float | None  # of codebooks: root mean square, relative to that of the weights
+    weights: int  # those of kernels and matrices; biases and norms count only in bytes
+    left: int | None  # non-zero weights; None if no weights were given
+    values: int | None  # distinct values
+    error: float | None  # of codebooks: root mean square error, relative to that of the weights
     bytes: dict[str, int]
 
 
@@ -51,7 +51,7 @@ class Sizes(Struct, frozen=True):
 
     @property
     def totals(self) -> dict[str, int]:
-        """The bytes of the whole network in every form that is known."""
+        """The bytes of the whole network in every known form."""
         forms = [form for form in FORMS if all(form in layer.bytes for layer in self.layers)]
         return {form: sum(layer.bytes[form] for layer in self.layers) for form in forms}
 
@@ -104,7 +104,7 @@ def _by_layer(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 
 def _numbers(state: Mapping[str, Tensor]) -> tuple[int, int]:
-    """Return how many numbers of a layer are weights, and how many are not."""
+    """Return how many values of a layer are weights, and how many are not."""
     from archscope.compress.tensors import is_weight
 
     total = sum(tensor.numel() for tensor in state.values())

@@ -1,4 +1,4 @@
-"""What a network is pruned down to, in the language of budgets: `50%`, `30MMACs`, `1M params`."""
+"""Pruning targets, in the language of budgets: `50%`, `30MMACs`, `1M params`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archscope.space.budget import Budget, budgets
 from archscope.space.costs import Costs
 
 ITSELF = "it"
-"""How the share of a target names the network that is pruned: `50% params of it`."""
+"""The name of the pruned network in relative targets: `50% params of it`."""
 
 _OWN_SHARE = re.compile(r"%\s*[A-Za-z ]*\Z")
 _OF = re.compile(r"\sof\s")
@@ -45,7 +45,7 @@ def targets(
         structs.replace(limit, text=limit.text.replace(f" of {ITSELF}", "")) for limit in given
     )
     if not found:
-        raise OptionError("say what to prune to: --budget 50%, or --budget '1M params'")
+        raise OptionError("pruning needs a target: --budget 50%, or --budget '1M params'")
     for limit in found:
         if METRICS[limit.metric].is_measured:
             how = "measured" if limit.measured else "predicted"
@@ -59,7 +59,7 @@ def targets(
         have = " and ".join(
             f"{limit.readable(own[limit.metric])} {limit.metric}" for limit in found
         )
-        raise OptionError(f"nothing to prune: the network is within its budget with {have}")
+        raise OptionError(f"nothing to prune: the network is already within its budget with {have}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The weights of channels: how large they are, and those of a network without some channels."""
+"""The norms of the weights of channels, and the weights of a network without some channels."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from archscope.weights import load_weights
 
 
 def seeded_weights(graph: Graph, seed: int) -> dict[str, Tensor]:
-    """Return the weights that a network is initialised with."""
-    with torch.random.fork_rng(devices=()):  # the caller's random numbers stay what they were
+    """Return the initial weights of a network."""
+    with torch.random.fork_rng(devices=()):  # does not change the caller's random state
         torch.manual_seed(seed)
         return build(graph).state_dict()
 
 
 def fitted_weights(graph: Graph, weights: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
-    """Return weights in the order and completeness of the network; errors call them `source`.
+    """Return all weights in the order of the network; errors refer to them as `source`.
 
     Raises OptionError unless names and shapes are those of the network.
     """
@@ -76,7 +76,7 @@ def taylor(
     weights: Mapping[str, Tensor],
     gradients: Iterable[Mapping[str, Tensor]],
 ) -> dict[int, float]:
-    """Return what the loss changes by without each unit, to first order: squared, over batches.
+    """Return the squared change of the loss without each unit, to first order, over batches.
 
     The change is the sum of weight times gradient over all filters of a unit (Molchanov et al.
     2019), so that units of different layers compare as they are.
@@ -104,12 +104,12 @@ def scales(groups: ChannelGroups, weights: Mapping[str, Tensor]) -> dict[int, fl
 
 
 def is_weight(name: str, tensor: Tensor) -> bool:
-    """Whether a tensor of a layer is its kernel or a matrix, no bias, norm or factor."""
+    """Return whether a tensor of a layer is a kernel or matrix, not a bias, norm or factor."""
     return tensor.ndim > 1 and "weight" in name.rpartition(".")[2]
 
 
 def check_finite(name: str, values: Tensor) -> None:
-    """Raise OptionError for values that no norm can be taken of."""
+    """Raise OptionError for values that are not finite."""
     if not values.isfinite().all():
         raise OptionError(f"the weight '{name}' holds values that are not finite")
 
@@ -122,7 +122,7 @@ def _add(
 
 
 def _held(groups: ChannelGroups, weights: Mapping[str, Tensor]) -> Iterator[tuple[str, str, Flow]]:
-    """Yield the module path, the name and the flow of all weights that have channels."""
+    """Yield the module path, the name and the flow of all weights with channels."""
     for node in groups.graph.nodes:
         if node.shares is None:
             at, flow = module_path(node.name), groups.flows[node.name]
@@ -134,7 +134,7 @@ def _held(groups: ChannelGroups, weights: Mapping[str, Tensor]) -> Iterator[tupl
 def _filters(
     groups: ChannelGroups, weights: Mapping[str, Tensor]
 ) -> Iterator[tuple[str, int, Channels]]:
-    """Yield the weights whose filters make channels, the axis of the filters and the channels."""
+    """Yield the weights whose filters produce channels, their filter axis and the channels."""
     for at, name, flow in _held(groups, weights):
         if name == "weight" and flow.filters is not None:
             along = flow.weights[name][flow.filters]

@@ -1,7 +1,7 @@
-"""How many units of groups may stay, so that the widths of layers suit hardware.
+"""Find how many units of groups may stay, so that the widths of layers suit hardware.
 
-A layer whose channels are of several groups, as behind a split and a channel shuffle, has a width
-that all of them decide. Such groups form a cluster, and are narrowed together.
+The width of a layer with channels of several groups, as after a split and a channel shuffle,
+depends on all of them. Such groups form a cluster, and are narrowed together.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Kept = tuple[int, ...]
 """The number of units that stay of each group of a cluster."""
 
 TRIES, MOST_TRIES = 3000, 60_000
-"""Numbers of units that are tried for one width of a cluster, and for all, before giving up."""
+"""Numbers of units to try for a width of a cluster, and for all widths, before giving up."""
 
 
 class Rules(Struct, frozen=True):
-    """What layers of changed width must be: multiples of `lanes`, and at least `min_width`."""
+    """Rules for layers of changed width: multiples of `lanes`, and at least `min_width`."""
 
     lanes: int
     min_width: int
@@ -32,7 +32,7 @@ class Rules(Struct, frozen=True):
 
 
 def clusters(groups: Sequence[Group], rules: Rules) -> list[tuple[Group, ...]]:
-    """Return the groups that decide widths together; without rules each is by itself."""
+    """Return the groups that determine widths together; without rules, each group by itself."""
     found: dict[int, list[Group]] = {number: [group] for number, group in enumerate(groups)}
     owners: dict[str, int] = {}
     if rules.lanes > 1 or rules.min_width > 1:
@@ -49,10 +49,10 @@ def clusters(groups: Sequence[Group], rules: Rules) -> list[tuple[Group, ...]]:
 def configurations(
     cluster: Sequence[Group], widths: Mapping[str, int], rules: Rules
 ) -> tuple[Kept, ...]:
-    """Return what may stay of a cluster, from little to all of it.
+    """Return the allowed configurations of a cluster, from the smallest to all of it.
 
-    `widths` are those of all layers. From one to the next no group gets smaller. Of a cluster of
-    several groups, not all that the rules allow is found.
+    `widths` are those of all layers. No group gets smaller from one to the next. For a cluster of
+    several groups, not all allowed configurations are found.
     """
     if len(cluster) == 1:
         return tuple((kept,) for kept in _counts(cluster[0], widths, rules))
@@ -61,7 +61,7 @@ def configurations(
     largest = max(widths[layer] for group in cluster for layer in group.layers)
     tries = 0
     for width in range((largest - 1) // rules.lanes * rules.lanes, 0, -rules.lanes):
-        # Widths that suit in all layers are better than some that stay as they were.
+        # Allowed widths in all layers are better than some that stay unchanged.
         for strict in (True, False):
             search = _Search(cluster, widths, rules, found[-1], width / largest, strict=strict)
             kept = search.run()
@@ -86,7 +86,7 @@ def _counts(group: Group, widths: Mapping[str, int], rules: Rules) -> Iterator[i
 
 
 class _Search:
-    """Looks for units of each group of a cluster that leave every layer an allowed width.
+    """Searches for units of each group of a cluster that give every layer an allowed width.
 
     Groups of many layers are decided first, so that the layers of fewest groups are known early.
     """
@@ -102,7 +102,9 @@ class _Search:
         strict: bool,
     ) -> None:
         self.cluster, self.rules, self.most, self.share = cluster, rules, most, share
-        self.whole = dict.fromkeys(widths, -1) if strict else widths  # what may stay as it was
+        self.whole = (
+            dict.fromkeys(widths, -1) if strict else widths
+        )  # widths that may stay unchanged
         self.order = sorted(range(len(cluster)), key=lambda n: -len(cluster[n].layers))
         self.kept = [len(group.units) for group in cluster]
         last: dict[str, int] = {}
@@ -115,7 +117,7 @@ class _Search:
         self.tries = 0
 
     def run(self) -> Kept | None:
-        """Return the numbers, near to the share; None if none were found."""
+        """Return the numbers close to the fraction; None if none were found."""
         return tuple(self.kept) if self._decide(0) else None
 
     def _decide(self, step: int) -> bool:

@@ -169,13 +169,13 @@ def test_min_width() -> None:
             {"lanes": 16},
             "leaves too little room: with widths that are multiples of 16",
         ),
-        ("100%", {}, "nothing to prune: the network is within its budget with"),
+        ("100%", {}, "nothing to prune: the network is already within its budget with"),
         ("5ms@cpu", {}, "the budget '5ms@cpu' is measured, and pruning counts"),
         ("macs>=1", {}, "the budget 'macs>=1' has no upper end to prune to"),
         ("50%", {"lanes": 128}, "'net' has nothing to prune to widths that are multiples of 128"),
         ("50% of vgg16", {}, "no network can be looked up here: 'vgg16'"),
         ("fifty", {}, "cannot take the budget 'fifty'"),
-        ((), {}, "say what to prune to"),
+        ((), {}, "pruning needs a target"),
     ],
 )
 def test_refusals(budget: str, words: dict[str, int], message: str) -> None:

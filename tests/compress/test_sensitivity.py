@@ -87,7 +87,7 @@ def test_units_that_do_not_matter_go_first() -> None:
     first = pruned.groups.groups[1]
     gone = {u.channels[0][1] for u in first.units if u.root in pruned.removed}
     assert gone and gone <= dead
-    with pytest.raises(OptionError, match="taylor needs the gradients"):
+    with pytest.raises(OptionError, match="taylor needs images"):
         prune(net(), weights, budget="50%", importance="taylor")
 
 

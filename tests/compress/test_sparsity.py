@@ -63,7 +63,7 @@ def test_bytes_by_hand() -> None:
 
 @pytest.mark.parametrize("sparsity", [-0.1, 0.0, 1.0, 1.5])
 def test_refused_shares(sparsity: float) -> None:
-    with pytest.raises(OptionError, match="a sparsity is a share above 0% and below 100%"):
+    with pytest.raises(OptionError, match="expected a sparsity above 0% and below 100%"):
         sparsify(net(), build(net()).state_dict(), sparsity)
 
 
