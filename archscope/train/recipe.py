@@ -125,6 +125,12 @@ class Recipe(Struct, frozen=True, kw_only=True):
         "Of sphereface, cosface, am-softmax and arcface: what cosines are multiplied by. Default"
         " null: the papers' (1, 64, 30 and 64), but at most 16 for fewer than 100 classes.",
     ] = None
+    anchor: Annotated[
+        Amount,
+        "Of metric losses: weight of a term that holds the distances within a batch to those before"
+        " training (the distance-wise loss of Park 2019): 25 of arcface keeps what the network told"
+        " apart anyway. Default 0, none, as it holds a poor network back.",
+    ] = 0.0
     distance: Annotated[
         Distance,
         "How contrastive, triplet and quadruplet compare embeddings. Default auto: as the"

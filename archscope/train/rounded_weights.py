@@ -29,7 +29,9 @@ class RoundedWeights(nn.Module):
 
     def __init__(self, network: nn.Module, bits: int) -> None:
         super().__init__()
-        held = [weight for weight in network.parameters() if weight.ndim > 1]
+        held = [
+            weight for weight in network.parameters() if weight.ndim > 1 and weight.requires_grad
+        ]
         ends = {id(weight) for weight in (*held[:1], *held[-1:])}
         ranges = [
             level_range(max(bits, END_BITS) if id(weight) in ends else bits, signed=True)

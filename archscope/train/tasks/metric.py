@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import torch
+from msgspec import Struct
 from torch import Tensor, nn
 
 from archscope.build import Network
@@ -16,7 +18,7 @@ from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.records.training import Scores
 from archscope.train.evaluation import evaluate, outputs_of
-from archscope.train.metric_learning.distance import pairwise
+from archscope.train.metric_learning.distance import distance_change, pairwise
 from archscope.train.metric_learning.embedding import HEAD, tower
 from archscope.train.metric_learning.metric_losses import distance_of, metric_loss, unit_of
 from archscope.train.metric_learning.verification import batch_auc, verify
@@ -28,6 +30,13 @@ if TYPE_CHECKING:
 
 FEW = 20
 """Classes below which their turns count as classes: few say little of what others differ in."""
+
+
+class MetricTargets(Struct, frozen=True):
+    """What the embeddings of a batch are compared with."""
+
+    labels: Tensor
+    before: Tensor | None  # embeddings of the untrained network (N, D)
 
 
 class MetricLearning(Task):
@@ -52,6 +61,7 @@ class MetricLearning(Task):
             "kind": "metric", "loss": str(recipe.loss), "distance": self.distance,
         }  # fmt: skip
         self.criterion: nn.Module = nn.Identity()
+        self.start: Network | None = None  # the untrained network, whose distances are kept
 
     def check(self, graph: Graph) -> None:
         """Raise OptionError unless one image goes in and one embedding comes out."""
@@ -87,18 +97,33 @@ class MetricLearning(Task):
         outputs, _ = outputs_of(network, loader.samples(), loader.how)
         self.about["margin_unit"] = unit_of(self.recipe, self.embeddings(outputs))
         self.criterion = metric_loss(self.recipe, self.classes, self.size)
+        if self.recipe.anchor:
+            self.start = deepcopy(network).requires_grad_(False)
+            self.criterion.add_module("start", self.start)  # saved, for a run that goes on
         network.add_module(HEAD, self.criterion.to(loader.how.device))
 
-    def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
+    def targets(self, images: Tensor, labels: Tensor) -> MetricTargets:
+        """Return labels with the embeddings of the untrained network, if they are to be kept."""
+        if self.start is None:
+            return MetricTargets(labels, None)
+        with torch.no_grad():
+            return MetricTargets(labels, self.embeddings(self.start.eval()(images)))
+
+    def loss(self, outputs: Outputs, targets: MetricTargets) -> Tensor:
         """Return the loss of a batch, computed in float32 whatever the precision of the network."""
         embeddings = self.embeddings(outputs)
         with torch.autocast(embeddings.device.type, enabled=False):
-            loss: Tensor = self.criterion(embeddings / self.about["margin_unit"], labels)
+            unit = self.about["margin_unit"]
+            loss: Tensor = self.criterion(embeddings / unit, targets.labels)
+            if targets.before is not None:
+                moved = distance_change(embeddings, targets.before, self.distance)
+                loss = loss + self.recipe.anchor * moved
         return loss
 
-    def tally(self, outputs: Outputs, labels: Tensor, loss: Tensor | None = None) -> Tensor:
+    def tally(self, outputs: Outputs, targets: MetricTargets, loss: Tensor | None = None) -> Tensor:
         """Return the sums of `measures` over a training batch, in float64."""
         assert loss is not None
+        labels = targets.labels
         embeddings = self.embeddings(outputs).detach()
         with torch.autocast(embeddings.device.type, enabled=False):
             auc = batch_auc(pairwise(embeddings, self.distance), labels)

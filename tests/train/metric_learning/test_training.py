@@ -18,6 +18,7 @@ from archscope.datasets import Dataset
 from archscope.errors import OptionError
 from archscope.records.run_folder import read_summary
 from archscope.train import Recipe, recipe_files, resume, train
+from archscope.train.metric_learning.distance import distance_change
 from archscope.train.metric_learning.embedding import HEAD
 from archscope.train.metric_learning.evaluation import evaluate_pairs
 from archscope.train.recipe import MetricLoss
@@ -113,10 +114,13 @@ def quick(**knobs: object) -> Recipe:
     return change(Recipe(loss="contrastive", epochs=2, log_every=2), knobs)
 
 
-@pytest.mark.parametrize("loss", ["contrastive", "center", "sphereface", "arcface"])
-def test_stopped_it_goes_on(tmp_path: Path, twins: Path, loss: str) -> None:
+@pytest.mark.parametrize(
+    "loss, anchor",
+    [("contrastive", 0), ("center", 0), ("sphereface", 0), ("arcface", 0), ("arcface", 5)],
+)
+def test_stopped_it_goes_on(tmp_path: Path, twins: Path, loss: str, anchor: float) -> None:
     """What a loss learns goes on as well: directions, centres, steps."""
-    images, recipe = patterns(10), quick(loss=loss, ema=0.5)
+    images, recipe = patterns(10), quick(loss=loss, anchor=anchor, ema=0.5)
     asked = iter(range(100))
     train(load(twins), images, recipe, run_dir=tmp_path / "whole")
     stopped = tmp_path / "stopped"
@@ -141,6 +145,28 @@ def test_what_was_measured_before_pretrained_weights_moved_is_kept(
     resume(stopped, images)
     same(tmp_path / "whole", stopped)
     assert read_summary(stopped).task == read_summary(tmp_path / "whole").task
+
+
+def test_an_anchor_holds_the_distances_of_the_untrained_network() -> None:
+    """Even where the weights themselves move."""
+    images = patterns(10)
+    before = build(load(NET))
+    changes = {}
+    for anchor in (0, 1000):
+        recipe = quick(loss="arcface", anchor=anchor, epochs=3, epoch_images=640)
+        after = train(load(NET), images, recipe, initial=before.state_dict()).network.eval()
+        with torch.no_grad():
+            x = images.train.images[:100].float() / 255
+            changes[anchor] = float(distance_change(after(x), before(x), "angle"))
+    assert changes[1000] < changes[0] / 4
+
+
+def test_an_anchor_stays_while_weights_are_rounded() -> None:
+    recipe = quick(loss="arcface", anchor=5, weight_bits=2, epoch_images=128)
+    before = build(load(NET)).state_dict()
+    network = train(load(NET), patterns(10), recipe, initial=before).network
+    anchored = network.get_submodule(f"{HEAD}.start").state_dict()
+    assert all(torch.equal(anchored[name], before[name]) for name in before)
 
 
 def test_the_folder_holds_the_tower(tmp_path: Path, twins: Path) -> None:

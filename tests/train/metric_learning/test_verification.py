@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import cdist
 from sklearn.metrics import roc_auc_score
 
+from archscope.train.metric_learning.distance import distance_change
 from archscope.train.metric_learning.verification import (
     accuracy,
     batch_auc,
@@ -68,3 +70,34 @@ def test_a_threshold_is_not_chosen_by_the_pairs_that_it_judges() -> None:
     random = np.random.default_rng(1)
     found = [accuracy(random.random(400), np.arange(400) % 2 == 0) for _ in range(50)]
     assert abs(np.mean(found) - 0.5) < 0.01
+
+
+@pytest.mark.parametrize("kind, metric", [("euclidean", "euclidean"), ("manhattan", "cityblock"),
+                                          ("angle", "cosine")])  # fmt: skip
+def test_the_change_of_distances_is_that_of_every_pair(kind: str, metric: str) -> None:
+    random = np.random.default_rng(3)
+    after, before = random.normal(size=(9, 4)), random.normal(size=(9, 6))
+    now, then = (cdist(x, x, metric) for x in (after, before))
+    expected = ((now / now.mean() - then / then.mean()) ** 2).mean()
+    found = distance_change(torch.from_numpy(after), torch.from_numpy(before), kind)
+    assert float(found) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", ["euclidean", "manhattan", "angle"])
+def test_distances_that_grow_alike_have_not_changed(kind: str) -> None:
+    before = torch.randn(40, 6, generator=torch.Generator().manual_seed(1))
+    after = (3 * before).requires_grad_()
+    change = distance_change(after, before, kind)
+    change.backward()
+    assert after.grad is not None
+    assert float(change.detach()) == pytest.approx(0, abs=1e-6)
+    assert after.grad.abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("kind", ["euclidean", "manhattan", "angle"])
+def test_a_batch_that_is_one_point_has_a_change(kind: str) -> None:
+    point = torch.ones(4, 3, requires_grad=True)
+    change = distance_change(point, torch.eye(4), kind)
+    change.backward()
+    assert point.grad is not None
+    assert change.isfinite() and point.grad.isfinite().all()
