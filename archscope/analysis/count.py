@@ -62,10 +62,10 @@ def counted(graph: Graph, name: str, batch: int = 1) -> dict[str, int]:
         node = layer.node
         differences = rule.differences(layer)
         if layer.unknown:
+            why = "computed weights" if node.weight_macs else "operators that are not recognised"
             raise GraphError(
-                f"'{graph.name}' has operators that are not recognised, such as"
-                f" {node.op.label} at {node.name}: their count in {name} is unknown, so there is"
-                " no total"
+                f"'{graph.name}' has {why}, such as {node.op.label} at {node.name}: their count in"
+                f" {name} is unknown, so there is no total"
             )
         if differences is None:
             raise GraphError(

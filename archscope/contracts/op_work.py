@@ -16,7 +16,8 @@ MOVES = frozenset((
     "pixel_shuffle", "pixel_unshuffle", "scatter", "select", "slice", "lift_fresh", "_to_copy",
     "split", "squeeze", "t", "transpose", "unfold", "unsqueeze", "upsample_nearest1d",
     "upsample_nearest2d", "upsample_nearest3d", "view", "_unsafe_view", "where", "zeros_like",
-    "arange", "bitwise_not", "embedding", "full", "masked_fill", "roll", "split_with_sizes",
+    "arange", "bitwise_not", "embedding", "full", "masked_fill", "repeat", "roll",
+    "split_with_sizes",
     "stack", "triu", "unbind", "new_empty", "fill_", "copy_", "im2col",
 ))  # fmt: skip
 """Kernels that only move numbers; the comparison before a `where` is counted."""

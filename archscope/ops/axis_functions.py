@@ -139,6 +139,7 @@ class Normalize(AlongAxis, frozen=True, kw_only=True):
 
     principal = "axis"
     keeps_zero = True
+    modules = ("archscope.nn.Normalize",)
 
     eps: Annotated[Number, "lower limit of the norm"] = 1e-12
 

@@ -78,6 +78,7 @@ class OneHot(Weightless, frozen=True, kw_only=True):
 
     principal = "classes"
     modules = ("archscope.nn.OneHot",)
+    known_to_tools = False  # ptflops measures with images that are no classes
     without_slope = (0,)
     may_see_less = True
 

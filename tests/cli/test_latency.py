@@ -34,13 +34,13 @@ def test_analyze_shows_and_keeps_the_prediction(
     keep(FAKE)
     assert main(["analyze", "resnet18", "--latency", "board"]) == 0
     out = capsys.readouterr().out
-    assert "2.3" in next(line for line in out.splitlines() if line.strip().startswith("latency"))
+    assert "2.4" in next(line for line in out.splitlines() if line.strip().startswith("latency"))
     assert "a board, onnxruntime 1.0, 2 threads" in out
     path = tmp_path / "net.json"
     assert main(["analyze", "resnet18", "--latency", "board", "-o", str(path)]) == 0
     found = msgspec.json.decode(path.read_bytes())["latency"]
-    assert found["kernels"] == 23
-    assert found["milliseconds"] == pytest.approx(2.3)
+    assert found["kernels"] == 24
+    assert found["milliseconds"] == pytest.approx(2.4)
     assert main(["analyze", "resnet18", "--latency", "board", "--format", "csv"]) == 0
     assert "milliseconds" in capsys.readouterr().out.splitlines()[0]
 
@@ -91,9 +91,9 @@ def test_another_version_of_the_runtime_is_said(capsys: pytest.CaptureFixture[st
 def test_limit_of_what_is_predicted(capsys: pytest.CaptureFixture[str]) -> None:
     keep(FAKE)
     for command in ("analyze", "compare"):
-        assert main([command, "resnet18", "--latency", "board", "--max-latency", "2.4ms"]) == 0
+        assert main([command, "resnet18", "--latency", "board", "--max-latency", "2.5ms"]) == 0
         assert main([command, "resnet18", "--latency", "board", "--max-latency", "2.2ms"]) == 1
-        assert "resnet18: latency 2.300 ms > 2.200 ms, as 'board'" in capsys.readouterr().err
+        assert "resnet18: latency 2.400 ms > 2.200 ms, as 'board'" in capsys.readouterr().err
         assert main([command, "resnet18", "--max-latency", "2ms"]) == 2
         assert "needs --latency PROFILE" in capsys.readouterr().err
 
@@ -150,5 +150,5 @@ def test_page_says_interval_and_what_is_unlike(tmp_path: Path) -> None:
     words = ["report", "resnet18", "--latency", "board", "--batch", "2", "-o", str(page)]
     assert main(words) == 0
     text = page.read_text(encoding="utf-8")
-    assert "latency 2.300 ms, predicted" in text
+    assert "latency 2.400 ms, predicted" in text
     assert "a batch of 2, fitted 1" in text

@@ -218,10 +218,7 @@ FORMS = {
         lambda x, c: c(*[x.flatten(2).permute(2, 0, 1)] * 3)[0], nn.MultiheadAttention(4, 2)
     ),
 }
-PARTIAL = {
-    "antialias", "bnbatch", "cumsum", "emb", "frac", "insttrack", "lstm", "max1", "meanall",
-    "topk",
-}  # fmt: skip
+PARTIAL = {"bnbatch", "frac", "insttrack", "lstm", "meanall"}
 """Forms that are counted, and not operators of ours."""
 NOT_COUNTED = {"biln", "lstm"}
 """Forms whose products torch's counter does not see on a CPU."""
@@ -250,4 +247,5 @@ def test_form(name: str) -> None:
         with torch.no_grad():
             expected = module(image)
             expected = expected.transpose(0, 1) if name in POSITIONS_FIRST else expected
-            torch.testing.assert_close(network(image), expected, rtol=1e-5, atol=1e-5)
+            found_out = network(image)  # casts are no operators: places stay whole numbers
+            torch.testing.assert_close(found_out, expected, rtol=1e-5, atol=1e-5, check_dtype=False)
