@@ -1,4 +1,4 @@
-"""Our analysis against the tools that people count with today, in one run.
+"""Compare our analysis with other counting tools, in one run.
 
 warm       in one process: a graph or YAML text to our analysis, a ready module to a peer's count
 cold       whole processes, from the command line to the printed count
@@ -42,7 +42,7 @@ Compare ratios within one run: seconds depend on the machine and on what else it
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure what the command line asks for, and print it."""
+    """Run the measurements that the command line selects, and print them."""
     parser = command_line()
     options = parser.parse_args(arguments)
     networks, parts, repeats = options.networks, options.parts, options.repeats
@@ -100,7 +100,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def warm(network: str, repeats: int) -> list[Row]:
-    """Return what a network takes us and each peer, everything imported and built before."""
+    """Return the times of a network for us and each peer, after imports and builds."""
     graph, text = partial(analyze_graph, network), partial(analyze_text, network)
     trials: dict[str, Trial] = {
         "A: analyze(graph)": graph,
@@ -127,7 +127,7 @@ def analyze_text(source: str) -> tuple[float, float]:
 
 
 def forgetful(trial: Trial) -> tuple[float, float]:
-    """Run a trial with all caches of archscope emptied before, as if no layer was ever seen."""
+    """Run a trial after emptying all caches of archscope."""
     ours = [module for name, module in sys.modules.items() if name.startswith("archscope")]
     for value in [value for module in ours for value in vars(module).values()]:
         if hasattr(value, "cache_clear"):
@@ -149,7 +149,7 @@ def count(peer: Peer, module: nn.Module, image: Tensor) -> tuple[float, float]:
 
 
 def cold(network: str, repeats: int) -> list[Row]:
-    """Return what a network takes whole processes, their imports included."""
+    """Return the times of whole processes for a network, including imports."""
     python = sys.executable
     ours = [python, "-m", "archscope", "analyze", network, "--format", "json"]
     peers = [python, "-m", "benchmarks.peers"]
@@ -168,7 +168,7 @@ def macs_of(text: str) -> float:
 
 
 def linearity(repeats: int) -> dict[int, Row]:
-    """Return what chains of growing length take us, from their pattern to the analysis."""
+    """Return our times for chains of growing length, from their pattern to the analysis."""
     trials: dict[str, Trial] = {
         f"{layers:,} layers": partial(
             analyze_text, f"INPUT 8x8x8 -> [CONV 8 -> RELU]*{layers // 2}"

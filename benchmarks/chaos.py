@@ -1,4 +1,4 @@
-"""Kills trainings and searches at random moments, and compares what they come to when resumed.
+"""Kill trainings and searches at random moments, resume them, and compare the results.
 
     python benchmarks/chaos.py --kills 5 --seed 1
 
@@ -71,7 +71,7 @@ def main() -> int:
 def disturbed(
     command: list[str], home: str, resume: list[str] | None, chance: random.Random, kills: int
 ) -> list[str]:
-    """Run a command with and without kills, and return what is wrong; `resume` goes on with it."""
+    """Run a command with and without kills, and return the problems; `resume` continues it."""
     began = time.monotonic()
     code = started([*command, "--name", "whole"]).wait()
     length = time.monotonic() - began
@@ -103,7 +103,7 @@ def disturbed(
 
 
 def started(words: list[str]) -> subprocess.Popen[bytes]:
-    """Start archscope in a process of its own."""
+    """Start archscope in a separate process."""
     return subprocess.Popen(
         [sys.executable, "-m", "archscope", *words], stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -111,7 +111,7 @@ def started(words: list[str]) -> subprocess.Popen[bytes]:
 
 
 def ended(folder: Path) -> bool:
-    """Return whether a run or a study has come to its end."""
+    """Return whether a run or a study has ended."""
     if (folder / "summary.json").exists():
         return True
     run = folder / "run.json"
@@ -119,7 +119,7 @@ def ended(folder: Path) -> bool:
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """Return what differs between two folders, one sentence each."""
+    """Return the differences between two folders, a sentence each."""
     read = {
         "best.safetensors": tensors, "last.safetensors": tensors, "steps.csv": rows,
         "epochs.csv": rows, "trials.jsonl": rows,
@@ -139,7 +139,7 @@ def tensors(path: Path) -> bytes:
 
 
 def rows(path: Path) -> list[Any]:
-    """Return the rows of a file, without what a clock decides."""
+    """Return the rows of a file, without times."""
     with path.open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file)) if path.suffix == ".csv" else list(map(json.loads, file))
     return [plain(line) for line in lines]

@@ -1,4 +1,4 @@
-"""Fit the prior of networks of inverted residuals to a table: `make prior TABLE=table.csv`.
+"""Fit the prior for networks of inverted residuals to a table: `make prior TABLE=table.csv`.
 
 `python -m benchmarks.fit_imagenet_prior table.csv half.json 0.5` fits it to half of the rows, drawn
 at random, and writes another file, for `archscope bench search --prior half.json`.

@@ -1,4 +1,4 @@
-"""Fits the latency profiles that ship, archscope/latency/profiles/*.json, to published speeds.
+"""Fit the shipped latency profiles, archscope/latency/profiles/*.json, to published speeds.
 
     python -m benchmarks.fit_latency_profiles TABLE.csv [--features FILE.json]
 
@@ -115,7 +115,7 @@ def kernels_of(calls: list[Any]) -> Iterator[tuple[str, dict[str, float]]]:
             yield _convolution(ins, out, groups)
         elif plain in ("addmm", "mm"):
             (rows, inner), (_, columns) = ins[-2:]
-            # A matrix product of many positions is what a pointwise convolution is.
+            # A matrix product over many positions equals a pointwise convolution.
             kind = LINEAR if rows == 1 else POINTWISE
             weight = inner * columns + (columns if plain == "addmm" else 0)
             sides = (inner, columns)

@@ -1,4 +1,4 @@
-"""Fits archscope/search/priors/timm.json, the prior for any CNN, to published results.
+"""Fit archscope/search/priors/timm.json, the prior for any CNN, to published results.
 
     python -m benchmarks.fit_timm_prior TABLE.csv [--torchvision TABLE.csv] [--features FILE.json]
 
@@ -442,7 +442,7 @@ TOTALS = ("macs", "params", "activations", "side")
 
 
 def main() -> None:
-    """Fit the prior, write it, and print what it misses."""
+    """Fit the prior, write it, and print its errors."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("table", type=Path)
     parser.add_argument("--torchvision", type=Path)

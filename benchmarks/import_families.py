@@ -1,4 +1,4 @@
-"""Networks of torchvision and timm, imported: whether the counts are right and whether they build.
+"""Import networks of torchvision and timm, and check their counts and whether they build.
 
 Each network has random weights and is imported at the smallest input that it runs on, or with
 --stated at that of its weights. Params and macs are compared with the module and with torch's
@@ -44,7 +44,7 @@ from archscope.weights import state_dict_of
 SIZES = (32, 64, 96, 128, 160, 192, 224, 240, 256, 288, 299, 384, 448, 512)
 """Sides of the inputs that are tried, in order."""
 TOLERANCE = 1e-5
-"""By how much outputs may differ, as a share of the largest."""
+"""Accepted difference of outputs, as a fraction of the largest."""
 LARGEST = 150_000_000
 """Params of the networks that are run, by default."""
 
@@ -136,7 +136,7 @@ def runs_on(network: nn.Module, sizes: Sequence[int]) -> tuple[int, int]:
 def measured(
     name: str, exports: Sequence[str], smallest: int | None, largest: int
 ) -> Iterator[dict[str, Any]]:
-    """Yield what is known of a network, more each time; `smallest` None is its stated input."""
+    """Yield the growing record of a network; `smallest` None is its stated input."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     torch.backends.mha.set_fastpath_enabled(False)
@@ -234,7 +234,7 @@ def row_of(name: str, seconds: float, *how: Any) -> dict[str, Any]:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield lines that sum up what the networks gave."""
+    """Yield lines that summarise the results of networks."""
     ran = [row for row in rows if "params" in row]
     yield f"{len(rows)} networks, {len(ran)} imported"
     left_out = "take no part"

@@ -1,4 +1,4 @@
-"""Predicted latency against measured, on this machine: networks of families that were not fitted.
+"""Compare predicted with measured latency on this machine, for families left out of the fit.
 
     python benchmarks/latency_accuracy.py [--runtime onnxruntime] [--runtime torch] [--threads 1]
 

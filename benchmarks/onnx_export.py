@@ -1,4 +1,4 @@
-"""The ONNX files of the zoo: whether they compute what torch does, and how fast they are.
+"""Check that ONNX files of the zoo compute the same as torch, and measure their speed.
 
 check     onnx's checker, the difference to torch, and whether the importer reads the same network
 quantize  onnxruntime's pre-processing and static quantization, as QDQ and as QOperator

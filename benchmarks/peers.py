@@ -1,11 +1,11 @@
-"""The tools that archscope is measured against, and how each is asked for its count.
+"""The tools that archscope is compared with, and the functions that call them.
 
 A peer is one function that takes a module with its input and returns the multiply-accumulates
 it counted. It imports its library itself, so that a missing one is missed only when asked.
 
     python -m benchmarks.peers fvcore cpu vgg16
 
-counts one network in a process of its own.
+counts one network in a separate process.
 """
 
 from __future__ import annotations

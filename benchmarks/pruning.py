@@ -1,4 +1,4 @@
-"""Pruning beside Torch-Pruning: which networks each can prune, and whose macs are right.
+"""Compare pruning with Torch-Pruning: which networks each can prune, and whose macs are right.
 
 Every network loses 30 % of the channels of every group. Ours must compute what the whole network
 does with the removed channels at zero, which the tests hold; here it only has to run. Of
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _tried(work: Callable[[], str]) -> str:
-    """Return what a tool says, or the error that it ends with, or that it takes too long."""
+    """Return the result of a tool, or its error, or that it takes too long."""
     signal.signal(signal.SIGPROF, _end)
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
@@ -98,7 +98,7 @@ def _counted(graph: Graph, inputs: list[Tensor]) -> float:
 
 
 def _alone(inputs: list[Tensor]) -> Any:
-    """Return the only input as itself, which is what Torch-Pruning takes."""
+    """Return the only input itself, as Torch-Pruning expects."""
     return inputs[0] if len(inputs) == 1 else inputs
 
 

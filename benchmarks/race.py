@@ -1,4 +1,4 @@
-"""Timing on a machine that others use too: everyone runs in turns, medians count."""
+"""Timing on a shared machine: all contestants run in turns, and medians count."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TURN = 0.1
 
 
 class Row(Struct, frozen=True):
-    """What one contestant achieved, or why it did not."""
+    """The result of a contestant, or why it failed."""
 
     tool: str
     macs: float | None = None
@@ -85,7 +85,7 @@ def process(command: list[str], read: Callable[[str], float]) -> Trial:
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Keep what tools print and warn of out of the report."""
+    """Keep the output and warnings of tools out of the report."""
     with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""Our training loop against one written by hand over a DataLoader, in one run.
+"""Compare our training loop with a handwritten one over a DataLoader, in one run.
 
 small  lenet5 in batches of 32, images shifted and mirrored: what feeds the network counts
 large  a network of six convolutions in batches of 256: the network counts
@@ -65,7 +65,7 @@ class Photos(Dataset[tuple[Tensor, int]]):
 
 
 def main() -> None:
-    """Measure what the command line asks for, and print it."""
+    """Run the measurements that the command line selects, and print them."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.train",
         description=__doc__,
@@ -117,7 +117,7 @@ def ours(graph: Graph, images: Any, batch: int, augment: bool) -> tuple[float, f
 def plain(
     graph: Graph, images: Images, batch: int, augment: bool, workers: int
 ) -> tuple[float, float]:
-    """Return the seconds of an epoch of a loop as tutorials write it."""
+    """Return the seconds of an epoch of a loop as in tutorials."""
     module = sequential(graph).train()
     photos = Photos(images, statistics(images), augment)
     loader = DataLoader(photos, batch, shuffle=True, num_workers=workers, drop_last=True)

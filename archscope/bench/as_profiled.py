@@ -1,4 +1,4 @@
-"""Networks measured under the conditions of a latency profile of this machine."""
+"""Measure networks under the conditions of a latency profile of this machine."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What kernels take on this machine: networks of the zoo, measured kernel by kernel and whole.
+"""Measure networks of the zoo on this machine, kernel by kernel and as a whole.
 
-Kernels are timed inside of networks, where caches and memory are as they are in use; thousands of
-kernels on their own take longer to measure and say less.
+Kernels are timed inside networks, where caches and memory are in realistic states; measuring
+thousands of separate kernels takes longer and tells less.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "vgg": ("vgg11",),
     "xception": ("xception",),
 }
-"""The networks that are measured, by the families that cross-validation leaves out."""
+"""The measured networks, by the families that cross-validation leaves out."""
 
 PROBES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("odd_channels", {}), ("odd_channels", {"c": 58}), ("functions", {}), ("copies", {}),
@@ -62,28 +62,28 @@ PROBES: tuple[tuple[str, dict[str, Any]], ...] = (
 family, and do not count in the error."""
 
 SMALLER = 0.7
-"""Each network is measured for another side of its images, too, so many times smaller."""
+"""Each network is also measured for images smaller by this factor."""
 
 ROUNDS = 3  # in which whole networks are timed, so that a slow minute is not one network's
 SECONDS = 0.5  # for the kernels of a network, and for each round of the whole
 
 Progress = Callable[[str, float], None]
-"""Is called with what is measured and the share that is done."""
+"""Called with a description of the measurement and the fraction done."""
 
 
 class Sample(Struct, frozen=True):
-    """A measured network: its kernels, what each took, and what a whole run took."""
+    """A measured network: its kernels, the time of each, and the time of a whole run."""
 
     network: str
     family: str
-    varied: bool  # an input of another size, which does not count in the error
+    varied: bool  # another input size, which does not count in the error
     kernels: tuple[Kernel, ...]
     seconds: tuple[float, ...]  # of each kernel
     whole_seconds: float
 
 
 class Job(Struct, frozen=True):
-    """A network that is to be measured."""
+    """A network to be measured."""
 
     graph: Graph
     family: str
@@ -91,7 +91,7 @@ class Job(Struct, frozen=True):
 
 
 def jobs(families: Sequence[str] | None = None) -> Iterator[Job]:
-    """Yield the networks to measure, each for two sides of its images where it takes them."""
+    """Yield the networks to measure, each for two image sizes if possible."""
     for family in families or FAMILIES:
         for name in FAMILIES[family]:
             graph = load(name)
@@ -117,7 +117,7 @@ def measure_jobs(
     clock: Clock | None = None,
     progress: Progress = lambda text, share: None,
 ) -> list[Sample]:
-    """Return networks measured in a runtime on the CPU, kernel by kernel and whole.
+    """Measure networks in a runtime on the CPU, kernel by kernel and as a whole.
 
     One thread is timed by its processor time, which other work on the machine disturbs less.
     Raises OptionError for a runtime that cannot be calibrated, UnavailableError without it.

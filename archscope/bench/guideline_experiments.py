@@ -23,9 +23,9 @@ Settings = dict[str, int | bool]
 
 
 class Variant(Struct, frozen=True):
-    """One stack of an experiment; the first of an experiment is the baseline of the others."""
+    """A stack of an experiment; the first stack is the baseline of the others."""
 
-    name: str  # as the paper's table has it
+    name: str  # as in the paper's table
     settings: Settings
 
     def graph(self, stack: str) -> Graph:

@@ -18,7 +18,7 @@ from archscope.errors import OptionError
 from archscope.ir import Graph
 
 Progress = Callable[[str], None]
-"""Is called with a short text about what happens."""
+"""Called with a short description of the current work."""
 
 Job = tuple[Graph, int]
 """A graph and the size of its batch."""
@@ -50,7 +50,7 @@ def run_interleaved(
     Raises OptionError if they do not fit into memory, UnavailableError for one that cannot run.
     """
     if not jobs or min(batch for _, batch in jobs) < 1:
-        raise OptionError("there is nothing to measure: name networks, and batches of 1 or more")
+        raise OptionError("nothing to measure: name networks, and batches of 1 or more")
     if seconds < 0:
         raise OptionError(f"expected a time of 0 seconds or more, got {seconds:g}")
     memory_check.check_memory(jobs, conditions, free_bytes(conditions.device))
@@ -74,7 +74,7 @@ def run_interleaved(
 def _ready(
     graph: Graph, batch: int, conditions: Conditions, clock: Clock | None
 ) -> tuple[Callable[[], object], LayerStopwatch | None]:
-    """Return what runs a network once, and what times its layers, if there is a clock for that."""
+    """Return the call that runs a network once, and the stopwatch of its layers, if any."""
     stopwatch: LayerStopwatch | None = None
     with memory_check.explained_errors(graph, batch, conditions):
         if conditions.runtime == "onnxruntime":
@@ -85,5 +85,5 @@ def _ready(
         else:
             prepared = prepare(graph, batch, conditions)
             call, stopwatch = prepared.call, None if clock is None else Stopwatch(prepared, clock)
-        call()  # fails here if it cannot run
+        call()  # raises here if it cannot run
         return call, stopwatch

@@ -1,4 +1,4 @@
-"""The coefficients of a latency profile, fitted to measured networks, and how far they are off.
+"""Fit the coefficients of a latency profile to measured networks, and estimate their errors.
 
 Non-negative least squares (Lawson and Hanson 1974), reweighted as of Huber (1964), on the relative
 errors of kernels, each by its share of the network, and of whole networks. Errors are those of
@@ -25,7 +25,7 @@ from archscope.latency.predict import milliseconds, scaled
 from archscope.latency.profile import Error, Interval, Profile
 
 KERNELS, NETWORKS, RIDGE = 1.0, 1.0, 1e-3
-"""Weights of the errors of kernels and of networks, and of what keeps coefficients small."""
+"""Weights of the errors of kernels and of networks, and of the regularisation."""
 
 STEPS, DISTANT, EXACT = 4, 1.5, 1e-3
 """Steps in which errors beyond `DISTANT` medians come to count by their size, not their square: a
@@ -47,7 +47,7 @@ class LeftOut(Struct, frozen=True):
 
     @property
     def error(self) -> float:
-        """How far the prediction is off, as a share of what was measured."""
+        """The error of the prediction, as a fraction of the measurement."""
         return self.predicted_ms / self.measured_ms - 1
 
 
@@ -104,7 +104,7 @@ def _non_negative(rows: NDArray[Any], targets: NDArray[Any]) -> NDArray[Any]:
 
 
 def left_out(samples: Sequence[Sample]) -> list[LeftOut]:
-    """Return every network of its own size, predicted from all other families."""
+    """Return every network at its own image size, predicted from all other families."""
     found = []
     for family in dict.fromkeys(sample.family for sample in samples if not sample.varied):
         profile = _profile(fit([s for s in samples if s.family != family]))
@@ -130,7 +130,7 @@ def _profile(kinds: Kinds, **more: Any) -> Profile:
 
 
 def error_of(found: Sequence[LeftOut]) -> Error:
-    """Return how far predictions are off."""
+    """Return the errors of predictions."""
     off = [abs(each.error) for each in found]
     families = len({each.family for each in found})
     within = fmean(error <= CLOSE for error in off)
@@ -146,7 +146,7 @@ def interval_of(found: Iterable[LeftOut]) -> Interval:
 
 
 def coverage(found: Sequence[LeftOut]) -> float:
-    """Return the share of networks inside the interval that the others give."""
+    """Return the fraction of networks inside the interval from the others."""
     inside = 0
     for each in found:
         band = interval_of(other for other in found if other.family != each.family)
@@ -156,7 +156,7 @@ def coverage(found: Sequence[LeftOut]) -> float:
 
 
 def ranges_of(samples: Sequence[Sample]) -> dict[str, dict[str, tuple[float, float]]]:
-    """Return the least and the most of macs and outputs of each kind of kernel."""
+    """Return the minimum and maximum of macs and outputs of each kind of kernel."""
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for kernel in (kernel for sample in samples for kernel in sample.kernels):
         for name in ("macs", "output"):

@@ -32,9 +32,9 @@ class LayerTiming(Struct, frozen=True):
     gbytes_per_second: float
     macs_per_byte: float | None  # None where nothing is read or written
     bound: str  # compute, memory or overhead
-    least_seconds: float  # that the roofline allows
+    least_seconds: float  # minimum by the roofline
     fused: tuple[str, ...] = ()  # other layers that the runtime computes together with it
-    kernels: tuple[str, ...] = ()  # of the runtime, where it tells them
+    kernels: tuple[str, ...] = ()  # of the runtime, if it reports them
 
     @property
     def of_roof(self) -> float:
@@ -55,7 +55,7 @@ def layer_timing(
     fused: tuple[str, ...] = (),
     kernels: tuple[str, ...] = (),
 ) -> LayerTiming:
-    """Return the time of a layer beside the roofline, of `whole` seconds and `moved` bytes."""
+    """Compare the time of a layer with the roofline, for `whole` seconds and `moved` bytes."""
     bound, least_seconds = roof.bottleneck(macs, moved)
     return LayerTiming(
         name=name,

@@ -1,4 +1,4 @@
-"""The kernels that onnxruntime runs for a network, their time, and the layers that each computes.
+"""The kernels of onnxruntime for a network, their times, and the layers that each computes.
 
 A runtime fuses operators: a convolution, the sum of a residual and an activation are one kernel,
 which has the name of one of them. Its profile has the time of every kernel.
@@ -21,13 +21,13 @@ from archscope.exporters.onnx_export import ExportedOnnx
 from archscope.ir import Graph
 
 PROFILER_SECONDS = 2e-6
-"""What onnxruntime's profiler adds to the time of each kernel."""
+"""The time that onnxruntime's profiler adds to each kernel."""
 
 KERNEL = "_kernel_time"
-"""How the names of kernels end in a profile."""
+"""The suffix of the names of kernels in a profile."""
 
 REWRITTEN = re.compile(r"^fused |_nchwc$|_bn$|_quant$|_token_\d+$|/\w+Fusion/.*$")
-"""What onnxruntime puts around the name of an operator that it rewrites."""
+"""Decorations that onnxruntime adds to the names of rewritten operators."""
 
 PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 """Operators that others are fused into; a fused kernel may have the name of the last of them."""
@@ -39,7 +39,7 @@ class Kernel(Struct, frozen=True):
     name: str  # of its operator in the graph that the runtime made of the model
     kind: str  # `Conv`, `QLinearConv`, `ReorderOutput`
     layers: tuple[str, ...]  # nodes that it computes, in order; none if it only changes a layout
-    seconds: float  # without the profiler's own
+    seconds: float  # without the profiler's overhead
 
 
 class KernelTimes(Struct, frozen=True):
@@ -50,7 +50,7 @@ class KernelTimes(Struct, frozen=True):
     """
 
     kernels: tuple[Kernel, ...]
-    whole_seconds: float  # of a run, without the profiler's
+    whole_seconds: float  # of a run, without the profiler's overhead
     runs: int
 
 
@@ -65,7 +65,7 @@ class KernelProfiler:
         threads: int = 1,
         content: bytes | None = None,
     ) -> None:
-        """Take a network; `content` is another form of its model, such as a quantized one."""
+        """Prepare a network; `content` is another form of its model, such as a quantized one."""
         self.exported = exported
         self.folder = TemporaryDirectory()
         prefix = Path(self.folder.name) / "profile"
@@ -77,7 +77,7 @@ class KernelProfiler:
         self.session.run(None, self.feeds)
 
     def times(self, *, undisturbed: bool = False) -> KernelTimes:
-        """End the profile and return its kernels. It cannot run any more then.
+        """End the profile and return its kernels; it cannot run afterwards.
 
         With `undisturbed`, the time of each kernel is its lower quartile over all runs, which
         hardly depends on what else the machine does, but does not add up to a run.
@@ -103,14 +103,14 @@ class KernelProfiler:
 
 
 def lower_quartile(times: Sequence[float]) -> float:
-    """Return a time that a quarter of all are below."""
+    """Return the lower quartile of times."""
     return sorted(times)[len(times) // 4]
 
 
 def profile_kernels(
     exported: ExportedOnnx, *, batch: int = 1, threads: int = 1, runs: int = 20
 ) -> KernelTimes:
-    """Return the time of each kernel of a network in onnxruntime, over so many runs."""
+    """Return the time of each kernel of a network in onnxruntime over a number of runs."""
     profiler = KernelProfiler(exported, batch=batch, threads=threads)
     for _ in range(runs):
         profiler()
@@ -149,7 +149,7 @@ def kernel_layers(exported: ExportedOnnx, kernels: list[str]) -> list[tuple[str,
             readers.setdefault(value, step)
 
     def behind(step: Any) -> int | None:
-        """Return the kernel of what reads a value first."""
+        """Return the kernel of the first reader of a value."""
         while step is not None and named[step.name] is None:
             step = readers.get(step.output[0])
             if step is not None and step.op_type in PRODUCTS and named[step.name] is None:

@@ -11,7 +11,7 @@ from archscope.bench.timing import Timing, measure, timing
 def onnx_latencies(
     models: Sequence[bytes], seconds: float = 1.0, threads: int = 1, batch: int = 1
 ) -> list[Timing]:
-    """Return the time of each model for a random batch, measured in turns for so long each.
+    """Return the time of each model for a random batch, measured in turns of a given duration.
 
     `threads` are onnxruntime's. The models take float32 inputs of any batch.
     """

@@ -1,4 +1,4 @@
-"""A network in onnxruntime: a call that runs it, and the time of its kernels as that of layers."""
+"""A network in onnxruntime: a call that runs it, and the times of its kernels by layer."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class PreparedOnnx(Struct, frozen=True):
     call: Callable[[], object]  # one forward pass
 
     def stopwatch(self) -> KernelStopwatch:
-        """Return what times the layers."""
+        """Return the stopwatch of the layers."""
         return KernelStopwatch(self)
 
 
 def prepare_onnx(graph: Graph, batch: int, conditions: Conditions) -> PreparedOnnx:
     """Return a graph ready to run in onnxruntime, batch norms folded, always with equal weights.
 
-    Raises UnavailableError without onnx or onnxruntime, GraphError for an operator that ONNX has
-    not, and whatever onnxruntime raises.
+    Raises UnavailableError without onnx or onnxruntime, GraphError for an operator that ONNX lacks,
+    and whatever onnxruntime raises.
     """
     exported = export_onnx(graph)
     content = exported.model.content()
@@ -47,7 +47,7 @@ def prepare_onnx(graph: Graph, batch: int, conditions: Conditions) -> PreparedOn
 
 
 class KernelStopwatch:
-    """Runs a network in onnxruntime's profiler, and tells the time of layers."""
+    """Runs a network in onnxruntime's profiler, and reports the times of layers."""
 
     def __init__(self, prepared: PreparedOnnx) -> None:
         self.graph = prepared.exported.graph

@@ -41,7 +41,7 @@ def open_session(model: bytes, threads: int = 1, profile: Path | None = None) ->
         options.profile_file_prefix = str(profile)
     try:
         return package.InferenceSession(model, options, ["CPUExecutionProvider"])
-    except Exception as error:  # of its own classes, which share no base
+    except Exception as error:  # its exceptions have no common base class
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UnavailableError(f"onnxruntime cannot run the model: {reason}") from None
 
@@ -77,7 +77,7 @@ def int8_model(model: bytes) -> bytes:
 
     root = logging.getLogger()
     level = root.level
-    root.setLevel(logging.ERROR)  # it advises a step that our files do not need
+    root.setLevel(logging.ERROR)  # it recommends a step that our files do not need
     try:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "int8.onnx"

@@ -1,4 +1,4 @@
-"""A network in OpenVINO, which reads the ONNX model that we write."""
+"""A network in OpenVINO, which reads our ONNX model."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def recall(machine: Machine, dtype: str, threads: int) -> Roofline | None:
 
 
 def keep(roof: Roofline) -> None:
-    """Put a roofline into the cache; where that cannot be written, it is measured again."""
+    """Write a roofline to the cache; if that fails, it is measured again next time."""
     CACHE.put((roof.machine, roof.dtype, roof.threads), roof)
 
 

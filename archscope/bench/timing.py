@@ -1,4 +1,4 @@
-"""The time of calls, made in turns so that a machine that becomes slower affects all of them."""
+"""Time calls in turns, so that a machine that becomes slower affects all of them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Turns = tuple[tuple[float, ...], ...]
 """The seconds of each call, turn by turn."""
 
 TURN = 0.05  # seconds of a turn
-WARM_UP = 0.1  # share of the time that is spent before anything counts
-MIN_TURNS = 3  # of each call, however slow: fewer have no spread
+WARM_UP = 0.1  # fraction of the time for warm-up
+MIN_TURNS = 3  # minimum for each call: fewer have no spread
 
 
 class Timing(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Callbacks: what is called while a network trains, such as a progress bar or a log."""
+"""Callbacks that observe a training, such as a progress bar or a log."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from archscope.records.training import Diagnosis, Epoch, Interval
 
 
 class Callback:
-    """Base of all callbacks; its methods do nothing."""
+    """Base class of all callbacks; its methods do nothing."""
 
     def on_begin(self, steps: int, total: int | None) -> None:
-        """Training begins, or resumes after `steps` steps, of `total` if that is known."""
+        """Called when training begins, or resumes after `steps` steps of `total` (if known)."""
 
     def on_step(self) -> None:
-        """A step is done."""
+        """Called after each step."""
 
     def on_interval(self, row: Interval) -> None:
-        """Another interval of steps is measured."""
+        """Called after each measured interval of steps."""
 
     def on_epoch(self, row: Epoch) -> None:
-        """Another epoch is measured."""
+        """Called after each epoch."""
 
     def on_diagnosis(self, diagnosis: Diagnosis) -> None:
-        """A problem inside the network is detected for the first time."""
+        """Called when a problem inside the network is first detected."""
 
     def close(self) -> None:
-        """The training is over, however it ended."""
+        """Called at the end of training, however it ended."""
 
 
 def _forward(name: str) -> Any:

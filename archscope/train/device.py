@@ -21,7 +21,9 @@ def select_device(name: str = "auto") -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda":
-        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"  # torchrun's: each process its own
+        name = (
+            f"cuda:{os.environ.get('LOCAL_RANK', 0)}"  # set by torchrun: a device for each process
+        )
     try:
         chosen = torch.device(name)
     except RuntimeError:
@@ -36,26 +38,26 @@ def select_device(name: str = "auto") -> torch.device:
 
 
 class Arithmetic(Struct, frozen=True):
-    """How to compute on a device: the element type, and how images lie in memory."""
+    """How to compute on a device: the element type and the memory format."""
 
     device: str
     dtype: str
     channels_last: bool
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Return the context that forward passes run in."""
+        """Return the context for forward passes."""
         if self.dtype == "float32":
             return contextlib.nullcontext()
         return torch.autocast(torch.device(self.device).type, DTYPES[self.dtype])
 
     @property
     def layout(self) -> torch.memory_format:
-        """How images and weights lie in memory."""
+        """The memory format of images and weights."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
 
 def arithmetic(recipe: Recipe, where: torch.device, rank: int) -> Arithmetic:
-    """Return how a recipe computes images of `rank` axes (3 of a plane) on a device.
+    """Return how a recipe computes images with `rank` axes (3 for 2-D images) on a device.
 
     Raises OptionError for float16 on a CPU, whose gradients vanish without a GPU's scaling.
     """
@@ -64,7 +66,7 @@ def arithmetic(recipe: Recipe, where: torch.device, rank: int) -> Arithmetic:
         able = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         dtype = "bfloat16" if able else "float32"
     if dtype == "float16" and where.type == "cpu":
-        raise OptionError("precision float16 needs a GPU; a CPU takes bfloat16")
+        raise OptionError("precision float16 needs a GPU; use bfloat16 on a CPU")
     last = recipe.channels_last
     if last is None:
         last = dtype != "float32"
@@ -75,14 +77,14 @@ def arithmetic(recipe: Recipe, where: torch.device, rank: int) -> Arithmetic:
 def deterministic(enabled: bool) -> Iterator[None]:
     """Restrict torch to deterministic algorithms, if enabled.
 
-    Operations that have none raise RuntimeError instead of varying.
+    Operations without one raise RuntimeError.
     """
     if not enabled:
         yield
         return
     before = torch.are_deterministic_algorithms_enabled()
     benchmark = torch.backends.cudnn.benchmark
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS starts
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it at start-up
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
     try:

@@ -11,19 +11,19 @@ from archscope.build import Network
 from archscope.records.training import Diagnosis
 
 FEWEST = 32
-"""Images that a unit has to be 0 for to be called dead, or at its bounds to be saturated."""
+"""Minimum number of images to call a unit dead (always 0) or saturated (at its bounds)."""
 
 DEAD = SATURATED = 0.5
-"""Share of units from which on they are reported."""
+"""Minimum fraction of units to report them."""
 
 VANISHING = 1e-6
-"""A layer's gradient per weight, as a share of the largest of all layers."""
+"""Minimum gradient per weight of a layer, as a fraction of the largest of all layers."""
 
 EXPLODING = 100.0
-"""A layer's gradient, as a multiple of its weights, beyond which a step destroys them."""
+"""Maximum gradient of a layer, as a multiple of its weights, that steps do not destroy."""
 
 BOUNDS = {"tanh": (-0.99, 0.99), "sigmoid": (0.01, 0.99), "softsign": (-0.99, 0.99)}
-"""Outputs beyond which an activation passes at most 2 % of its largest gradient."""
+"""Outputs at which an activation passes at most 2 % of its largest gradient."""
 
 RECTIFIERS = ("relu", "relu6")
 
@@ -31,8 +31,8 @@ RECTIFIERS = ("relu", "relu6")
 def diagnose(network: Network, images: Tensor, epoch: int) -> list[Diagnosis]:
     """Return the problems of a network right after a training step, while it has gradients.
 
-    Activations are those of images (N, C, ...) in inference mode; too few of them tell nothing. No
-    state of the network and no random number is changed.
+    Activations are those of images (N, C, ...) in inference mode; too few images show nothing. The
+    state of the network and the random state do not change.
     """
     found = list(_gradients(network, epoch))
     if len(images) >= FEWEST:
@@ -41,7 +41,7 @@ def diagnose(network: Network, images: Tensor, epoch: int) -> list[Diagnosis]:
 
 
 def weights_of(network: Network) -> Iterator[tuple[str, Tensor]]:
-    """Yield the layers with weights of their own, and these; not norms, which have one axis."""
+    """Yield the layers with their own weights, and these; not norms, which have one axis."""
     for node in network.graph.nodes:
         weight = getattr(network.part(node.name), "weight", None) if node.inputs else None
         if node.shares is None and isinstance(weight, Tensor) and weight.ndim >= 2:

@@ -10,7 +10,7 @@ from torch import Tensor, distributed
 
 
 class Processes:
-    """The processes that `torchrun` started, each with an equal part of every batch."""
+    """The processes started by `torchrun`, each with an equal part of every batch."""
 
     def __init__(self, rank: int = 0, count: int = 1) -> None:
         self.rank, self.count = rank, count
@@ -52,7 +52,7 @@ ALONE = Processes()
 
 
 def join(where: torch.device) -> Processes:
-    """Join the processes that torchrun announced in the environment, if it did."""
+    """Join the processes that torchrun describes in the environment, if any."""
     if not is_torchrun():
         return ALONE
     if not distributed.is_initialized():

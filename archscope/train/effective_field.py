@@ -1,4 +1,4 @@
-"""The effective receptive field of a trained network: what its centre output really depends on.
+"""The effective receptive field of a trained network: the inputs that affect its centre output.
 
 Luo, Li, Urtasun and Zemel 2016, "Understanding the effective receptive field in deep
 convolutional neural networks" (https://arxiv.org/abs/1701.04128).
@@ -13,26 +13,26 @@ from archscope.analysis.receptive_field import receptive_fields
 from archscope.build import Network
 
 SHARE = 0.95
-"""The share of the energy that the effective field holds."""
+"""The fraction of the energy inside the effective field."""
 
 BLUE, ORANGE = (86, 156, 255), (255, 140, 0)
 
 Ends = tuple[int, int]
 Box = tuple[Ends, Ends]
-"""First and last position, of rows and of columns."""
+"""First and last position of rows and of columns."""
 
 
 class EffectiveField(Struct, frozen=True, eq=False):
-    """How much each input position moves the centre of a layer."""
+    """How much each input position affects the centre of a layer."""
 
     node: str
     energy: Tensor  # (H, W), sums to 1
     effective: Box  # holds `SHARE` of the energy along each axis, around the centre
-    theoretical: Box | None  # may reach beyond the input; None if it sees all or is not known
+    theoretical: Box | None  # may extend beyond the input; None if it is everything or unknown
 
 
 def effective_field(network: Network, images: Tensor, seed: int = 0) -> EffectiveField | None:
-    """Return the field of the last layer with positions, from images (N, C, H, W).
+    """Return the field of the last layer with spatial positions, from images (N, C, H, W).
 
     The energy of an input position is the squared gradient of the layer's centre, over all of its
     channels and those of the input, averaged over the images: the channels get random signs, whose
@@ -67,14 +67,14 @@ def effective_field(network: Network, images: Tensor, seed: int = 0) -> Effectiv
 def _energy(
     network: Network, images: Tensor, name: str, centre: tuple[int, int], seed: int
 ) -> Tensor | None:
-    """Return the energy of each input position (H, W), adding up to 1; None without gradient."""
+    """Return the energy of each input position (H, W), with sum 1; None without gradient."""
     found: list[Tensor] = []
 
     def probe(node: str, value: Tensor) -> Tensor:
         if node != name:
             return value
         found.append(value)
-        return value.clone()  # what reads it may work in place
+        return value.clone()  # its readers may work in place
 
     inputs = images.detach().clone().requires_grad_()
     training = network.training

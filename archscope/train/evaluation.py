@@ -1,4 +1,4 @@
-"""Scores of a network on images that it is not trained on: means of measures, confusion."""
+"""Scores of a network on held-out images: means of measures, and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def evaluate(
 ) -> Scores:
     """Return the means of a task's measures over batches, in inference mode.
 
-    The module is left in the mode that it was in. A task that scores all outputs at once does so
-    in every process, on all images.
+    The mode of the module is restored. A task that scores all outputs at once does so in every
+    process, on all images.
     """
     if isinstance(task, ScoresAll):
         return task.scores(*outputs_of(module, batches, how))
@@ -70,8 +70,8 @@ def means(task: Task, sums: Tensor) -> Scores:
 def hits(outputs: Tensor, labels: Tensor, among: int = 1) -> Tensor:
     """Return how many images of a batch have their class among the largest outputs.
 
-    Outputs are (N, K); labels are whole (N), or shares of each class (N, K), whose largest
-    counts.
+    Outputs are (N, K); labels are classes (N), or the share of each class (N, K), of which the
+    largest counts.
     """
     wanted = labels if labels.ndim == 1 else labels.argmax(1)
     if among == 1:

@@ -1,4 +1,4 @@
-"""Whether a network over- or underfits, by the scores of its best epoch."""
+"""Assess whether a network over- or underfits, by the scores of its best epoch."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from archscope.records.training import Epoch, Scores
 from archscope.stats import difference_interval, wilson_interval
 
 AHEAD = 0.1
-"""Of the goal in training over that in validation, from which on it is overfitting."""
+"""Difference of the goal between training and validation that counts as overfitting."""
 
 RISE = 0.01
-"""Of the goal in training in one epoch, from which on more epochs would help."""
+"""Rise of the goal in training per epoch above which more epochs would help."""
 
 
 class Guessing(Struct, frozen=True):
-    """How many images a classifier was trained and validated with, and what guessing reaches.
+    """The number of images for training and validation, and the accuracy of guessing.
 
-    `chance` is the accuracy of always naming the most frequent class.
+    `chance` is the accuracy of always predicting the most frequent class.
     """
 
     train: int
@@ -100,7 +100,7 @@ def assess_gain(goal: str, splits: Sequence[tuple[str, Scores, Scores]]) -> str:
 
 
 def _beside_guessing(trained: float, held: float, goal: str, images: Guessing) -> str:
-    """Return what accuracies on so many images show beside guessing; empty if nothing is wrong."""
+    """Compare accuracies on this many images with guessing; empty if nothing is wrong."""
     right = round(trained * images.train), round(held * images.validation)
     low, high = wilson_interval(right[1], images.validation)
     least, _ = wilson_interval(right[0], images.train)

@@ -28,17 +28,17 @@ from archscope.train.evaluation import confusion, predictions
 from archscope.train.loader import EvaluationLoader
 from archscope.train.trained_network import TrainedClassifier, load_classifier
 
-SIDE = 64  # pixels of an image that is kept, at most
+SIDE = 64  # maximum pixels of an image that is kept
 BATCH = 64  # images of the backward pass
-IMAGES = 256  # whose activations are measured
-FILTERS, MAPS, LEVELS, SAMPLES, WRONG = 64, 8, 4, 3, 12  # pictures of each kind, at most
-DRAWABLE = (1, 3)  # channels that make a picture
+IMAGES = 256  # images whose activations are measured
+FILTERS, MAPS, LEVELS, SAMPLES, WRONG = 64, 8, 4, 3, 12  # maximum number of pictures of each kind
+DRAWABLE = (1, 3)  # channels in a picture
 
 
 def inspect_run(run: Path, dataset: Dataset, images: Images, device: str = "auto") -> Inspection:
-    """Return the inspection of a run's best weights with images that they were not trained on.
+    """Inspect a run's best weights with held-out images.
 
-    Raises ArchscopeError, also for a network that is no classifier or has other classes.
+    Raises ArchscopeError, also for a network that is not a classifier or has other classes.
     """
     trained = load_classifier(run, "best", device)
     trained.check_classes(dataset)
@@ -86,7 +86,7 @@ def _predict(trained: TrainedClassifier, loader: EvaluationLoader) -> tuple[Tens
 
 
 def _different(labels: Tensor) -> list[int]:
-    """Return the place of the first image of each of the first few classes."""
+    """Return the index of the first image of each of the first few classes."""
     found: dict[int, int] = {}
     for place, label in enumerate(labels.tolist()):
         found.setdefault(label, place)
@@ -122,7 +122,7 @@ def _layers(
 
 
 def _field(trained: TrainedClassifier, images: Tensor) -> FieldPicture | None:
-    """Return the effective receptive field of the last layer with positions."""
+    """Return the effective receptive field of the last layer with spatial positions."""
     field = effective_field(trained.network, images[:BATCH])
     if field is None:
         return None
@@ -144,7 +144,7 @@ def _extent(box: Box) -> tuple[int, int]:
 
 
 def _filters(trained: TrainedClassifier) -> ImageGrid | None:
-    """Return the filters of the first convolution as images, grey where a weight is 0."""
+    """Return the filters of the first convolution as images, in which zero weights are grey."""
     for node in trained.network.graph.nodes:
         if not node.op.convolution:
             continue

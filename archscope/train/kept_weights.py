@@ -1,4 +1,4 @@
-"""What weights have in common before a training, kept through it: zeros, or equal values."""
+"""Keep properties of weights during training: zeros, or equal values."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from archscope.train.recipe import Keep
 
 
 class KeptWeights:
-    """Puts weights back after every step: to zero where they were, or equal where they were.
+    """Restores weights after every step: zeros to zero, or equal weights to equal values.
 
-    Weights that were equal take their mean, which is the step of the value that they share but
-    for its length (Han et al. 2016). Holds for kernels and matrices alone. All follows from the
-    weights themselves, so that a training that goes on needs nothing else.
+    Equal weights get their mean, which is the step of their shared value up to its length (Han et
+    al. 2016). Applies only to kernels and matrices. Everything follows from the weights, so that a
+    resumed training needs no other state.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], keep: Keep) -> None:
-        self.groups: dict[str, tuple[Tensor, int]] = {}  # the group of each weight, how many
+        self.groups: dict[
+            str, tuple[Tensor, int]
+        ] = {}  # the group of each weight, the number of groups
         self.zeros: dict[str, Tensor] = {}
         for name, weight in weights.items():
             if weight.ndim < 2:
@@ -43,12 +45,12 @@ class KeptWeights:
             weights[name].masked_fill_(zeros, 0.0)
 
     def holds(self, weights: Mapping[str, Tensor]) -> bool:
-        """Whether weights have in common what they should."""
+        """Whether the weights have the property."""
         restored = {name: tensor.clone() for name, tensor in weights.items()}
         self.restore(restored)
         return all(torch.equal(restored[name], weights[name]) for name in weights)
 
 
 def kept_weights(network: nn.Module, keep: Keep | None) -> KeptWeights | None:
-    """Return what a training keeps of the weights that a network has now."""
+    """Return the object that keeps a property of a network's current weights."""
     return KeptWeights(dict(network.named_parameters()), keep) if keep else None

@@ -14,9 +14,9 @@ from archscope.train.distributed import ALONE, Processes
 from archscope.train.recipe import Recipe, batch_of
 
 SAMPLE = 64
-"""Training images to look into the network with, as few as tell without taking long."""
+"""Number of training images for diagnosis: few enough to be fast, enough to be meaningful."""
 
-EVALUATION_BATCH = 256  # images at once where no gradients are kept
+EVALUATION_BATCH = 256  # images per batch without gradients
 
 
 class TrainingLoader:
@@ -24,9 +24,9 @@ class TrainingLoader:
 
     All images are kept on the device as bytes. An epoch has every image once, in steps of the
     recipe's batch or slightly fewer, so that none is much smaller than the others; a training split
-    that is smaller than a batch is one step. Of groups of a class, those that fill no step are left
-    out; they differ from epoch to epoch, and `turns` of each class may be classes of their own.
-    Raises OptionError for a batch that cannot be divided as the recipe and the processes need it.
+    smaller than a batch is one step. Groups of a class that do not fill a step are left out; they
+    differ from epoch to epoch, and `turns` of each class may be separate classes. Raises
+    OptionError for a batch that cannot be divided as the recipe and the processes require.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class TrainingLoader:
         batch = batch_of(recipe, len(train), processes.count)
         if batch % (processes.count * recipe.accumulate * group):
             raise OptionError(
-                f"the batch of {batch} cannot be shared out to {processes.count} processes"
+                f"the batch of {batch} cannot be divided among {processes.count} processes"
                 f" in {recipe.accumulate} equal parts each"
                 + (f", made of groups of {group} images of a class" if group > 1 else "")
             )
         crop = recipe.crop
-        if 0 < crop < 1:  # a share of the shorter side
+        if 0 < crop < 1:  # a fraction of the shorter side
             crop = max(1, round(crop * min(adaptation.target[1:])))
         augment = Augment(
             crop=int(crop), flip=recipe.flip, cutout=recipe.cutout, mixup=recipe.mixup
@@ -77,7 +77,7 @@ class TrainingLoader:
         return self.batches.order.size(step)
 
     def sample(self) -> Tensor:
-        """Return training images from all over the split, (N, C, H, W), without augmentation."""
+        """Return training images spread over the split, (N, C, H, W), without augmentation."""
         (images, _), *_ = self.samples()
         return images
 

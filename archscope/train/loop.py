@@ -1,4 +1,4 @@
-"""The training loop: steps, epochs, and what is measured of them."""
+"""The training loop: steps, epochs, and their measurements."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from archscope.train.state import TrainingState
 from archscope.train.tasks import Task
 
 DIVERGED = 100.0
-"""Multiple of the first mean loss beyond which a training does not recover."""
+"""Multiple of the first mean loss above which a training cannot recover."""
 
 FEW = 100
-"""Validation images, below which one of them is more than a hundredth of the accuracy."""
+"""With fewer validation images, each is more than a hundredth of the accuracy."""
 
 HURRY = 0.1
-"""Share of max_time after which the schedule may follow the clock."""
+"""Fraction of max_time after which the schedule may follow the clock."""
 
 Report = Callable[[int, Scores], bool]
 """Called with each epoch's number and validation scores; returns whether to stop."""
@@ -49,7 +49,7 @@ class Interrupted(Exception):  # noqa: N818
 
 
 class Loop:
-    """Trains a network step by step; `state` holds all that changes meanwhile."""
+    """Trains a network step by step; `state` holds everything that changes."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Loop:
         self.total = None if recipe.epochs is None else recipe.epochs * loader.steps
         self.kept: KeptWeights | None = None  # known when the first weights are
         rounded = self.state.rounded
-        # Where the network computes, and what is kept of it, its weights may be rounded.
+        # Weights may be rounded where the network computes, and in what is kept.
         self.computing: Callable[[], AbstractContextManager[None]] = (
             nullcontext if rounded is None else rounded.applied
         )
@@ -89,7 +89,7 @@ class Loop:
         self.saved = perf_counter()
 
     def run(self) -> str:
-        """Train to the end and return what ended it: epochs, time, patience or report.
+        """Train to the end and return the reason for the end: epochs, time, patience or report.
 
         Raises Diverged, and Interrupted when `stop` returns True.
         """
@@ -202,7 +202,7 @@ class Loop:
         return min(1.0, self.clock)
 
     def _late(self, ready: bool) -> bool:
-        """Return whether the time is up; several processes ask each other only now and then."""
+        """Return whether the time is up; several processes communicate only now and then."""
         if self.recipe.max_time is None or (self.processes.count > 1 and not ready):
             return False
         self.clock = self.processes.mean(self.state.seconds, self.device) / self.recipe.max_time
@@ -241,7 +241,7 @@ class Loop:
             self.recorder.write_interval(row)
         self.callback.on_interval(row)
         self._check(train["loss"])
-        ended = state.step == self.loader.steps  # then the epoch saves, with its row
+        ended = state.step == self.loader.steps  # the epoch saves it, with its row
         if now - self.saved >= self.recipe.checkpoint_every and not ended and self.processes.first:
             self._save()
 
@@ -254,11 +254,11 @@ class Loop:
             raise Diverged(f"the loss is {loss} at step {state.steps}")
         if loss > DIVERGED * max(state.first_loss, 1e-3):
             raise Diverged(
-                f"the loss is {loss:.4g} at step {state.steps}, it began at {state.first_loss:.4g}"
+                f"the loss is {loss:.4g} at step {state.steps}, up from {state.first_loss:.4g}"
             )
 
     def _measure(self) -> Epoch:
-        """Return the row of the epoch that ends. Raises Diverged for a loss that is not finite."""
+        """Return the row of the current epoch. Raises Diverged for a loss that is not finite."""
         state = self.state
         validation = None
         if self.loader.validation is not None:
@@ -279,7 +279,7 @@ class Loop:
     def _better(self, row: Epoch) -> bool:
         """Return whether an epoch beats the best so far: by the goal, then by the loss.
 
-        Of few validation images the loss decides, as one image more or less is chance.
+        With few validation images the loss decides, as single images are chance.
         """
         best = self.state.best
         if self.task.keeps_last or best is None or not row.validation or not best.validation:
@@ -293,7 +293,7 @@ class Loop:
         return (ours[goal], -ours["loss"]) > (theirs[goal], -theirs["loss"])
 
     def _diagnose(self) -> None:
-        """Diagnose the network with some training images, and report what is new."""
+        """Diagnose the network with some training images, and report new problems."""
         known = self.state.diagnoses
         for diagnosis in diagnose(self.state.network, self.loader.sample(), self.state.epoch):
             key = diagnosis.kind, diagnosis.node
@@ -302,7 +302,7 @@ class Loop:
             known[key] = diagnosis
 
     def _enough(self, row: Epoch) -> str:
-        """Return what ends the training after an epoch, if anything."""
+        """Return the reason to end the training after an epoch, if any."""
         reason = ""
         patience, best = self.recipe.patience, self.state.best
         assert best is not None

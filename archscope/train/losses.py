@@ -1,4 +1,4 @@
-"""Classification losses by name, all of them torch's."""
+"""Classification losses of torch by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optimizers by name, and the moving average of weights, all of them torch's."""
+"""Optimizers and the moving average of weights of torch, by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STATES = {
     "sgd": "sgd", "momentum": "momentum", "nesterov": "momentum", "adagrad": "momentum",
     "rmsprop": "momentum", "adam": "adam", "adamw": "adam",
 }  # fmt: skip
-"""What the analysis of memory calls an optimizer that keeps as many copies of the weights."""
+"""The names in the analysis of memory of optimizers with as many copies of the weights."""
 
 
 def optimizer(
@@ -62,8 +62,7 @@ def average(module: nn.Module, decay: float) -> AveragedModel:
     """Return a copy of a module that follows its weights: a = decay a + (1 - decay) w.
 
     The decay grows from 0.1 to its value, (1 + n) / (10 + n) after n steps, so that the random
-    weights of the start do not linger. Buffers, such as running statistics, are those of the
-    module.
+    initial weights fade quickly. Buffers, such as running statistics, are those of the module.
     """
 
     def follow(averages: Any, weights: Any, steps: Any) -> None:

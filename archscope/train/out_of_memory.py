@@ -1,4 +1,4 @@
-"""The error for memory that is full: it names the largest batch that fits by the analysis."""
+"""The error for full memory, which suggests the largest batch that fits by the analysis."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def is_out_of_memory(error: Exception) -> bool:
 def memory_advice(graph: Graph, recipe: Recipe, how: Arithmetic) -> str:
     """Return a sentence that names the largest batch that fits by the analysis.
 
-    It is an upper bound, since kernels need workspace as well.
+    It is an upper bound, since kernels also need workspace.
     """
     room = _room(torch.device(how.device))
     wanted = recipe.batch or max(BATCHES)
@@ -40,7 +40,7 @@ def memory_advice(graph: Graph, recipe: Recipe, how: Arithmetic) -> str:
     if not batch:
         return f"{text}: the weights alone do not fit into {format_bytes(room)}"
     if batch >= wanted // recipe.accumulate:
-        advice = f"--batch {max(1, wanted // 2)}, as kernels need room of their own"
+        advice = f"--batch {max(1, wanted // 2)}, as kernels also need workspace"
     else:
         advice = f"--batch {batch} or smaller, or --recipe-set accumulate=N"
     return f"{text}: {format_bytes(room)} have room for {batch} images at most; try {advice}"

@@ -1,4 +1,4 @@
-"""What compression needs of trained networks: images, gradients, and scores of what is smaller."""
+"""Images, gradients and scores of trained networks for compression."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from archscope.train.trained_network import load_classifier
 from archscope.weights import load_weights
 
 DECIDING = 2000
-"""So many images at most decide which layers stay in float32."""
+"""Maximum number of images that decide which layers stay in float32."""
 
-BATCH = 16  # images that are calibrated with at once
+BATCH = 16  # images per calibration batch
 
 Loader = Callable[[Images], EvaluationLoader]
 
 
 class Material(Struct, frozen=True, eq=False):
-    """A network, its images, and how they are fed to it."""
+    """A network, its images, and their preparation."""
 
     network: Network
     loader: Loader
-    task: Task | None  # None where the classes of the images are not those of the network
+    task: Task | None  # None if the network has other classes
     calibration: Images
     deciding: Images  # not trained on if the run kept some apart, and never tested on
     test: Images | None
@@ -67,12 +67,12 @@ class Material(Struct, frozen=True, eq=False):
         return evaluate(_OnnxModule(model), self.task, loader, loader.how)
 
     def score(self, model: bytes) -> tuple[float, float]:
-        """Return the accuracy and the loss of an ONNX model on the images that decide."""
+        """Return the accuracy and the loss of an ONNX model on the deciding images."""
         found = self.scores(model, self.deciding)
         return found["top1"], found["loss"]
 
     def accuracy(self, graph: Graph, weights: Mapping[str, Tensor]) -> float:
-        """Return the accuracy of another network on the images that decide."""
+        """Return the accuracy of another network on the deciding images."""
         assert self.task is not None
         network = build(graph)
         load_weights(network, weights, "the weights")
@@ -82,7 +82,7 @@ class Material(Struct, frozen=True, eq=False):
     def gradients(
         self, graph: Graph, weights: Mapping[str, Tensor]
     ) -> Iterator[Mapping[str, Tensor]]:
-        """Yield the gradient of the loss by each weight of another network, batch by batch."""
+        """Yield the gradients of the loss for another network, batch by batch."""
         assert self.task is not None
         network = build(graph).eval()
         load_weights(network, weights, "the weights")
@@ -101,7 +101,7 @@ class Material(Struct, frozen=True, eq=False):
 def of_run(
     run: Path, dataset: Dataset, weights: Mapping[str, Tensor] | None, count: int
 ) -> Material:
-    """Return the network of a run, perhaps with other weights, and `count` of its images.
+    """Return the network of a run, optionally with other weights, and `count` of its images.
 
     Raises ArchscopeError.
     """
@@ -130,7 +130,9 @@ def of_network(
     network = build(graph).eval()
     load_weights(network, weights, source)
     if len(graph.inputs) != 1:
-        raise OptionError(f"images are one input, and '{graph.name}' takes {len(graph.inputs)}")
+        raise OptionError(
+            f"expected a network with a single input, '{graph.name}' has {len(graph.inputs)}"
+        )
     shape = graph.inputs[0].out
     gray = dataset.train.shape[0] == 1
     adaptation = datasets.fit(shape, dataset, channels="repeat" if gray else "same")
@@ -154,7 +156,7 @@ def of_network(
 
 
 class _OnnxModule(nn.Module):
-    """An ONNX model as a module of torch that is called with batches."""
+    """An ONNX model as a torch module that is called with batches."""
 
     def __init__(self, model: bytes) -> None:
         super().__init__()

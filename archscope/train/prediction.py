@@ -1,4 +1,4 @@
-"""Classes of image files by a trained network."""
+"""Predict the classes of image files with a trained network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archscope.train.trained_network import load_classifier
 
 
 class Prediction(Struct, frozen=True):
-    """One likely class of an image."""
+    """A predicted class of an image."""
 
     image: str
     name: str
@@ -24,14 +24,14 @@ class Prediction(Struct, frozen=True):
 def predict(run: Path, images: Sequence[Path], top: int = 5) -> list[Prediction]:
     """Return the `top` most likely classes of each image, the most likely first.
 
-    A folder stands for the images in it. Images are read as those of the training were: turned
-    upright, scaled to cover their size, and cut to the centre. Probabilities are the
-    softmax of the network's main output. Raises ArchscopeError.
+    A folder means the images in it. Images are prepared as for the training: rotated upright,
+    scaled to cover their size, and cropped to the centre. Probabilities are the softmax of the
+    network's main output. Raises ArchscopeError.
     """
     trained = load_classifier(run, device="cpu")
     channels, *size = trained.adaptation.source
     if channels not in MODES:
-        raise OptionError(f"the run takes images of {channels} channels, which no file has")
+        raise OptionError(f"the run needs images with {channels} channels, which no image file has")
     statistics = trained.statistics.repeated(trained.adaptation.target[0])
     predictions = []
     for path in _files(images):
@@ -49,7 +49,7 @@ def predict(run: Path, images: Sequence[Path], top: int = 5) -> list[Prediction]
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:
-    """Return the image files that are named, or lie in the folders that are."""
+    """Return the given image files, and those in the given folders."""
     files: list[Path] = []
     for path in paths:
         inside = images_in(path) if path.is_dir() else [path]

@@ -1,4 +1,4 @@
-"""A trained network made ready to be trained on in few bits."""
+"""Prepare a trained network for quantization-aware training."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from archscope.train.rounded_weights import END_BITS
 from archscope.transforms.round_inputs import read_by_layers, round_inputs
 
 SAMPLE = 20_000
-"""So many numbers of a value, of each batch, decide how it is rounded."""
+"""Maximum number of activations per batch that determine the rounding."""
 
 
 def rounded_graph(network: Network, batches: Iterable[Tensor], bits: int) -> Graph:
-    """Return the graph with values of so many bits where layers with weights read them.
+    """Return the graph with the inputs of layers with weights rounded to a number of bits.
 
-    The step between levels is learned, from that of the smallest squared error on some batches
-    (N, ...) on. Levels are those of `level_range`. What the last layer reads has 8 bits at least.
+    The step between levels is learned, starting from that of the smallest squared error on some
+    batches (N, ...). Levels are those of `level_range`. The last layer's input has at least 8 bits.
     """
     wanted = read_by_layers(network.graph)
     seen: dict[str, list[Tensor]] = defaultdict(list)

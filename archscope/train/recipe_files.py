@@ -62,7 +62,7 @@ def read(name: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
 
 
 def read_for(name: str | None, changes: Mapping[str, Any]) -> Recipe:
-    """Return the recipe of a name, or without one `metric` for a metric loss, else `brief`."""
+    """Return the named recipe; without a name, `metric` for a metric loss, else `brief`."""
     embeds = str(changes.get("loss")) in get_args(MetricLoss)
     return read(name or ("metric" if embeds else "brief"), changes)
 
@@ -75,7 +75,7 @@ def change(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
 
 
 def convert(knob: str, value: Any) -> Any:
-    """Return a value as its knob takes it. Raises OptionError."""
+    """Convert a value to the type of its knob. Raises OptionError."""
     if knob == "max_time" and isinstance(value, str):
         value = parse_duration(value)
     if isinstance(value, float) and not isfinite(value):

@@ -1,4 +1,4 @@
-"""Training with weights of few bits: passes see them rounded, steps change the exact ones."""
+"""Training with weights in a few bits: passes use rounded weights, steps change exact ones."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from archscope.nn.rounding import best_scales, level_range, rounded, slopes
 
 END_BITS = 8
-"""At least so many bits have the first and the last layer (Zhou et al. 2016, DoReFa-Net)."""
+"""Minimum bits of the first and the last layer (Zhou et al. 2016, DoReFa-Net)."""
 
 
 class RoundedWeights(nn.Module):
-    """Rounds the kernels and matrices of a network, and gives back the exact ones.
+    """Rounds the kernels and matrices of a network, and restores the exact ones.
 
     Gradients at the rounded weights move the exact ones, as if nothing was rounded (the
     straight-through estimator); those beyond the outermost levels, too, so that they can return.
@@ -45,7 +45,7 @@ class RoundedWeights(nn.Module):
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Let the network compute with rounded weights."""
+        """Make the network compute with rounded weights."""
         exact = [weight.data for weight, _ in self.held]
         try:
             with torch.no_grad():
@@ -58,14 +58,14 @@ class RoundedWeights(nn.Module):
 
     @torch.no_grad()
     def pass_gradients(self) -> None:
-        """Give the steps their gradients, which follow from those at the rounded weights."""
+        """Compute the gradients of the steps from those at the rounded weights."""
         for (weight, steps, levels), exponents in zip(self._stepped(), self.exponents, strict=True):
             if weight.grad is None or levels[1] == 2:
                 exponents.grad = None
                 continue
             moved = weight.grad * slopes(weight.data, steps, *levels)
             zero, count = levels
-            # A step is moved by all weights of a channel, which should not make it the faster.
+            # All weights of a channel add to a step's gradient, which should not speed it up.
             factor = (weight[0].numel() * max(zero, count - 1 - zero)) ** -0.5
             exponents.grad = moved.flatten(1).sum(1) * factor
 

@@ -1,4 +1,4 @@
-"""Where the results of a training go: nowhere, or into a run folder.
+"""Store the results of a training in memory, or in a run folder.
 
 Every file in it is complete at any moment:
 
@@ -9,7 +9,7 @@ analysis.json     the analysis of the network in training mode
 run.json          the summary
 steps.csv         one row for each interval of steps
 epochs.csv        one row for each epoch
-best.safetensors  weights of the best validation; its header says which epoch's
+best.safetensors  weights of the best validation; the header has the epoch
 last.safetensors  weights of the last complete epoch
 state.pt          the checkpoint that --resume continues from
 """
@@ -44,7 +44,7 @@ Weights = dict[str, Tensor]
 
 
 class Recorder:
-    """Keeps the best weights in memory and nothing else; a run folder writes everything."""
+    """Keeps only the best weights, in memory; a run folder writes everything."""
 
     def __init__(self) -> None:
         self.weights: Weights = {}
@@ -60,13 +60,13 @@ class Recorder:
         self.weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
 
     def write_last(self, weights: Weights, row: Epoch) -> None:
-        """Record the weights that an epoch ended with."""
+        """Record the weights at the end of an epoch."""
 
     def write_checkpoint(self, state: dict[str, Any]) -> None:
         """Record the state that training can resume from."""
 
     def write_summary(self) -> None:
-        """Record the summary of this moment."""
+        """Record the current summary."""
 
     def best_weights(self) -> Weights:
         """Return the weights of the best epoch so far; empty before the first."""
@@ -92,7 +92,7 @@ class RunFolder(Recorder):
         except FileExistsError:
             if not is_abandoned(path):
                 raise OptionError(
-                    f"'{path}' is there already; name the run anew, or go on with --resume {path}"
+                    f"'{path}' already exists; use another name, or continue with --resume {path}"
                 ) from None
         except OSError as error:
             raise refusal(path, error) from None
@@ -131,8 +131,8 @@ class RunFolder(Recorder):
         self._weights("last.safetensors", weights, row)
 
     def write_checkpoint(self, state: dict[str, Any]) -> None:
-        """Write state.pt, and the summary of this moment."""
-        content = io.BytesIO()  # torch's own errors do not say that a disk is full
+        """Write state.pt, and the current summary."""
+        content = io.BytesIO()  # torch's own errors do not mention a full disk
         torch.save(state, content)
         write_bytes(self.path / "state.pt", content.getbuffer())
         self.write_summary()
@@ -157,11 +157,13 @@ class RunFolder(Recorder):
             return None
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises many kinds for a damaged file
+        except Exception as error:  # torch raises many exceptions for damaged files
             reason = str(error).partition("\n")[0]
-            raise OptionError(f"cannot go on from '{path}': {reason}") from None
+            raise OptionError(f"cannot continue from '{path}': {reason}") from None
         if not isinstance(state, dict) or not isinstance(state.get("steps"), int):
-            raise OptionError(f"cannot go on from '{path}': it is no checkpoint of a training")
+            raise OptionError(
+                f"cannot continue from '{path}': it is not a checkpoint of a training"
+            )
         return state
 
     def rewind(self, steps: int, epochs: int) -> None:
@@ -241,7 +243,7 @@ def read_weights(path: Path, which: str = "best") -> Weights:
 
 
 def read_epoch(path: Path, which: str = "best") -> Epoch:
-    """Return the epoch that the weights of a run are from. Raises OptionError."""
+    """Return the epoch of the weights of a run. Raises OptionError."""
     file = path / f"{which}.safetensors"
     try:
         with safe_open(file, "pt") as opened:

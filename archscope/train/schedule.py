@@ -7,17 +7,17 @@ from math import cos, pi
 from archscope.train.recipe import Recipe
 
 START = 1 / 25
-"""The rate that a warm-up begins at, as a share of the highest; torch's for one-cycle."""
+"""The initial rate of a warm-up, as a fraction of the highest; torch's for one-cycle."""
 
 END = 1e-4
-"""The rate that one-cycle ends at, as a share of the one that it began at; torch's, too."""
+"""The final rate of one-cycle, as a fraction of the initial rate; also torch's."""
 
 
 def rate(recipe: Recipe, progress: float) -> float:
-    """Return the learning rate after a share of the training, from 0 to 1.
+    """Return the learning rate after a fraction of the training, from 0 to 1.
 
-    A warm-up rises in a line; one-cycle rises and falls along cosines (Smith 2018), with the
-    momentum left as it is.
+    A warm-up rises linearly; one-cycle rises and falls along cosines (Smith 2018), with constant
+    momentum.
     """
     highest = recipe.learning_rate
     if progress < recipe.warmup:

@@ -1,4 +1,4 @@
-"""The state of a training: all that changes while it runs, saved as a checkpoint and restored."""
+"""The state of a training: everything that changes, saved and restored as a checkpoint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TrainingState:
     def __init__(
         self, network: Network, recipe: Recipe, device: torch.device, dtype: str, measures: int
     ) -> None:
-        """Begin at step 0; `measures` is the number of sums that the task takes of a batch."""
+        """Start at step 0; `measures` is the number of sums that the task computes for a batch."""
         self.network, self.device, self.measures = network, device, measures
         bits = recipe.weight_bits
         self.rounded = None if bits is None else RoundedWeights(network, bits)
@@ -58,7 +58,7 @@ class TrainingState:
         return self.network if self.average is None else self.average.module
 
     def checkpoint(self) -> dict[str, Any]:
-        """Return the state between two steps as tensors, numbers and texts alone."""
+        """Return the state between two steps, as tensors, numbers and texts only."""
         gpu = self.device.type == "cuda"
         pending = perf_counter() - self.logged if self.interval_images else 0.0
         records = self.epochs, self.best, list(self.diagnoses.values())
@@ -84,7 +84,7 @@ class TrainingState:
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Take over a checkpoint."""
+        """Restore a checkpoint."""
         self.network.load_state_dict(saved["network"])
         self.optimizer.load_state_dict(saved["optimizer"])
         if self.rounded is not None:

@@ -27,11 +27,11 @@ from archscope.train.tasks.classification import Classification
 from archscope.weights import load_weights
 
 IMAGES = "classes", "adapt", "adaptation", "statistics"
-"""What a run says of its images, in `RunSummary.data`."""
+"""The keys about images in `RunSummary.data`."""
 
 
 class TrainedNetwork(Struct, frozen=True, eq=False, kw_only=True):
-    """A network with the weights of a run, and how its images are prepared."""
+    """A network with the weights of a run, and the preparation of its images."""
 
     run: str
     network: Network
@@ -42,7 +42,7 @@ class TrainedNetwork(Struct, frozen=True, eq=False, kw_only=True):
     how: Arithmetic
 
     def loader(self, dataset: Dataset, images: Images) -> EvaluationLoader:
-        """Return images of a data set as the network takes them. Raises OptionError."""
+        """Prepare images of a data set for the network. Raises OptionError."""
         adaptation = fit(self.adaptation.target, dataset, **self.adapt)
         return EvaluationLoader(images, self.statistics, adaptation, self.how)
 
@@ -66,7 +66,7 @@ def load_network(run: Path, which: str = "best", device: str = "auto") -> Traine
     graph, recipe, summary = read_graph(run), read_recipe(run), read_summary(run, *IMAGES)
     where = select_device(device)
     network = build(graph)
-    # The weights of a metric loss are of no use without the classes that it was trained on.
+    # The weights of a metric loss are useless without the classes of the training.
     weights = {
         name: tensor
         for name, tensor in read_weights(run, which).items()
@@ -90,7 +90,7 @@ def load_network(run: Path, which: str = "best", device: str = "auto") -> Traine
 
 
 def _check_images(run: Path, graph: Graph, target: Shape, means: int) -> None:
-    """Raise OptionError if the images of a run are not those that its network takes."""
+    """Raise OptionError if the images of a run do not fit its network."""
     shape = graph.inputs[0].out
     if target != shape:
         raise OptionError(

@@ -50,7 +50,7 @@ class RunResult(Struct, frozen=True, eq=False):
 
 
 class RunSettings(Struct, frozen=True, kw_only=True):
-    """Settings of a run other than its network, images and recipe."""
+    """The settings of a run except its network, images and recipe."""
 
     name: str
     seed: int = 0
@@ -82,7 +82,7 @@ def train(
     initial: Mapping[str, Tensor] | None = None,
     pretrained: Pretrained | None = None,
 ) -> RunResult:
-    """Train a network and return its scores: a function of its arguments on one machine.
+    """Train a network and return its scores, which are reproducible on the same machine.
 
     The training images are split; the validation split (`validation` of the recipe) chooses the
     best weights. The test images are evaluated once, at the end, with the best weights. `run_dir`
@@ -144,16 +144,14 @@ def resume(
     """Continue a training that was stopped or killed, to the scores that it would have had.
 
     On a CPU with the same number of threads they are identical. Raises
-    OptionError if the run has ended, or if the images are not those that it began with.
+    OptionError if the run has ended, or if the images are not those it started with.
     """
     path = Path(run_dir)
     before = read_summary(path, "source", "digest", "adapt")
     if before.state in ("finished", "diverged"):
         raise OptionError(f"the run '{path}' has ended: {before.state} ({before.reason})")
     if before.data["digest"] != dataset.digest:
-        raise OptionError(
-            f"the images of '{dataset.name}' are not those that the run '{path}' began with"
-        )
+        raise OptionError(f"the images of '{dataset.name}' are not those of the run '{path}'")
     settings = RunSettings(
         name=before.name,
         seed=before.seed,
@@ -195,12 +193,12 @@ def task_for(graph: Graph, dataset: Dataset, recipe: Recipe) -> Task:
 
 
 def _restore(loop: Loop, state: dict[str, Any], path: Path | None) -> None:
-    """Take over a checkpoint. Raises OptionError if it is not one of this network and recipe."""
+    """Restore a checkpoint. Raises OptionError if it belongs to another network or recipe."""
     try:
         loop.state.restore(state)
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
         reason = f"{type(e).__name__}: {str(e).strip().partition(chr(10))[0]}"
-        raise OptionError(f"cannot go on from '{path or '.'}/state.pt': {reason}") from None
+        raise OptionError(f"cannot continue from '{path or '.'}/state.pt': {reason}") from None
 
 
 @contextmanager
@@ -213,7 +211,7 @@ def _session(settings: RunSettings) -> Iterator[torch.device]:
 
 
 class _Training:
-    """One training with all its parts."""
+    """A training with all its parts."""
 
     def __init__(
         self,
@@ -255,7 +253,7 @@ class _Training:
         self.loop: Loop | None = None
         self.state: State = "running"
         self.reason = ""
-        self.seconds = 0.0  # of the whole, when it is over
+        self.seconds = 0.0  # of the whole run, at its end
         self.test: Scores | None = None
 
     def describe(self, folder: RunFolder) -> None:
@@ -283,7 +281,7 @@ class _Training:
     ) -> RunResult:
         """Train, test, and return the result.
 
-        A run that goes on has the state and the task's `about` that it had.
+        A resumed run keeps its state and the task's `about`.
         """
         network = self._network()
         loop = self.loop = Loop(
@@ -348,13 +346,13 @@ class _Training:
                 raise
 
     def _guessing(self) -> Guessing | None:
-        """Return what the accuracy of a classifier is measured against."""
+        """Return the guessing accuracy and image counts for assessing a classifier."""
         if self.chance is None or not self.images["validation"]:
             return None
         return Guessing(**self.images, chance=self.chance)
 
     def _fit(self) -> str:
-        """Return what the scores say of the training, as one sentence."""
+        """Return an assessment of the training by its scores, as a sentence."""
         state, about, goal = self.loop.state if self.loop else None, self.task.about, self.task.goal
         best = state.best if state else None
         splits = [
@@ -376,7 +374,7 @@ class _Training:
         )
 
     def summary(self) -> RunSummary:
-        """Return the summary of this moment."""
+        """Return the current summary."""
         settings, state = self.settings, self.loop.state if self.loop else None
         epochs = state.epochs if state else []
         return RunSummary(

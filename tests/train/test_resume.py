@@ -147,10 +147,10 @@ def test_what_cannot_go_on_says_so(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"has ended: finished \(epochs\)"):
         resume(tmp_path / "done", images())
     run(tmp_path / "other", stop_after=3)
-    with pytest.raises(OptionError, match="are not those that the run"):
+    with pytest.raises(OptionError, match="are not those of the run"):
         resume(tmp_path / "other", images(seed=1))
     (tmp_path / "other" / "state.pt").write_bytes(b"no state")
-    with pytest.raises(OptionError, match="cannot go on from"):
+    with pytest.raises(OptionError, match="cannot continue from"):
         resume(tmp_path / "other", images())
     with pytest.raises(OptionError, match=r"no run 'othr', did you mean 'other'\?"):
         find_run("othr", tmp_path)
@@ -178,7 +178,7 @@ def test_a_state_executes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     run(tmp_path / "run", stop_after=3)
     torch.save({"network": Bomb()}, tmp_path / "run" / "state.pt")
-    with pytest.raises(OptionError, match="cannot go on from"):
+    with pytest.raises(OptionError, match="cannot continue from"):
         resume(tmp_path / "run", images())
     assert not (tmp_path / "exploded").exists()
 
@@ -196,7 +196,7 @@ def test_what_was_killed_before_it_was_a_run_is_begun_again(tmp_path: Path) -> N
 
 def test_other_folders_are_no_place_for_a_run(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(OptionError, match="is there already"):
+    with pytest.raises(OptionError, match="already exists"):
         train(small(), images(), quick(), run_dir=tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
 

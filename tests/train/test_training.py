@@ -304,7 +304,7 @@ def test_devices_are_checked() -> None:
 def test_a_run_is_never_written_over(tmp_path: Path) -> None:
     train(small(), images(), quick(epochs=1), run_dir=tmp_path / "run")
     before = (tmp_path / "run" / "run.json").read_bytes()
-    with pytest.raises(OptionError, match="is there already"):
+    with pytest.raises(OptionError, match="already exists"):
         train(small(), images(), quick(epochs=1), run_dir=tmp_path / "run")
     assert (tmp_path / "run" / "run.json").read_bytes() == before
 

@@ -24,21 +24,21 @@ Parts = tuple[Images, Images, Images | None]
 
 
 class Task(Protocol):
-    """How labels are compared with outputs and measured; the loop knows nothing else of them."""
+    """How labels are compared with outputs and measured, independent of the training loop."""
 
-    about: dict[str, Any]  # what is needed to create it again, for run.json
-    measures: tuple[str, ...]  # what `tally` sums up, `loss` first
-    goal: str  # the measure that chooses the best weights; more is better
-    keeps_last: bool = False  # whether the last weights count as best, whatever validation says
+    about: dict[str, Any]  # the data to create it again, for run.json
+    measures: tuple[str, ...]  # the measures that `tally` sums, `loss` first
+    goal: str  # the measure that selects the best weights; higher is better
+    keeps_last: bool = False  # whether the last weights always count as best
 
-    turns: tuple[tuple[int, ...], ...] = ()  # of each class, those that are classes of their own
+    turns: tuple[tuple[int, ...], ...] = ()  # of each class, those that count as separate classes
 
     def divide(self, dataset: Dataset, recipe: Recipe, seed: int) -> Parts:
         """Return images to train and validate with, each class split alike, and those to test."""
         return *split_dataset(dataset, recipe.validation, seed), dataset.test
 
     def chance(self, images: Images) -> float | None:
-        """Return the goal that guessing reaches by the training images, if it is an accuracy."""
+        """Return the goal reached by guessing from the training images, if it is an accuracy."""
         return None
 
     def check(self, graph: Graph) -> None:
@@ -49,7 +49,7 @@ class Task(Protocol):
         return
 
     def targets(self, images: Tensor, labels: Tensor) -> Any:
-        """Return what the outputs of a training batch are compared with, such as the labels."""
+        """Return the targets of the outputs of a training batch, such as the labels."""
         return labels
 
     def loss(self, outputs: Outputs, targets: Any) -> Tensor:
@@ -65,7 +65,7 @@ class Task(Protocol):
 
 @runtime_checkable
 class ScoresAll(Protocol):
-    """A task whose scores are not means over images, but functions of all outputs at once."""
+    """A task whose scores are functions of all outputs at once, not means over images."""
 
     def scores(self, outputs: Tensor, labels: Tensor) -> Scores:
         """Return the scores of the outputs of inference for all images."""

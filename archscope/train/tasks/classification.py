@@ -36,7 +36,7 @@ class Classification(Task):
         self.measures = ("loss", "top1", *(["top5"] if self.top5 else []))
 
     def chance(self, images: Images) -> float | None:
-        """Return the accuracy of always naming the most frequent class."""
+        """Return the accuracy of always predicting the most frequent class."""
         return int(torch.bincount(images.labels).max()) / len(images)
 
     def check(self, graph: Graph) -> None:

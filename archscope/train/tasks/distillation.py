@@ -26,7 +26,7 @@ ATTENTION = 1000.0
 
 
 class DistillationTargets(Struct, frozen=True):
-    """What a student's outputs are compared with."""
+    """The targets of a student's outputs."""
 
     labels: Tensor
     logits: Tensor  # of the teacher, (N, classes)
@@ -39,7 +39,7 @@ class Distillation(Classification):
     The teacher's loss is T^2 KL(teacher / T || student / T) (Hinton, Vinyals, Dean 2015). `pairs`
     name nodes of student and teacher whose attention maps should agree: the mean square over
     channels, normalised over positions (Zagoruyko and Komodakis 2017), so channels may differ.
-    Where the next layer works in place, the features are those after it. Measures are the
+    If the next layer works in place, the features are those after it. Measures are the
     student's own.
     """
 
@@ -73,7 +73,7 @@ class Distillation(Classification):
         self.features: dict[str, Tensor] = {}  # the student's features of the last batch
 
     def check(self, graph: Graph) -> None:
-        """Raise OptionError unless student and teacher take the same images to the same classes."""
+        """Raise OptionError unless student and teacher have the same inputs and classes."""
         super().check(graph)
         taught = self.teacher.network.graph
         if len(self.teacher.classes) != self.classes:
@@ -107,7 +107,7 @@ class Distillation(Classification):
         def column(values: Sequence[float]) -> Tensor:
             return torch.tensor(values, device=loader.how.device).repeat(times).view(-1, 1, 1)
 
-        # Brings the student's images to the mean and deviation that the teacher was trained with.
+        # Converts the student's images to the mean and deviation that the teacher was trained with.
         self.scale = column(mine.std) / column(theirs.std)
         self.shift = (column(mine.mean) - column(theirs.mean)) / column(theirs.std)
         for name, _ in self.pairs:
