@@ -1,4 +1,4 @@
-"""A network whose batch norms were folded computes what it did before."""
+"""A network with folded batch norms computes the same as before."""
 
 from __future__ import annotations
 

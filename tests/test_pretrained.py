@@ -1,4 +1,4 @@
-"""Weights of other tools: what they are matched with, and what is said of the rest."""
+"""Weights of other tools: how they are matched, and notes on the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files at revisions of git, with what they take in."""
+"""Files at git revisions, including the files they use."""
 
 from __future__ import annotations
 

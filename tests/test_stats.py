@@ -1,4 +1,4 @@
-"""Statistics are those that were published, or that scipy computes."""
+"""Statistics agree with published values or with scipy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights are read from every file that people keep them in, and fitted to a network by name."""
+"""Weights are read from all common kinds of files, and matched with a network by name."""
 
 from __future__ import annotations
 

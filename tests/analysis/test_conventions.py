@@ -1,4 +1,4 @@
-"""Conventions of tools against what the tools answered to small modules."""
+"""Conventions of tools, compared with the tools' own counts of small modules."""
 
 from __future__ import annotations
 

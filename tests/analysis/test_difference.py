@@ -1,4 +1,4 @@
-"""Layers matched by name first and then by structure, and what is said of them."""
+"""Layers are matched by name and then by structure, and their differences are described."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of networks: by hand on small ones, and what must not change them."""
+"""Features of networks: computed by hand for small ones, and their invariances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left of a network when the parts that serve only training are gone."""
+"""The graph that is left without the parts that only training needs."""
 
 from __future__ import annotations
 

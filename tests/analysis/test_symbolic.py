@@ -1,4 +1,4 @@
-"""Polynomials of costs against exact analyses that they were not made from."""
+"""Cost polynomials agree with exact analyses that were not used to derive them."""
 
 from __future__ import annotations
 

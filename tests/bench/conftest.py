@@ -1,4 +1,4 @@
-"""A cache of its own, a machine that is known, and a clock that tests wind."""
+"""Fixtures: a separate cache, a known machine, and a clock that tests advance."""
 
 from __future__ import annotations
 

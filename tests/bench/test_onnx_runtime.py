@@ -1,4 +1,4 @@
-"""Networks in onnxruntime: kernels and the layers that they compute, int8, and what is refused."""
+"""Networks in onnxruntime: kernels and their layers, int8, and refusals."""
 
 from __future__ import annotations
 

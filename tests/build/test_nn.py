@@ -1,4 +1,4 @@
-"""Modules that torch lacks, held to what torch has."""
+"""Modules that torch lacks, compared with equivalent torch operations."""
 
 from __future__ import annotations
 

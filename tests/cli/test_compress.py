@@ -1,4 +1,4 @@
-"""`archscope compress`: a row a step, a model in int8, and one line for what cannot be."""
+"""`archscope compress`: a row per step, int8 models, and errors of one line."""
 
 from __future__ import annotations
 

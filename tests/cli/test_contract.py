@@ -1,4 +1,4 @@
-"""Every command explains itself and refuses what it does not know; a new file is tested here."""
+"""Every command documents itself and refuses unknown input; new files are tested here."""
 
 from __future__ import annotations
 

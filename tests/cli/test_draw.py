@@ -1,4 +1,4 @@
-"""Drawings of what a network has lost, on the command line."""
+"""Drawings of pruned networks on the command line."""
 
 from __future__ import annotations
 

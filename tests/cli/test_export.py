@@ -1,4 +1,4 @@
-"""`archscope export`: files written whole, what is said of them, and mistakes told in one line."""
+"""`archscope export`: complete files, their description, and errors of one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training on a folder of one's own pictures, and every command that is then named."""
+"""Training on a folder of the user's images, and the commands that use the run afterwards."""
 
 from __future__ import annotations
 

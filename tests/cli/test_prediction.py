@@ -1,4 +1,4 @@
-"""`--predict`: what commands say of the ImageNet accuracy of a network."""
+"""`--predict`: the predicted ImageNet accuracy in the output of commands."""
 
 from __future__ import annotations
 

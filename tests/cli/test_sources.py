@@ -1,4 +1,4 @@
-"""Every command takes a model to import in place of a spec, and says what it cannot know."""
+"""Every command accepts a model to import instead of a spec, and reports what it cannot know."""
 
 from __future__ import annotations
 

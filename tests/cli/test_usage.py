@@ -1,4 +1,4 @@
-"""How commands explain themselves, what they say of mistakes, and how much they say at all."""
+"""Help, error messages, and the amount of output of commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people type by mistake, at least two for each command: one line, exit code 2, what to do."""
+"""Common mistakes, at least two for each command: one line, exit code 2, and advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The oracle of pruning: the network itself, with the removed channels zero wherever they are."""
+"""The oracle of pruning: the original network with the removed channels set to zero."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pruned network computes what the whole one does with the removed channels at zero."""
+"""A pruned network computes the same as the original with the removed channels set to zero."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""int8 models: near those in float32, layer by layer, and mixed where accuracy asks for it."""
+"""int8 models: close to float32, measured layer by layer, and mixed to keep accuracy."""
 
 from __future__ import annotations
 

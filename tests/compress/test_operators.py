@@ -1,4 +1,4 @@
-"""Every operator narrowed at random computes what the whole one does where channels are zero."""
+"""Every randomly narrowed operator computes the same as the original with zero channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights in few bits: what changes, what they take by hand, and refusals."""
+"""Weights in a few bits: changes, bytes computed by hand, and refusals."""
 
 from __future__ import annotations
 

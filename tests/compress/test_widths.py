@@ -1,4 +1,4 @@
-"""Widths of clusters against all combinations that there are."""
+"""Widths of clusters, compared with brute force."""
 
 from __future__ import annotations
 

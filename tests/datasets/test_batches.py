@@ -1,4 +1,4 @@
-"""Splits, statistics and batches: whatever is asked for, nothing is lost, seen twice or changed."""
+"""Splits, statistics and batches lose, repeat or change no image."""
 
 from __future__ import annotations
 

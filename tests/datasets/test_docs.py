@@ -1,4 +1,4 @@
-"""What docs/data.md shows is so."""
+"""The statements and examples of docs/data.md hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sources whose data is included or is made here, and what a user can get wrong."""
+"""Data sets that are included or generated, and errors of users."""
 
 from __future__ import annotations
 

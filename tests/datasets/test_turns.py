@@ -1,4 +1,4 @@
-"""Turns of classes that are classes of their own."""
+"""Rotated classes that count as separate classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Geometry: nothing lies over anything else, whatever is open."""
+"""Layout: no two boxes overlap, however many are open."""
 
 from __future__ import annotations
 

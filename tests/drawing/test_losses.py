@@ -1,4 +1,4 @@
-"""What a drawing says of a network that lost channels: sizes, shares, and what has no share."""
+"""Drawings of pruned networks: sizes, fractions, and layers without them."""
 
 from __future__ import annotations
 

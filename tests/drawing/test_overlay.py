@@ -1,4 +1,4 @@
-"""Values of one's own on drawings: what is painted, and what is wrong with a file."""
+"""Users' own values on drawings: colours, and errors in files."""
 
 from __future__ import annotations
 

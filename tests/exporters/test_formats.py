@@ -1,4 +1,4 @@
-"""Files of other formats: loaded by their own tools, they compute what the network does."""
+"""Files of other formats compute the same as the network when loaded by their own tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of darknet and Caffe: what is read back counts and computes what was written."""
+"""Darknet and Caffe files have the same counts and outputs when read back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folded specs say the same graph, in few lines that read well."""
+"""Folded specs describe the same graph in a few readable lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small files of the text formats, written for these tests: each shows what its format can say."""
+"""Small files of the text formats, written for these tests, that cover each format's features."""
 
 from __future__ import annotations
 

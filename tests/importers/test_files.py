@@ -1,4 +1,4 @@
-"""What holds for every format of text files: they are light, become specs, and fail in a line."""
+"""Common to all text formats: no heavy imports, conversion to specs, and errors of one line."""
 
 from __future__ import annotations
 

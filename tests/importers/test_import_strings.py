@@ -1,4 +1,4 @@
-"""What people call a PyTorch module, and files of models that are not read."""
+"""Import strings of PyTorch modules, and model files that cannot be read."""
 
 from __future__ import annotations
 

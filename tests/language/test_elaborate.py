@@ -1,4 +1,4 @@
-"""The walk through a document, in a domain that is made for the test."""
+"""The walk through a document, in a domain written for the test."""
 
 from __future__ import annotations
 

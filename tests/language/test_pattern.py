@@ -1,4 +1,4 @@
-"""One-line patterns: what they mean, and what is said of each mistake."""
+"""One-line patterns: their meaning, and messages for mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixes change what they say and nothing else, and once."""
+"""Fixes change only what they state, and only once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What linting a folder looks at."""
+"""The files that linting a folder includes."""
 
 from __future__ import annotations
 

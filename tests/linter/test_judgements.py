@@ -1,4 +1,4 @@
-"""What the ShuffleNetV2 paper says of networks comes out of the rules."""
+"""The rules reproduce the findings of the ShuffleNetV2 paper on networks."""
 
 from __future__ import annotations
 

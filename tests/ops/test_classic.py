@@ -1,4 +1,4 @@
-"""What the layers of the classic networks compute, against their papers' formulas."""
+"""Layers of classic networks compute the formulas of their papers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every operator is held to every fact that it states, on each of its own examples."""
+"""Every operator is checked for every fact that it states, on each of its examples."""
 
 from __future__ import annotations
 

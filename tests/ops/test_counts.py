@@ -1,4 +1,4 @@
-"""Counts worked out by hand; the cases are those where counters are known to disagree."""
+"""Counts computed by hand for cases in which counting tools disagree."""
 
 from __future__ import annotations
 

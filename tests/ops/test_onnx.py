@@ -1,4 +1,4 @@
-"""What operators state as their form in ONNX, run in onnxruntime beside their torch modules."""
+"""The ONNX forms of operators, run in onnxruntime and compared with their torch modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators refuse, and that they say expected and got."""
+"""Input that operators refuse, with messages that state expected and got."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody changed in a run folder is one error that names the file and the field."""
+"""Manual changes in a run folder raise one error that names the file and the field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies on a small table whose best is known."""
+"""Policies on a small table with a known optimum."""
 
 from __future__ import annotations
 

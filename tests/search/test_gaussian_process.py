@@ -1,4 +1,4 @@
-"""The process is that of scikit-learn."""
+"""The Gaussian process agrees with scikit-learn's."""
 
 from __future__ import annotations
 

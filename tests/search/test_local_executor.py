@@ -1,4 +1,4 @@
-"""Trainings in processes of this machine: whatever happens to one is one failed trial."""
+"""Trainings in local processes: any failure is a single failed trial."""
 
 from __future__ import annotations
 

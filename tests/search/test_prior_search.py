@@ -1,4 +1,4 @@
-"""Searches whose judge is a prior."""
+"""Searches that use a prior as the evaluator."""
 
 from __future__ import annotations
 

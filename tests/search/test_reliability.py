@@ -1,4 +1,4 @@
-"""What a study says of its own ranking."""
+"""A study's assessment of its own ranking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Studies kept elsewhere than in their folder."""
+"""Studies stored outside their folder."""
 
 from __future__ import annotations
 

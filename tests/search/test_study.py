@@ -1,4 +1,4 @@
-"""What a study promises, with an executor that computes results from digests."""
+"""Guarantees of a study, with an executor that computes results from digests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a study keeps on disk, and what happens where that is damaged."""
+"""The files of a study, and its behaviour if they are damaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time of a search is shared out so that what is planned fits into it."""
+"""The time of a search is divided so that the plan fits into it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Budgets say what they limit, or why they cannot be taken."""
+"""Budgets state what they limit, or why they are not accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cost tables and batches say what the graph says, to the last digit."""
+"""Cost tables and batches agree exactly with the graph."""
 
 from __future__ import annotations
 

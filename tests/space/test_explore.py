@@ -1,4 +1,4 @@
-"""What `archscope space` says of a space is true."""
+"""The statements of `archscope space` about a space are true."""
 
 from __future__ import annotations
 

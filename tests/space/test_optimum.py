@@ -1,4 +1,4 @@
-"""The best networks of additive models are those that trying all of them finds."""
+"""The best networks of additive models agree with brute force."""
 
 from __future__ import annotations
 

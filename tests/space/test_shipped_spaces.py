@@ -1,4 +1,4 @@
-"""The spaces that ship hold the networks that they should."""
+"""The shipped spaces contain the networks that they should."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks that are ill in a known way, and what is said of them."""
+"""Networks with known problems, and their diagnoses."""
 
 from __future__ import annotations
 

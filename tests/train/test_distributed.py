@@ -1,4 +1,4 @@
-"""Two processes under torchrun train what one would have trained alone."""
+"""Two processes under torchrun train the same as a single one."""
 
 from __future__ import annotations
 

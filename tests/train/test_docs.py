@@ -1,4 +1,4 @@
-"""What docs/train.md shows is so."""
+"""The statements and examples of docs/train.md hold."""
 
 from __future__ import annotations
 

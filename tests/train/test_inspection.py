@@ -1,4 +1,4 @@
-"""What is kept of the inside of a trained network agrees with the network."""
+"""The inspection of a trained network agrees with the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that was killed ends as if nothing had happened."""
+"""A killed and resumed run ends as if it had not been interrupted."""
 
 from __future__ import annotations
 

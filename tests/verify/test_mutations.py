@@ -1,4 +1,4 @@
-"""A check that cannot find a lie is no check: each fact is falsified in turn."""
+"""Every check can fail: each fact is falsified in turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tools themselves against the tables that say what they count."""
+"""The tools themselves, compared with the tables of their conventions."""
 
 from __future__ import annotations
 

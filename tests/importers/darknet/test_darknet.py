@@ -1,4 +1,4 @@
-"""Configurations of darknet: counts that its authors print, its own rules, and its weights."""
+"""Darknet configurations: counts printed by the authors, darknet's own rules, and weights."""
 
 from __future__ import annotations
 

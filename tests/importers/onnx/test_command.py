@@ -1,4 +1,4 @@
-"""ONNX files on the command line: they stand where a spec stands."""
+"""ONNX files on the command line are accepted like specs."""
 
 from __future__ import annotations
 

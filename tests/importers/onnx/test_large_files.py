@@ -1,4 +1,4 @@
-"""Large files are read by the headers of their tensors, and give what a whole reading gives."""
+"""Large files, read by the headers of their tensors, give the same result as a full read."""
 
 from __future__ import annotations
 

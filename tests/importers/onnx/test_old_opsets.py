@@ -1,4 +1,4 @@
-"""Opsets 7 to 10: the networks that the onnx package ships, and what meant other things then."""
+"""Opsets 7 to 10: networks shipped with the onnx package, and operators that changed meaning."""
 
 from __future__ import annotations
 

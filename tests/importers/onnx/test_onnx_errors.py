@@ -1,4 +1,4 @@
-"""What is wrong with an ONNX file is said in one sentence."""
+"""Errors in ONNX files are reported in one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How ONNX files say what is simple: shapes computed, lists of parts, quantised values, batches."""
+"""Indirect forms in ONNX files: computed shapes, lists of parts, quantised values, batches."""
 
 from __future__ import annotations
 

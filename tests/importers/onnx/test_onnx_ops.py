@@ -1,4 +1,4 @@
-"""Each ONNX operator that has a word here gives what onnxruntime gives; the others are opaque."""
+"""Recognised ONNX operators compute the same as onnxruntime; the others are opaque."""
 
 from __future__ import annotations
 

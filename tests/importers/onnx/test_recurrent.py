@@ -1,4 +1,4 @@
-"""Recurrent layers of ONNX: their macs are those that torch's counter finds."""
+"""Recurrent layers of ONNX: their macs agree with torch's counter."""
 
 from __future__ import annotations
 

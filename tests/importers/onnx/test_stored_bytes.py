@@ -1,4 +1,4 @@
-"""Bytes of a file's weights are of the types that they have in it."""
+"""Bytes of weights use the types in the file."""
 
 from __future__ import annotations
 

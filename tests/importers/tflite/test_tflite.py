@@ -1,4 +1,4 @@
-"""Models of TensorFlow Lite: what is built of them gives what their own runtime gives."""
+"""TensorFlow Lite models: built networks compute the same as TensorFlow Lite's own runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modules that are written in the many ways that people write them."""
+"""Modules written in the many styles that people use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers whose weights are computed of parameters, and parameters that are values of a network."""
+"""Layers with weights computed from parameters, and parameters used as values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs of torch.export in files, and files of torch that are none."""
+"""Files of torch.export programs, and other torch files."""
 
 from __future__ import annotations
 

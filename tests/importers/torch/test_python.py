@@ -1,4 +1,4 @@
-"""Modules in Python: from one to an analysis, and what a notebook shows of it."""
+"""Analysis of modules from Python, and its display in notebooks."""
 
 from __future__ import annotations
 

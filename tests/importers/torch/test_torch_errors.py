@@ -1,4 +1,4 @@
-"""What goes wrong is one line; what goes right or wrong leaves the model as it was."""
+"""Errors are one line; imports never change the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What autograd keeps of a user's own module: never less than what the import says."""
+"""Training memory of users' modules: autograd never keeps less than the import states."""
 
 from __future__ import annotations
 

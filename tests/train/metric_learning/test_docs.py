@@ -1,4 +1,4 @@
-"""What docs/metric.md shows is so."""
+"""The statements and examples of docs/metric.md hold."""
 
 from __future__ import annotations
 

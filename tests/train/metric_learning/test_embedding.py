@@ -1,4 +1,4 @@
-"""Towers: what of a network embeds one image."""
+"""Towers: the part of a network that embeds an image."""
 
 from __future__ import annotations
 
