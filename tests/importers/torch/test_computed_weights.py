@@ -179,7 +179,7 @@ def test_it_is_counted_and_built_back(name: str) -> None:
 
 def test_copies_of_parameters_are_said() -> None:
     assert (
-        "a copy each of these parameters: layer.weight"
+        "have copies of these parameters: layer.weight"
         in from_module(Transposed(), (8,)).graph.about
     )
 

@@ -23,7 +23,7 @@ from tests.zoo.oracle import randomise
 OPAQUE = {"einsum": {"einsum"}}
 """Operators that have no word here, of the modules that have some."""
 COMPUTED = {"standardised"}
-"""Modules whose weights are computed of others."""
+"""Modules whose weights are computed from others."""
 COPIES = {"half tied"}
 """Modules with layers of several kinds that have the same weights."""
 
@@ -58,7 +58,7 @@ def test_macs_and_params_are_those_of_torch(name: str) -> None:
     module = module.eval()
     result = analyze(from_module(module, shapes).graph)
     assert result.unknown == ()
-    assert ("computed of these parameters" in result.about) == (name in COMPUTED)
+    assert ("parameters are replaced by what is computed" in result.about) == (name in COMPUTED)
     assert name in COMPUTED | COPIES or not result.about
     assert 2 * result.totals.macs == flops(module, batch(shapes, 1))
     assert result.totals.params == sum(parameter.numel() for parameter in module.parameters())
