@@ -178,10 +178,19 @@ def _latency(budget: Budget, graph: Graph, measured: float | None) -> DeviceLate
         low=found.low,
         high=found.high,
         measured=measured,
-        excess=None if measured is None else budget.excess(measured),
+        excess=None if measured is None else _excess(budget, measured),
         unlike=found.unlike,
         notes=found.notes,
     )
+
+
+def _excess(budget: Budget, measured: float) -> float:
+    """Return by which share of a budget's upper limit a time exceeds it; negative is inside.
+
+    A time below the lower limit of a range exceeds that.
+    """
+    beyond = budget.excess(measured)
+    return beyond if beyond > 0 or budget.most is None else measured / budget.most - 1
 
 
 def _measure(profile: Profile, graphs: Sequence[Graph]) -> list[float]:

@@ -146,6 +146,14 @@ def test_several_devices_have_a_ratio_each(here: str) -> None:
     assert exact.ratios == {} and exact.held(limits) == limits
 
 
+def test_a_time_is_held_to_the_upper_limit_unless_it_is_below_the_lower(here: str) -> None:
+    graph = SPACE.graph(SPACE.defaults)
+    for most, least, excess in ((10.0, 7.9, -0.2), (6.4, None, 0.25), (20.0, 10.0, 0.2)):
+        limit = Budget("range", "latency", most, least, device="here")
+        ((found,),) = device_latencies([limit], [graph], measure=lambda profile, graphs: [8.0])
+        assert found.excess == pytest.approx(excess)
+
+
 def test_budgets_that_nothing_fits_are_not_measured(here: str) -> None:
     tight = Budget("tight", "latency", 1e-6, device="here")
     assert measured_ratios(SPACE, [tight], measure=never).ratios == {}
