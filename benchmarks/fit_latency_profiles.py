@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from archscope.bench.latency_fit import LeftOut, coverage, error_of, interval_of
-from archscope.latency.kernels import (
+from archscope.latency.kernel_kinds import (
     COPY,
     DENSE,
     DEPTHWISE,

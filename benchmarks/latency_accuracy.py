@@ -27,7 +27,7 @@ from archscope.bench.calibration import (
     measure_jobs,
 )
 from archscope.bench.latency_fit import LeftOut, coverage, error_of, profile_of
-from archscope.latency.kernels import FEATURES
+from archscope.latency.kernel_kinds import FEATURES
 from archscope.latency.profile import keep, words
 
 MACS = FEATURES.index("macs")

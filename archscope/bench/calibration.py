@@ -24,7 +24,8 @@ from archscope.errors import OptionError, ShapeError, SpecError
 from archscope.exporters.onnx_export import export_onnx
 from archscope.ir import Graph, text_of
 from archscope.language import load
-from archscope.latency.kernels import FEATURES, NONE, ONNXRUNTIME, REORDER, Kernel, kernels
+from archscope.latency.kernel_kinds import FEATURES, NONE, ONNXRUNTIME, REORDER
+from archscope.latency.kernels import Kernel, kernels
 
 OUTPUT = FEATURES.index("output")
 

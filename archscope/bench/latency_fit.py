@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from archscope.bench.calibration import RUNTIMES, Sample
 from archscope.errors import UnavailableError
 from archscope.latency.host import HERE, installed_version, this_host
-from archscope.latency.kernels import FEATURES
+from archscope.latency.kernel_kinds import FEATURES
 from archscope.latency.predict import milliseconds, scaled
 from archscope.latency.profile import Error, Interval, Profile
 

@@ -8,7 +8,7 @@ from math import exp, log
 
 from archscope.ir import Graph
 from archscope.latency.host import notes
-from archscope.latency.kernels import (
+from archscope.latency.kernel_kinds import (
     ATTENTION,
     COPY,
     DENSE,
@@ -34,9 +34,8 @@ from archscope.latency.kernels import (
     TRANSPOSE,
     TRANSPOSED,
     VIEW,
-    Kernel,
-    kernels,
 )
+from archscope.latency.kernels import Kernel, kernels
 from archscope.latency.profile import Correction, Profile
 from archscope.records.latency import Latency, LayerLatency
 

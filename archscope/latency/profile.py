@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from archscope.errors import OptionError, did_you_mean
 from archscope.files import data_folder, make_folder, write_json
-from archscope.latency.kernels import FEATURES, FUSIONS, KINDS
+from archscope.latency.kernel_kinds import FEATURES, FUSIONS, KINDS
 
 FORMAT = 1
 SHIPPED = Path(__file__).parent / "profiles"

@@ -11,7 +11,8 @@ from archscope.bench.onnx_kernels import profile_kernels
 from archscope.errors import OptionError
 from archscope.exporters.onnx_export import export_onnx
 from archscope.language import load
-from archscope.latency.kernels import FEATURES, REORDER, kernels
+from archscope.latency.kernel_kinds import FEATURES, REORDER
+from archscope.latency.kernels import kernels
 from archscope.latency.predict import predict, scaled
 
 TRUTH = {"kernels": 0.01, "macs": 0.03, "output": 0.2, "weight": 0.1}

@@ -7,7 +7,7 @@ import pytest
 
 from archscope.cli import main
 from archscope.latency.host import this_host
-from archscope.latency.kernels import KINDS
+from archscope.latency.kernel_kinds import KINDS
 from archscope.latency.profile import Error, Interval, Machine, Profile, keep
 
 FAKE = Profile(

@@ -6,7 +6,7 @@ from random import Random
 
 from msgspec import structs
 
-from archscope.latency.kernels import FEATURES, KINDS
+from archscope.latency.kernel_kinds import FEATURES, KINDS
 from archscope.latency.profile import Error, Interval, Machine, Profile
 
 

@@ -7,16 +7,15 @@ import pytest
 from archscope.exporters.onnx_export import export_onnx
 from archscope.ir import Builder, Graph, Op, Output
 from archscope.language import load
-from archscope.latency.kernels import (
+from archscope.latency.kernel_kinds import (
     FEATURES,
     FUSIONS,
     KINDS,
     ONNXRUNTIME,
     REORDER,
-    Kernel,
-    kernels,
     piece_of,
 )
+from archscope.latency.kernels import Kernel, kernels
 from archscope.ops.activation import ReLU
 from archscope.ops.conv import Conv
 from archscope.ops.input import Input

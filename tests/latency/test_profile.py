@@ -10,7 +10,7 @@ from msgspec import structs
 from archscope.errors import OptionError
 from archscope.language import load as network
 from archscope.latency import profile as profiles
-from archscope.latency.kernels import FEATURES, KINDS
+from archscope.latency.kernel_kinds import FEATURES, KINDS
 from archscope.latency.predict import predict
 from archscope.latency.profile import Correction, Error, Interval, Machine, Profile, keep, load
 

@@ -9,7 +9,8 @@ import torch
 
 import archscope
 from archscope.build import build
-from archscope.latency.kernels import FEATURES, NONE, VIEW, kernels
+from archscope.latency.kernel_kinds import FEATURES, NONE, VIEW
+from archscope.latency.kernels import kernels
 from archscope.latency.predict import predict
 from archscope.latency.profile import SHIPPED, load
 from benchmarks.fit_latency_profiles import COLUMNS, DEVICES, calls_of, sums_of

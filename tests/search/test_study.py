@@ -12,7 +12,7 @@ from msgspec import structs
 from archscope.contracts.samplers import LIMIT, STRATEGY, FakeExecutor, small
 from archscope.errors import OptionError
 from archscope.ir import Graph
-from archscope.latency.kernels import KINDS
+from archscope.latency.kernel_kinds import KINDS
 from archscope.latency.predict import predict
 from archscope.latency.profile import Error, Interval, Machine, Profile, keep, load
 from archscope.records.study import Job, Trial, TrialResult

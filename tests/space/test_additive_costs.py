@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from archscope.language import document
-from archscope.latency.kernels import FUSIONS
+from archscope.latency.kernel_kinds import FUSIONS
 from archscope.latency.predict import predict
 from archscope.latency.profile import Correction, keep
 from archscope.space.additive_costs import AdditiveCost, FlashCost, LatencyCost
