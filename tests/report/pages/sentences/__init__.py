@@ -1,0 +1,1 @@
+"""Patterns of the sentences on a report's page, and checks of their numbers."""
