@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from operator import getitem
 from typing import Any
 
@@ -24,8 +25,8 @@ FILLS = {
 class ComputedConstants:
     """Constants that a program computes, and their values on demand."""
 
-    def __init__(self, batch: Batch) -> None:
-        self.batch = batch
+    def __init__(self, batch: Batch, taken: Collection[str] = ()) -> None:
+        self.batch, self.taken = batch, taken  # names of weights, buffers and constants
         self.known: dict[fx.Node, Any] = {}  # weights, buffers and constants of the program
         self.nodes: dict[str, fx.Node] = {}
         self.names: dict[tuple[str, str], str] = {}  # by what is computed of what
@@ -33,14 +34,17 @@ class ComputedConstants:
 
     def name(self, node: fx.Node, foreign: Foreign) -> str:
         """Return the name of a constant: that of the first node that computes the same value."""
-        self.nodes.setdefault(node.name, node)
+        own = node.name
+        while own in self.taken:  # a parameter is called like an operator: `exp`, `t`
+            own += "_"
+        self.nodes.setdefault(own, node)
         draws = any(word in foreign.target for word in ("rand", "bernoulli", "empty", "dropout"))
         read = {word: _without_origin(value) for word, value in foreign.args.items()}
         key = (foreign.target, repr((read, foreign.out)))
         known = isinstance(node.target, torch._ops.OpOverload) or node.target is getitem
         if draws or not known or written(node) or foreign.ins or not foreign.tensors:
-            return node.name  # tensors without inputs may be filled later
-        return self.names.setdefault(key, node.name)
+            return own  # tensors without inputs may be filled later
+        return self.names.setdefault(key, own)
 
     def value(self, name: str) -> torch.Tensor | None:
         """Return the values of a constant for one image, None if they cannot be computed.

@@ -50,7 +50,7 @@ class WeightTable:
         self.costs: dict[str, Cost] = {}  # of operators on weights alone
         self.claimed: set[str] = set()  # weights and operators owned by layers
         self.owners: dict[tuple[str, ...], dict[object, str]] = {}  # layers by kinds of weights
-        self.computed = ComputedConstants(batch)
+        self.computed = ComputedConstants(batch, self.tensors.keys())
         self.new_params: dict[str, int] = {}  # of layers whose weights are computed or copies
         self.macs: dict[str, int] = {}  # of the products that compute weights of layers
         self.folded: dict[str, frozenset[str]] = {}  # weights computed from parameters

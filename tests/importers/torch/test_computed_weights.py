@@ -145,6 +145,19 @@ class PositionBias(nn.Module):
         return x + (scores @ v).transpose(1, 2).reshape(x.shape)
 
 
+class Temperature(nn.Module):
+    """A learned temperature of cosines; the parameters are called like operators."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mul = nn.Linear(8, 6)
+        self.t, self.exp = nn.Parameter(torch.tensor(2.6)), nn.Parameter(torch.randn(5, 6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        normal = functional.normalize(self.exp, dim=-1)
+        return self.t.exp() * functional.normalize(self.mul(x), dim=-1) @ normal.t()
+
+
 CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "low rank": (LowRank, (3, 8, 8)),
     "matrix exponential": (lambda: Orthogonal("matrix_exp"), (6,)),
@@ -156,6 +169,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "transposed": (Transposed, (8,)),
     "dilated": (Dilated, (3, 8, 8)),
     "memory": (Memory, (5, 8)),
+    "temperature": (Temperature, (8,)),
     "position bias": (lambda: nn.Sequential(*(PositionBias() for _ in range(4))), (16, 16)),
 }
 
