@@ -48,7 +48,7 @@ def test_what_is_no_model_is_refused_with_what_models_look_like() -> None:
     expected = " or ".join(entry.about for entry in FORMATS.values())
     assert str(caught.value) == f"'nosuchnet' is not a model to import: expected {expected}"
     assert "package.module:name" in expected
-    with pytest.raises(OptionError, match="'resnet50' is a spec already"):
+    with pytest.raises(OptionError, match="'resnet50' is already a spec"):
         imported("resnet50")
 
 

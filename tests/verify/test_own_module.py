@@ -95,7 +95,7 @@ def test_rows_of_tables_say_so(
 
 def test_inputs_by_name_alone_are_refused(nets: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reconcile", "ownnets:Named", "--input", "image=3x8x8"]) == 2
-    assert "takes image by name alone" in capsys.readouterr().err
+    assert "accepts image only by keyword" in capsys.readouterr().err
 
 
 def test_the_module_is_left_as_it_is() -> None:
