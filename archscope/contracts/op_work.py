@@ -32,7 +32,7 @@ ELEMENTARY = frozenset((
 """Kernels with one operation per output element."""
 
 
-class Work(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Work(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch is untyped there
     """A mode that counts arithmetic, except multiply-accumulates."""
 
     def __init__(self) -> None:

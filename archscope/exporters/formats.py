@@ -37,7 +37,7 @@ class Format(Struct, frozen=True):
 
     def exporter(self) -> Callable[[Network, int | None], bytes]:
         """Return `export(network, opset)`, which returns the content of a file."""
-        return self._module().export  # type: ignore[no-any-return]
+        return self._module().export  # type: ignore[no-any-return]  # named at run time
 
     def loader(self) -> Callable[[bytes, Mapping[str, Tensor]], Callable[..., Outputs]]:
         """Return `load(content, weights)`, which returns a function that runs the file.
@@ -45,7 +45,7 @@ class Format(Struct, frozen=True):
         The function takes the network's inputs, in their order. `weights` are for formats whose
         files hold none. A format with a reason in `unchecked` has no `load`.
         """
-        return self._module().load  # type: ignore[no-any-return]
+        return self._module().load  # type: ignore[no-any-return]  # named at run time
 
     def weights_writer(self) -> Callable[[Network], bytes] | None:
         """Return the function that writes the separate weights file, None for safetensors."""
