@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from archscope.analysis import Analysis
@@ -12,19 +13,22 @@ from archscope.sources import load
 
 if TYPE_CHECKING:
     from archscope.linter import Finding
+    from archscope.workflows import build, report, search, train
 
 __version__ = "0.2.0"
 
 __all__ = [
     "Analysis", "ArchscopeError", "Comparison", "Finding", "Graph", "Node", "__version__",
-    "analyze", "compare", "lint", "load",
+    "analyze", "build", "compare", "lint", "load", "report", "search", "train",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    """Load the linter on first use, as most commands do not need its rules."""
+    """Load what only some programs need on first use: the rules, and packages that load torch."""
     if name == "Finding":
         from archscope.linter import Finding
 
         return Finding
+    if name in ("build", "report", "search", "train"):
+        return import_module(f"archscope.{name}")
     raise AttributeError(f"module 'archscope' has no attribute '{name}'")

@@ -19,13 +19,15 @@ from archscope.errors import OptionError
 from archscope.importers.formats import Inputs
 from archscope.ir import Graph
 from archscope.language.document import Document
+from archscope.units import parse_shape
 
 
 def graph_of(network: Any, *, set: Mapping[str, Any] | None = None, input: Inputs = None) -> Graph:
     """Return the graph of a network.
 
     `set` overrides values of a spec's `let`. `input` is the input shape, channels first and
-    without the batch, or the shapes of several inputs by name; it is required for an `nn.Module`.
+    without the batch, `(3, 224, 224)` or `"3x224x224"`, or the shapes of several inputs by name; it
+    is required for an `nn.Module`.
     Raises ArchscopeError.
     """
     return _read(network, set, input, 1)[0]
@@ -101,28 +103,41 @@ def _read(
     network: Any, set: Mapping[str, Any] | None, input: Inputs, batch: int
 ) -> tuple[Graph, Document | None]:
     """Return the graph of a network, and the document it was read from, if any."""
+    shapes = shapes_of(input)
     if isinstance(network, (str, Path)):
-        return sources.read(network, set=set, input=input, batch=batch)
+        return sources.read(network, set=set, input=shapes, batch=batch)
     if set:
         raise OptionError(f"set gives values to names of a spec, got a {type(network).__name__}")
     if isinstance(network, Graph):
-        if input is None:
+        if shapes is None:
             return network, None
-        return _with_input(network, input), None
+        return _with_input(network, shapes), None
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(network, torch.nn.Module):
         raise OptionError(
             "a network is a Graph, an nn.Module, or a path or name as text,"
             f" got a {type(network).__name__}"
         )
-    if input is None:
+    if shapes is None:
         raise OptionError(
             f"a {type(network).__name__} does not know the shape of its input;"
             " give it, channels first and without the batch: input=(3, 224, 224)"
         )
     from archscope.importers.torch import from_module
 
-    return from_module(network, input, batch=batch).graph, None
+    return from_module(network, shapes, batch=batch).graph, None
+
+
+def shapes_of(input: Any) -> Any:
+    """Return shapes that may be written as text, 3x224x224, as tuples. Raises OptionError."""
+    if isinstance(input, Mapping):
+        return {name: shapes_of(shape) for name, shape in input.items()}
+    if not isinstance(input, str):
+        return input
+    shape = parse_shape(input)
+    if shape is None:
+        raise OptionError(f"input is a shape such as 3x224x224 or (3, 224, 224), got '{input}'")
+    return shape
 
 
 def _with_input(graph: Graph, input: Any) -> Graph:

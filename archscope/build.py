@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from archscope.analysis.memory import in_place
+from archscope.callable_package import make_callable
 from archscope.ir import Call, Graph, Node
 from archscope.module_names import attribute_name
 
@@ -165,3 +166,6 @@ def _untouched(cls: type[nn.Module], names: tuple[str, ...]) -> nn.Module:
     """Return a tied module without its state, for copies and pickles."""
     made = _tied(cls, names)
     return made.__new__(made)
+
+
+make_callable(__name__)

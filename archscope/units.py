@@ -95,6 +95,13 @@ def parse_bytes(text: str) -> int:
     return round(BYTES.parse(text))
 
 
+def parse_shape(text: str) -> tuple[int, ...] | None:
+    """Return a shape such as `3x224x224`, or None if a text is none."""
+    sizes = text.lower().split("x")
+    whole = all(size.isdecimal() and len(size) < 10 and int(size) for size in sizes)
+    return tuple(map(int, sizes)) if len(sizes) <= 4 and whole else None
+
+
 def parse_duration(text: str) -> float:
     """Parse a time into seconds: `500ms`, `90s`, `5m`, `1h 30m`, `45`. Raises OptionError."""
     parts = _PART.findall(text.strip())

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     room: floor
     for floor, rooms in enumerate((
-        "errors extras axes printable module_names onnx_form",
+        "errors extras axes printable module_names onnx_form callable_package",
         "units files stats project",
         "ir records plugins",
         "ops nn",
@@ -29,6 +29,7 @@ FLOORS = {
         "contracts",
         "report",
         "api",
+        "workflows",
         "cli",
         "__init__",
         "__main__",

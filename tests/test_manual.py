@@ -25,6 +25,7 @@ NOT_RUN = {
     "docs/import.md": 4,
     "docs/latency.md": 2,
     "docs/onnx.md": 2,
+    "docs/python.md": 1,
     "docs/search.md": 2,
     "docs/tutorial-budget.md": 1,
     "docs/tutorial-compression.md": 8,

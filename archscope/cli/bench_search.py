@@ -82,9 +82,9 @@ def command(
       archscope bench search --table nasbench_macro.csv --space cifar_macro -b 'macs<=40M'
       archscope bench search --table imagenet.csv --column top1 --space mnas -b 300MFLOPs --model
     """
-    from archscope.cli.shared.reference_costs import costs_in
     from archscope.report.tables.studies import quality_table
     from archscope.search.benchmark import Source, compare_samplers
+    from archscope.search.reference_costs import costs_in
     from archscope.sources import document
     from archscope.space.budget import budgets
     from archscope.space.search_space import space

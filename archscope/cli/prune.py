@@ -26,7 +26,6 @@ from archscope.cli.shared.options import (
     reader_options,
     together,
 )
-from archscope.cli.shared.reference_costs import costs_at
 from archscope.cli.shared.teacher import distill_option
 from archscope.cli.shared.terminal import say
 from archscope.cli.shared.training_options import dataset_of
@@ -52,6 +51,7 @@ from archscope.report.tables.pruning import (
     sparse_record,
     steps_table,
 )
+from archscope.search.reference_costs import costs_at
 from archscope.sources import is_foreign
 from archscope.space.costs import costs_of
 from archscope.units import parse_share

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -83,10 +80,11 @@ def command(
       archscope report --format terminal vgg16 mobilenet_v2
     """
     from archscope.cli.shared.report_inputs import read_inputs
+    from archscope.report.pages.dates import date_of
 
     form = _form(form, output)
     inputs = read_inputs(sources, reader, costs, predictor, latencies)
-    page = inputs.page(title, _date(day), None if overlay is None else read_overlay(overlay))
+    page = inputs.page(title, date_of(day), None if overlay is None else read_overlay(overlay))
     if form == "html":
         from archscope.report.pages.html import html
 
@@ -118,30 +116,3 @@ def _form(form: str | None, output: Path | None) -> str:
         hint = "; for a PDF, print the page from a browser" if suffix == ".pdf" else ""
         raise OptionError(f"--output: a report is {wanted}, got '{output}'{hint}")
     return of_file
-
-
-def write_page(sources: Sequence[str], path: Path) -> None:
-    """Write the page of the sources, with the defaults of the command. Raises ArchscopeError."""
-    from archscope.cli.shared.report_inputs import read_inputs
-    from archscope.report.pages.html import html
-
-    page = read_inputs(sources, SpecReader(), {}, Predictor()).page(None, _date(None))
-    write(html(page), path)
-
-
-def _date(day: str | None) -> str:
-    """Return the given date, else that of SOURCE_DATE_EPOCH, else today, as ISO 8601."""
-    if day == "none":
-        return ""
-    if day is not None:
-        try:
-            return date.fromisoformat(day).isoformat()
-        except ValueError:
-            raise OptionError(f"--date needs a date such as 2026-01-31, got '{day}'") from None
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch is None:
-        return datetime.now(UTC).date().isoformat()
-    try:
-        return datetime.fromtimestamp(int(epoch), UTC).date().isoformat()
-    except (ValueError, OverflowError, OSError):
-        raise OptionError(f"SOURCE_DATE_EPOCH needs seconds since 1970, got '{epoch}'") from None

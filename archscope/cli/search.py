@@ -33,11 +33,8 @@ if TYPE_CHECKING:
     from archscope.search.config import SearchConfig
     from archscope.search.evaluation import Trainer
     from archscope.search.executor import ExecutorFactory
-    from archscope.search.prior_model import PriorModel
-    from archscope.space.search_space import Space
 
 GROUP = "Train and search"
-TRIALS = {"training": 16, "prior": 32}
 
 budget_option = click.option(
     "--budget", "-b", "texts", multiple=True, metavar="BUDGET",
@@ -277,23 +274,30 @@ def command(
       archscope search --budget 300MFLOPs --executor ray --address 10.0.0.7:6379 --lag 32
     """
     began = time.perf_counter()  # imports count as well
-    from archscope.cli.report import write_page
-    from archscope.cli.shared.reference_costs import costs_in
     from archscope.cli.shared.search_progress import SearchProgressLines  # optuna takes a second
     from archscope.datasets.lookup import default_images, find
     from archscope.report.tables.prior_searches import prior_search_parts
     from archscope.report.tables.studies import found_parts
     from archscope.search.config import SearchConfig
+    from archscope.search.judging import TRIALS, choose_judge
     from archscope.search.prior_search import search_by_prior
+    from archscope.search.reference_costs import costs_in
     from archscope.search.search import search
     from archscope.sources import document
     from archscope.space.budget import budgets
     from archscope.space.search_space import space
+    from archscope.workflows import report
 
     networks = space(document(spec), **reader.changes)
     limited = budgets(texts, costs_in(lambda: networks))
-    notes: list[str] = []
-    model, judge = _prior(spec, networks, strategy, training["data"] is not None, notes)
+    judge = choose_judge(
+        networks, spec, prior=strategy["prior"], judge=strategy["judge"],
+        has_data=training["data"] is not None,
+    )  # fmt: skip
+    strategy |= {
+        "prior": judge.prior, "judge": judge.by,
+        "trials": strategy["trials"] or TRIALS[judge.by],
+    }  # fmt: skip
     training["data"] = training["data"] or default_images(training["folder"])
     find(training["data"].partition(":")[0])  # a wrong name leaves no folder
     config = SearchConfig(
@@ -305,60 +309,27 @@ def command(
         **strategy,
     )
     executor = _executor(config, **where)
-    by = config.prior if judge == "prior" else training["data"]
+    by = config.prior if judge.by == "prior" else training["data"]
     if name is not None and (name in ("", ".", "..") or Path(name).name != name):
         raise OptionError(f"--name: expected one folder in --studies-dir, got '{name}'")
     path = studies_dir / (name or _name(spec, [*reader.settings, *reader.inputs, *texts, by]))
-    progress = SearchProgressLines(path, notes)
+    progress = SearchProgressLines(path, judge.notes)
     options = {
         "executor": executor, "storage": storage, "progress": progress, "began": began, **limits,
     }  # fmt: skip
     try:
-        if model is not None and judge == "prior":
+        if judge.model is not None and judge.by == "prior":
             del options["seeds"], options["stretch"]
-            predicted = search_by_prior(config, path, model, **options)
+            predicted = search_by_prior(config, path, judge.model, **options)
             known = [row.name for row in predicted.prior.references]
-            write_page([path.as_posix(), *known], path / "report.html")
+            report(path, *known, output=path / "report.html")
             output.show(prior_search_parts(predicted), lambda: {"format": 1, "study": predicted})
         else:
-            found = search(config, path, prior=model, **options)
+            found = search(config, path, prior=judge.model, **options)
             output.show(found_parts(found), lambda: {"format": 1, "study": found})
     except KeyboardInterrupt:
         say(f"\nstopped; the same command continues {path}")
         raise
-
-
-def _prior(
-    spec: str, networks: Space, strategy: dict[str, Any], has_data: bool, notes: list[str]
-) -> tuple[PriorModel | None, str]:
-    """Return the prior for a space and the judge, and set both in the strategy.
-
-    Notes for the user are appended to `notes`. Raises OptionError for a prior that does not exist
-    or cannot judge the space.
-    """
-    from archscope.search.prior_model import PriorModel
-
-    wanted, judge = strategy["prior"], strategy["judge"]
-    model: PriorModel | None = None
-    if wanted != "none" and networks.decisions:  # `search` refuses a space without decisions
-        name = priors.DEFAULT if wanted == "auto" else wanted
-        try:
-            model = PriorModel(priors.load(name), networks)
-        except (priors.NotCoveredError, ValueError) as error:
-            if wanted != "auto" or judge == "prior":
-                raise OptionError(f"the prior '{name}' cannot judge '{spec}': {error}") from None
-            notes.append(
-                f"no prior, as '{name}' does not cover this space: {error}; --prior timm is less"
-                " sure and covers any CNN"
-            )
-    if judge == "prior" and model is None:
-        raise OptionError("--judge prior needs a prior: it excludes --prior none")
-    if judge == "auto":
-        judge = "training" if model is None or has_data else "prior"
-    strategy["prior"] = name if model is not None else ""
-    strategy["judge"] = judge
-    strategy["trials"] = strategy["trials"] or TRIALS[judge]
-    return model, judge
 
 
 def _executor(

@@ -18,10 +18,10 @@ from archscope.cli.shared.options import (
     write,
 )
 from archscope.cli.shared.prediction import Predictor, predict_options
-from archscope.cli.shared.reference_costs import costs_in
 from archscope.cli.shared.terminal import tell
 from archscope.errors import WordError
 from archscope.report.tables.space import decision_table, space_data, space_parts
+from archscope.search.reference_costs import costs_in
 from archscope.space.budget import budgets
 from archscope.space.explore import explore
 from archscope.space.search_space import space

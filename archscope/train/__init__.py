@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archscope.callable_package import make_callable
 from archscope.records.training import Diagnosis, Epoch, Interval, RunSummary
 from archscope.train.callbacks import Callback
 from archscope.train.recipe import Recipe
@@ -11,3 +12,5 @@ __all__ = [
     "Callback", "Diagnosis", "Epoch", "Interval", "Recipe", "RunResult", "RunSummary", "resume",
     "train",
 ]  # fmt: skip
+
+make_callable(__name__)

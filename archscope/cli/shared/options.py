@@ -28,6 +28,7 @@ from archscope.report.naming import told_apart
 from archscope.report.table import CommandOutput, Part, Table
 from archscope.sources import document, read
 from archscope.transforms.fuse import fuse
+from archscope.units import parse_shape
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -237,12 +238,10 @@ def shapes(texts: Sequence[str]) -> Shape | dict[str, Shape] | None:
 
 
 def _shape(text: str) -> Shape:
-    sizes = text.lower().split("x")
-    if not 1 <= len(sizes) <= 4 or not all(
-        size.isdecimal() and len(size) < 10 and int(size) for size in sizes
-    ):
+    shape = parse_shape(text)
+    if shape is None:
         raise OptionError(f"--input needs a shape such as 3x224x224, got '{text}'")
-    return tuple(map(int, sizes))
+    return shape
 
 
 def write(text: str, path: Path | None) -> None:

@@ -13,7 +13,6 @@ from archscope.cli.shared.latency import Latencies
 from archscope.cli.shared.options import SpecReader
 from archscope.cli.shared.prediction import Predictor
 from archscope.cli.shared.terminal import say
-from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.report.pages.inputs import ReportInputs, default_sources
 
@@ -44,9 +43,7 @@ def read_inputs(
     with click.progressbar(sources, label="reading", file=sys.stderr, hidden=not visible) as bar:
         for source in bar:
             inputs.add(source)
-    if inputs.problems and not (inputs.sections or inputs.runs or inputs.studies):
-        (first, *_) = inputs.problems
-        raise OptionError(f"nothing to report: {first.source}: {first.reason}")
+    inputs.check()
     for problem in inputs.problems:
         say(f"not shown: {problem.source}: {problem.reason}")
     return inputs

@@ -105,6 +105,12 @@ class ReportInputs:
             reason = f"there is no run and no study in this folder{specs}"
             self.problems.append(Problem(path.as_posix(), reason))
 
+    def check(self) -> None:
+        """Raise OptionError with the first problem if there is nothing else to show."""
+        if self.problems and not (self.sections or self.runs or self.studies):
+            first = self.problems[0]
+            raise OptionError(f"nothing to report: {first.source}: {first.reason}")
+
     def networks(self) -> tuple[NetworkSection, ...]:
         """Return the networks, with the latency of those in a bench file.
 
