@@ -69,8 +69,10 @@ def origins(old: Graph, new: Graph) -> dict[str, str]:
     places, whatever their layers are called; others as `difference` aligns them.
     """
     kinds = [[type(node.op) for node in graph.nodes] for graph in (old, new)]
+    names = [[node.name for node in graph.nodes] for graph in (old, new)]
     pairs: Sequence[Pair]
-    if kinds[0] == kinds[1] and old.by_name.keys() != new.by_name.keys():
+    # The same names in another order say which layer is which.
+    if kinds[0] == kinds[1] and (names[0] == names[1] or {*names[0]} != {*names[1]}):
         pairs = [*zip(old.nodes, new.nodes, strict=True)]
     else:
         pairs = _aligned(old.nodes, new.nodes)

@@ -49,6 +49,10 @@ HOME = Path("reports")
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
               help="File to write.  [default: reports/report.html]")  # fmt: skip
 @overlay_option
+@click.option("--before", metavar="SPEC",
+              help="Compare every network with this one, layer by layer, and mark in its drawing"
+                   " what it has lost. Runs of prune, quantize and compress are compared with the"
+                   " run that they come from.")  # fmt: skip
 @wide_option
 def command(
     sources: tuple[str, ...],
@@ -62,6 +66,7 @@ def command(
     day: str | None,
     output: Path | None,
     overlay: Path | None,
+    before: str | None,
     wide: bool,
 ) -> None:
     """Write a self-contained HTML report that compares networks, runs and studies.
@@ -76,6 +81,7 @@ def command(
       archscope report specs/mine.yaml runs/first bench.json
       archscope report resnet50 mobilenet_v2 --predict
       archscope report resnet50 --overlay sensitivity.json
+      archscope report pruned.yaml --before resnet50
       archscope report resnet50 mobilenet_v2 --latency rtx4090 --batch 256
       archscope report --format terminal vgg16 mobilenet_v2
     """
@@ -83,7 +89,7 @@ def command(
     from archscope.report.pages.dates import date_of
 
     form = _form(form, output)
-    inputs = read_inputs(sources, reader, costs, predictor, latencies)
+    inputs = read_inputs(sources, reader, costs, predictor, latencies, before)
     page = inputs.page(title, date_of(day), None if overlay is None else read_overlay(overlay))
     if form == "html":
         from archscope.report.pages.html import html

@@ -149,3 +149,4 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     archscope: str
     command: str = ""
     pretrained: Pretrained | None = None
+    compressed_from: str = ""  # folder of the run that it was pruned or quantized from

@@ -61,6 +61,7 @@ class RunSettings(Struct, frozen=True, kw_only=True):
     command: str = ""
     started: str = ""
     pretrained: Pretrained | None = None
+    compressed_from: str = ""
 
 
 def train(
@@ -81,6 +82,7 @@ def train(
     command: str = "",
     initial: Mapping[str, Tensor] | None = None,
     pretrained: Pretrained | None = None,
+    compressed_from: str = "",
 ) -> RunResult:
     """Train a network and return its scores, which are reproducible on the same machine.
 
@@ -92,7 +94,8 @@ def train(
     may return True to end the training there. `stop` is called at every step; if it returns True,
     the run stops and `resume` can continue it. `initial` has weights of another network: those of
     the same name and shape are copied before training, the rest is initialised as ever;
-    `pretrained` says for the summary where they are from.
+    `pretrained` says for the summary where they are from, and `compressed_from` the folder of the
+    run whose network was pruned or quantized.
 
     A metric loss trains, and returns, the tower of a network of several inputs, and splits by
     class: validation and test images are of classes that it was not trained on.
@@ -110,6 +113,7 @@ def train(
         command=command,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         pretrained=pretrained,
+        compressed_from=compressed_from,
     )
     recipe = recipe or Recipe()
     if recipe.metric:
@@ -162,6 +166,7 @@ def resume(
         command=before.command,
         started=before.started,
         pretrained=before.pretrained,
+        compressed_from=before.compressed_from,
     )
     with _session(settings) as where:
         work = _Training(
@@ -414,4 +419,5 @@ class _Training:
             archscope=__version__,
             command=settings.command,
             pretrained=settings.pretrained,
+            compressed_from=settings.compressed_from,
         )

@@ -146,6 +146,8 @@ def test_a_run_is_pruned_in_steps_and_goes_on(run: Run, trained: Path, tmp_path:
     assert first.code == 0, first.err
     data = json.loads(first.out)
     assert [entry["name"] for entry in data["runs"]] == ["net", "net-pruned1", "net-pruned2"]
+    origins = [entry["compressed_from"] for entry in data["runs"]]
+    assert origins == ["", *[str(trained.resolve())] * 2]
     assert data["runs"][-1]["macs"] == data["after"]["macs"] <= 0.4 * data["before"]["macs"]
     # The second step is lost before it has begun; the same command leads to the same result.
     last = trained.with_name("net-pruned2")

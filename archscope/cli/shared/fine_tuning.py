@@ -129,6 +129,7 @@ class FineTuning:
                 device=self.summary.device, deterministic=self.summary.deterministic,
                 adapt=self.summary.data["adapt"], data=self.summary.data["source"],
                 task=task, progress=progress, stop=stop, command=self.command, initial=weights,
+                compressed_from=str(self.run.resolve()),
             ).summary  # fmt: skip
 
 

@@ -25,6 +25,7 @@ def read_inputs(
     costs: dict[str, Any],
     predictor: Predictor,
     latencies: Latencies | None = None,
+    before: str | None = None,
 ) -> ReportInputs:
     """Return the inputs of a report, and print problems. Raises ArchscopeError.
 
@@ -37,7 +38,8 @@ def read_inputs(
     def complete(analysis: Analysis, graph: Graph) -> Analysis:
         return times.complete(predictor.complete(analysis, graph), graph)
 
-    inputs = ReportInputs(costs, reader.document, complete, read_own=reader.unchanged.document)
+    own = reader.unchanged.document
+    inputs = ReportInputs(costs, reader.document, complete, read_own=own, before=before)
     sources = sources or default_sources()
     visible = len(sources) >= MANY and sys.stderr.isatty()
     with click.progressbar(sources, label="reading", file=sys.stderr, hidden=not visible) as bar:

@@ -78,6 +78,30 @@ class MeasuredAccuracy(Struct, frozen=True):
     on: str  # the images, such as "digits test images"
 
 
+Pair = tuple[int | None, int | None]
+"""A value before and after; None where there is no such layer."""
+
+
+class LayerBefore(Struct, frozen=True):
+    """A layer before and after a network was pruned or quantized."""
+
+    name: str
+    op: str
+    channels: Pair  # of its output
+    params: Pair
+    macs: Pair
+
+
+class Before(Struct, frozen=True):
+    """What a network was before it was pruned or quantized."""
+
+    name: str  # of the original network, or of its run
+    params: tuple[int, int]
+    macs: tuple[int, int]
+    layers: tuple[LayerBefore, ...]  # that changed
+    all_layers: int
+
+
 class NetworkSection(Struct, frozen=True):
     """The section on one network."""
 
@@ -101,9 +125,10 @@ class NetworkSection(Struct, frozen=True):
     accuracy: tuple[str, ...] = ()  # published and predicted accuracy, as phrases
     measured: MeasuredAccuracy | None = None
     published: str = ""  # the source of its published accuracy, and the recipe
-    overlay: Overlay | None = None  # the user's own values for the drawing
+    overlay: Overlay | None = None  # values for the drawing: the user's own, or what went
     predicted: tuple[float, float] | None = None  # interval of the predicted accuracy, as shares
     latency: tuple[str, ...] = ()  # latency predicted by a profile, as phrases
+    before: Before | None = None
 
 
 class Winner(Struct, frozen=True):

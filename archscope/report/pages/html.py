@@ -19,8 +19,8 @@ from archscope.report.pages.words import points, written
 
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = (
-    "basics.js", "charts.js", "table.js", "tradeoffs.js", "layout.js", "drawing.js", "network.js",
-    "comparison.js", "runs.js", "studies.js", "start.js",
+    "basics.js", "charts.js", "table.js", "tradeoffs.js", "layout.js", "drawing.js", "before.js",
+    "network.js", "comparison.js", "runs.js", "studies.js", "start.js",
 )  # fmt: skip
 """The parts of the page's own script, in the order of their dependencies."""
 

@@ -26,6 +26,7 @@ from archscope.records.run_folder import HOME as RUNS
 from archscope.records.run_folder import SUMMARY, is_run, runs_of_seeds
 from archscope.report.naming import told_apart
 from archscope.report.pages.answer import answer
+from archscope.report.pages.before import original_run, with_before
 from archscope.report.pages.content import (
     FORMAT,
     MeasuredAccuracy,
@@ -62,7 +63,8 @@ class ReportInputs:
 
     `costs` are keyword arguments of `analyze` for every spec; `read` returns the graph and the
     document of a source, `read_own` those of a run or a study; `complete` adds predictions to an
-    analysis.
+    analysis. `before` is the network that all specs are compared with; runs that were compressed
+    are compared with the run that they come from.
     """
 
     def __init__(
@@ -71,9 +73,11 @@ class ReportInputs:
         read: Callable[[str], tuple[Graph, Document]] = read_source,
         complete: Callable[[Analysis, Graph], Analysis] = lambda analysis, graph: analysis,
         read_own: Callable[[str], tuple[Graph, Document]] = read_source,
+        before: str | None = None,
     ) -> None:
         self.costs, self.read, self.complete = costs or {}, read, complete
         self.read_own = read_own
+        self.before = None if before is None else (before, read(before)[0])
         self.sections: list[NetworkSection] = []
         self.runs: list[RunSection] = []
         self.studies: list[StudySection] = []
@@ -97,7 +101,7 @@ class ReportInputs:
             for folder in folders:
                 self._run_or_study(folder)
             if not folders:
-                self._spec(source, self.read)
+                self._spec(source, self.read, before=self.before)
         elif not self._run_or_study(path) and not sum(
             self._run_or_study(inside) for inside in sorted(path.glob("*/"))
         ):
@@ -137,7 +141,8 @@ class ReportInputs:
             boxes = {net.name: node_names(tree_of(net.layers)) for net in networks}
             painted = overlay.of(boxes)
             networks = tuple(
-                structs.replace(network, overlay=painted.get(network.name)) for network in networks
+                structs.replace(network, overlay=painted.get(network.name, network.overlay))
+                for network in networks
             )
         names = [network.name for network in networks]
         names = names or [study.name for study in self.studies] + [run.name for run in self.runs]
@@ -181,12 +186,14 @@ class ReportInputs:
         read_source: Callable[[str], tuple[Graph, Document]],
         name: str | None = None,
         measured: MeasuredAccuracy | None = None,
+        before: tuple[str, Graph] | None = None,
     ) -> None:
         graph, read = read_source(source)
         batch = self.costs.get("batch", 1)
         network = Network(graph, read, batch)
+        analysis = self.complete(analyze(graph, **self.costs), graph)
         section = describe_network(
-            self.complete(analyze(graph, **self.costs), graph),
+            analysis,
             graph,
             source=source,
             name=name,
@@ -196,6 +203,10 @@ class ReportInputs:
             taken=_ids(self.sections),
             measured=measured,
         )
+        if before is not None and before[0] != source:
+            first, old = before
+            was = analyze(old, **self.costs)
+            section = with_before(section, first, old, graph, was, analysis)
         self.sections.append(section)
 
     def _run_or_study(self, path: Path) -> bool:
@@ -221,12 +232,25 @@ class ReportInputs:
         place, runs = self.trained.get(key, (len(self.sections), []))
         if not runs or run.seed in {other.seed for other in runs}:
             spec = (path / "spec.yaml").as_posix()
-            self._spec(spec, self.read_own, run.name, run.measured)
+            original, missing = self._original(path)
+            self._spec(spec, self.read_own, run.name, run.measured, original)
+            section = self.sections[-1]
+            self.sections[-1] = structs.replace(section, missing=(*section.missing, *missing))
             self.trained.setdefault(key, (place, [run]))
             return
         runs.append(run)
         taken = [section.id for number, section in enumerate(self.sections) if number != place]
         self.sections[place] = over_seeds(self.sections[place], runs, taken)
+
+    def _original(self, path: Path) -> tuple[tuple[str, Graph] | None, list[str]]:
+        """Return name and graph of the run that a run was compressed from, and what is missing."""
+        try:
+            original = original_run(path)
+            if original is None:
+                return self.before, []
+            return (original.name, self.read_own((original / "spec.yaml").as_posix())[0]), []
+        except ArchscopeError as error:
+            return None, [str(error)]
 
     def _study(self, path: Path) -> None:
         with self._problem_of(path):

@@ -64,6 +64,7 @@ def network_data(network: NetworkSection, root: TreeNode) -> dict[str, Any]:
         **_fields(network, "yaml", "missing"),
         "accuracy": (*network.accuracy, *network.latency),
         **({"overlay": network.overlay} if network.overlay is not None else {}),
+        **({"before": network.before} if network.before is not None else {}),
     }  # fmt: skip
 
 

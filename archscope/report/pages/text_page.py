@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log
 
+from archscope.report.pages.before import before_parts
 from archscope.report.pages.content import MEASURES, NetworkSection, Page
 from archscope.report.pages.quality import comparable, number
 from archscope.report.pages.summary import judged_by, pareto_front
@@ -28,6 +29,7 @@ def parts(page: Page, plot: bool) -> list[Table | str]:
     if plot and len(page.networks) > 1:
         found.append(scatter(page.networks, "macs", judged_by(page.networks)))
     found += [_timelines(page.networks)] if plot and page.networks else []
+    found += [part for network in page.networks for part in before_parts(network)]
     found += [_findings(network) for network in page.networks if network.findings]
     for study in page.studies:
         found += study_parts(study, plot)

@@ -16,10 +16,14 @@ from msgspec import structs
 from archscope.drawing.layout import layout_of
 from archscope.drawing.overlay import Overlay
 from archscope.drawing.tree import tree_of
+from archscope.language import zoo
 from archscope.report.pages.content import NetworkSection
 from archscope.report.pages.html import html
+from archscope.report.pages.inputs import ReportInputs
 from tests.report.conftest import collected, inspection, make_run, make_study, page_of
 from tests.report.pages.test_html import hostile
+
+LENET = zoo()["lenet5"].read_text(encoding="utf-8")
 
 
 class Watched:
@@ -62,9 +66,15 @@ def paths(
         structs.replace(one, overlay=painted if one.name == "googlenet" else None)
         for one in inputs.networks()
     ]
+    narrower = ReportInputs(before="lenet5")
+    for name, width in (("half", 0.5), ("same", 1)):
+        text = LENET.replace("width: 1", f"width: {width}").replace("lenet5", name)
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+        narrower.add(str(folder / f"{name}.yaml"))
     pages = {
         "five": page_of(*five, *more, inputs=inputs),
         "hostile": hostile(five),
+        "narrower": page_of(*narrower.networks()),
     }
     for name, page in pages.items():
         (folder / f"{name}.html").write_text(html(page), encoding="utf-8")
@@ -349,6 +359,25 @@ def test_studies_have_arms_workers_and_decisions(opened: Any) -> None:
     ):
         assert words in text, words
     assert study.locator("tbody tr").count() == 8
+
+
+def test_layers_before_and_after(opened: Any) -> None:
+    one = opened("narrower", width=390)
+    net = one.page.locator("details.network").first
+    net.evaluate("one => one.open = true")
+    text = net.inner_text()
+    assert "416.5 K \u2192 133.7 K macs (32.1 % left)" in text
+    assert "macs gone since 'lenet5', 67.9 % in all" in text
+    table = net.get_by_role("region", name="before and after")
+    assert "6 \u2192 3" in table.locator("tbody tr").first.inner_text()
+    table.get_by_role("button", name="macs gone").click()
+    gone = table.locator("tbody tr td:last-child").all_inner_texts()
+    assert sorted(gone, key=lambda text: float(text[:-2])) in (gone, gone[::-1])
+    assert "3x28x28" in net.locator("svg [data-name=conv0]").first.text_content()
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= 390
+    same = one.page.locator("details.network").nth(1)
+    same.evaluate("one => one.open = true")
+    assert "No layer has other channels" in same.inner_text()
 
 
 LOOKS = [(width, scheme) for width in (1400, 390) for scheme in ("light", "dark")]

@@ -9,7 +9,7 @@ class Drawing {
     this.open = new Set();
     this.heat = net.overlay ? "overlay" : "macs";
     const painted = Object.values(net.overlay?.values ?? {});
-    this.ends = [Math.min(...painted), Math.max(...painted)];
+    this.ends = net.overlay?.span ?? [Math.min(...painted), Math.max(...painted)];
     this.zoom = 1;
     this.found = new Set(); // names of layers and blocks that a search has found
     this.told = make("p", { class: "muted small told", role: "status" }, HINT);
@@ -172,10 +172,11 @@ class Drawing {
         make("svg:text", { x: x + 8, y: y + BOX.heading - 8 }, `\u2212 ${cut(item.label, 11 + Math.trunc((width - BOX.width) / 16))}${given ? ` \u00b7 ${this.painted(own)}` : ""}`));
     }
     const work = this.heat === "overlay" ? (own === null ? "" : ` \u00b7 ${this.painted(own)}`) : macs ? ` \u00b7 ${count(macs)} macs` : params ? ` \u00b7 ${count(params)} params` : "";
+    const size = (this.heat === "overlay" && this.net.overlay.sizes?.[last.name]) || shape(last.out);
     const title = item.children ? `+ ${cut(`${item.label} (${item.layers.length})`, 22)}` : cut(item.label, 24);
     return make("svg:g", attributes, make("svg:title", {}, all), make("svg:rect", { ...rect, style: `fill:${fill}` }),
       make("svg:text", { x: x + width / 2, y: y + 17, "text-anchor": "middle" }, title),
-      make("svg:text", { class: "size", x: x + width / 2, y: y + 33, "text-anchor": "middle" }, cut(`${shape(last.out)}${work}`, 28)));
+      make("svg:text", { class: "size", x: x + width / 2, y: y + 33, "text-anchor": "middle" }, cut(`${size}${work}`, 28)));
   }
 }
 

@@ -21,7 +21,7 @@ function openNetwork(details) {
   const [stagesPlace, memoryPlace, fieldPlace, roofPlace] = ["Cost by stage", "Memory timeline", "Receptive field growth", "Roofline"]
     .map((label) => chartPlace(`${label} of ${net.name}`));
   body.append(...introduction(net),
-    make("h4", {}, "Architecture"), drawing.tools(), drawing.place, drawing.told,
+    make("h4", {}, "Architecture"), drawing.tools(), drawing.place, drawing.told, ...beforeAndAfter(net),
     make("div", { class: "pair" },
       make("div", {}, make("h4", {}, "Cost by stage"), stagesPlace),
       make("div", {}, make("h4", {}, "Memory timeline"), memoryPlace, make("p", { class: "muted small" }, `The peak is ${bytes(net.peak_bytes)}, when ${net.peak} runs.`)),
