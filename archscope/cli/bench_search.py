@@ -27,7 +27,7 @@ from archscope.search.samplers import SAMPLERS, check_sampler
 @click.option(
     "--edge", type=click.FloatRange(0, 1, max_open=True), default=0.85,
     help="Lower edge of a single budget, as in `archscope search`; 0 for none. Regret is relative"
-    " to the best network inside the budget as written, without this edge.",
+    " to the best network within the budget as written, without this edge.",
 )  # fmt: skip
 @click.option("--trials", type=click.IntRange(1), default=100, help="Networks per search.")
 @click.option("--seeds", type=click.IntRange(1), default=12, help="Searches per sampler.")
@@ -72,7 +72,7 @@ def command(
     """Replay a table of trained networks and show how close each sampler comes to the best.
 
     Searches have the settings of `archscope search`. Regret is the score of the best network
-    inside the budget minus that of the best one found, in the unit of the table: mean and standard
+    within the budget minus that of the best one found, in the unit of the table: mean and standard
     deviation over seeds, with a 95 % bootstrap interval of the final value. Hypervolume is the
     area that the found networks dominate, score against macs, as a share of what all networks
     dominate. If a table has only some networks of the space, each proposal becomes the nearest row.

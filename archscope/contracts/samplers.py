@@ -124,7 +124,7 @@ def says_what_it_does(name: str) -> None:
 
 
 def trains_new_networks(name: str, **changes: Any) -> None:
-    """Check that the study ends, and that it trains new networks inside the budget."""
+    """Check that the study ends, and that it trains new networks within the budget."""
     trials = trials_of(small(), strategy_of(name, **changes), 16)
     trained = [trial for trial in trials if trial.trained]
     expect(len(trained) == 16, f"expected 16 trainings, got {len(trained)}")

@@ -78,7 +78,7 @@ class Trial(Struct, frozen=True):
     outcome: Outcome
     origin: str  # the sampler, "control" for the baseline, "anchor: ...", "repair"
     idle: dict[str, Any] = {}  # values of inactive decisions, for samplers
-    excess: dict[str, float] = {}  # over each budget, as a share of it; 0 or less is inside
+    excess: dict[str, float] = {}  # over each budget, as a share of it; 0 or less is within it
     costs: dict[str, float] = {}
     digest: str = ""
     values: tuple[float, ...] = ()  # of the objectives, in their order
@@ -167,7 +167,7 @@ class DeviceLatency(Struct, frozen=True):
         share = f"{100 * abs(self.excess):.0f} %"
         if self.misses:
             return f"misses {self.budget} by {share}"
-        return f"{share} {'beyond' if self.excess > 0 else 'inside'} {self.budget}"
+        return f"{share} {'over' if self.excess > 0 else 'under'} {self.budget}"
 
 
 class Finalist(Struct, frozen=True):
@@ -221,7 +221,7 @@ class PriorReport(Struct, frozen=True):
     networks: tuple[Predicted, ...]  # the best of the search first
     references: tuple[Predicted, ...]  # known networks for comparison
     refused: dict[str, str]  # known networks that it does not cover, and why
-    bound: float | None = None  # of predictions for networks of the space inside the budgets
+    bound: float | None = None  # of predictions for networks of the space within the budgets
     proved: bool = False  # whether the first network is the best according to this prior
     checks: tuple[LearningCheck, ...] = ()
     images: str = ""  # the images of the checks
@@ -236,8 +236,8 @@ class Certificate(Struct, frozen=True):
 
     trainings: int  # number of trainings that the model is fitted to
     rank_correlation: float | None  # Spearman correlation of scores with cross-validated ones
-    optimum: float  # of the best network inside the budgets that was found
-    bound: float  # of the values of networks inside the budgets
+    optimum: float  # of the best network within the budgets that was found
+    bound: float  # of the values of networks within the budgets
     proved: bool  # whether the optimum is proved to be the best
     winner: float  # the model's value of the winner
     choices: dict[str, Any]  # of the optimum, by path of the decision

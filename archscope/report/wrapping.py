@@ -17,6 +17,11 @@ def longest_piece(text: str) -> int:
     return max(map(width_of, _PIECES.findall(text)), default=0)
 
 
+def longest_word(text: str) -> int:
+    """Return the width of the longest word, with the unit that belongs to it."""
+    return max(map(width_of, _words(text)), default=0)
+
+
 def wrapped(text: str, width: int) -> list[str]:
     """Wrap a text between words or, if a word is too long, inside it."""
     if width_of(text) <= width:

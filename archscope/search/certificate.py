@@ -1,7 +1,7 @@
 """Estimate how far the winner of a study is from the best of its space, by an additive model.
 
 The model is a Bayesian ridge regression of the scores on the decisions. As it is a sum over
-decisions, its best network inside the budgets is found with a proof (`space.optimum`). The gap is
+decisions, its best network within the budgets is found with a proof (`space.optimum`). The gap is
 what a search could still gain if scores were such a sum; it is no bound on real scores.
 """
 
@@ -81,7 +81,7 @@ def _sentence(found: Certificate) -> str:
     left = f", not heeding {' and '.join(found.relaxed)}" if found.relaxed else ""
     return (
         f"by an additive model of {found.trainings} trainings (rank correlation with those left"
-        f" out {fit}) the best network inside the budget has {100 * found.optimum:.1f} %"
+        f" out {fit}) the best network within the budget has {100 * found.optimum:.1f} %"
         f" ({proof}{left}) and the winner {100 * found.winner:.1f} %, a gap of"
         f" {100 * found.gap:.1f} points"
     )

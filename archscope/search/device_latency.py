@@ -27,7 +27,7 @@ from archscope.space.sampling import Sampler
 from archscope.space.search_space import Space
 
 ROUNDS, NETWORKS = 3, 3
-"""The most rounds of measuring networks inside the budgets, and the networks per round."""
+"""The most rounds of measuring networks within the budgets, and the networks per round."""
 
 CLOSE = 0.03
 """The change of a ratio that needs no further round; measurements are not more repeatable."""
@@ -51,7 +51,7 @@ class Ratios(Struct, frozen=True):
     def notes(self, budgets: Sequence[Budget]) -> list[str]:
         """Return a sentence for each corrected budget."""
         return [
-            f"networks inside '{budget.text}' took {ratio:.2f} times as long as predicted"
+            f"networks within '{budget.text}' took {ratio:.2f} times as long as predicted"
             f" ({self.networks} measured here), so it is held to"
             f" {budget.readable(held.most or held.least or 0)} predicted"
             for budget, held in zip(budgets, self.held(budgets), strict=True)
@@ -79,7 +79,7 @@ def measured_ratios(
     seed: int = 0,
     measure: Measure | None = None,
 ) -> Ratios:
-    """Return by what factor networks inside budgets are slower here than predicted.
+    """Return by what factor networks within budgets are slower here than predicted.
 
     The networks are the best by a prior, or drawn. With the corrected budgets, others are measured
     until the ratios are stable. There is no ratio for budgets of other machines, nor for correct
@@ -107,7 +107,7 @@ def measured_ratios(
 def _inside(
     space: Space, budgets: Sequence[Budget], model: PriorModel | None, seed: int
 ) -> list[Graph]:
-    """Return some networks inside budgets, or none if none was found."""
+    """Return some networks within budgets, or none if none was found."""
     best = None if model is None else model.best(budgets, keep=NETWORKS)
     if model is not None and best is not None and len(best.rows):
         return [space.graph(model.encoding.choices(row)) for row in best.rows]
@@ -185,7 +185,7 @@ def _latency(budget: Budget, graph: Graph, measured: float | None) -> DeviceLate
 
 
 def _excess(budget: Budget, measured: float) -> float:
-    """Return by which share of a budget's upper limit a time exceeds it; negative is inside.
+    """Return by which share of a budget's upper limit a time exceeds it; negative is within.
 
     A time below the lower limit of a range exceeds that.
     """

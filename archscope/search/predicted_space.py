@@ -17,7 +17,7 @@ DRAWN = 25
 
 
 class PredictedSpace(Struct, frozen=True):
-    """Predictions for networks drawn uniformly inside the budgets, ordered by mean."""
+    """Predictions for networks drawn uniformly within the budgets, ordered by mean."""
 
     networks: int
     lowest: Prediction

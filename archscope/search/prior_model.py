@@ -1,7 +1,7 @@
 """A prior on the networks of a space, for many candidates at once.
 
 If a prior is a sum of parts, each of which depends on few decisions, the parts become tables: rows
-are predicted by lookup, and the best network inside budgets is proved by `space.optimum`. The
+are predicted by lookup, and the best network within budgets is proved by `space.optimum`. The
 decisions that a part depends on are found by changing one decision at a time, and the tables are
 compared with predictions of whole networks before they are used.
 """
@@ -81,7 +81,7 @@ class PriorModel:
         return float(self.accuracies(self.encoding.rows([choices]))[0])
 
     def best(self, budgets: Sequence[Budget], keep: int = 1) -> Optimum | None:
-        """Return the best networks inside budgets with a proof; values are in percent.
+        """Return the best networks within budgets with a proof; values are in percent.
 
         None if the prior is not a sum of parts over few decisions, or the space not a chain.
         """
@@ -98,7 +98,7 @@ class PriorModel:
         return Optimum(found.rows, values, bound, found.proved, found.relaxed)
 
     def anchors(self, budgets: Sequence[Budget]) -> list[tuple[str, dict[str, Any]]]:
-        """Return the name and the choices of the best network inside budgets, if known."""
+        """Return the name and the choices of the best network within budgets, if known."""
         found = self.best(budgets)
         if found is None:
             return []

@@ -1,7 +1,7 @@
 """Search by a prior: an answer without training, followed by a check that it learns.
 
 The study is like any other, with the prior in place of training. It begins with the best network of
-the space inside the budgets by that prior, which is proved if the prior is a sum of parts.
+the space within the budgets by that prior, which is proved if the prior is a sum of parts.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class PriorSearch:
         """Run the study and return its result. Raises OptionError if no network fits."""
         found = self.optimum = self.model.best(self.config.budgets)
         if found is not None and found.proved and not len(found.rows):
-            raise OptionError(f"no network of '{self.space.name}' is inside {self._budgets()}")
+            raise OptionError(f"no network of '{self.space.name}' is within {self._budgets()}")
         study = Study(
             self.space,
             self.config.strategy(self.space, self.model),
@@ -98,7 +98,7 @@ class PriorSearch:
         chosen = best(study.trials, max(top, 1))
         if not chosen:
             raise OptionError(
-                f"no network of '{self.space.name}' inside {self._budgets()} was found"
+                f"no network of '{self.space.name}' within {self._budgets()} was found"
             )
         found_in = [self.space.graph(trial.choices) for trial in chosen]
         rows = [
@@ -178,7 +178,7 @@ def search_by_prior(
     began: float | None = None,
     progress: SearchProgress | None = None,
 ) -> PriorSearchResult:
-    """Search a space for the best network inside budgets by a prior; store everything in a folder.
+    """Search a space for the best network within budgets by a prior; store everything in a folder.
 
     The answer comes before any training, by `progress.on_answer` and as winner.yaml. Then the `top`
     best are trained briefly, to check that they learn, within `max_time` seconds (by default
@@ -272,7 +272,7 @@ def _verdict(report: PriorReport, corrected: bool) -> str:
     text = "; ".join([text, *(latency.words for latency in first.latency)])
     if report.proved:
         inside = "the corrected budget" if corrected else "the budget"
-        return f"{text}; no network of the space inside {inside} has a higher prediction (proved)"
+        return f"{text}; no network of the space within {inside} has a higher prediction (proved)"
     if report.bound is not None:
         return f"{text}; at most {report.bound - first.mean:.2f} points below the best there is"
     return f"{text}; the best that was found, others may be predicted better"

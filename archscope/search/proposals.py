@@ -19,7 +19,7 @@ SAMPLES = 50
 """Samples per training; after these, a feasible network is constructed."""
 
 REPAIR = "repair"
-"""The origin of networks that were moved inside the budgets."""
+"""The origin of networks that were moved within the budgets."""
 
 Proposal = tuple[optuna.Trial, str]
 """A trial of the learner, and the origin of its network."""
@@ -74,7 +74,7 @@ class Proposer:
             yield draw, origin
 
     def _repaired(self) -> Iterator[Proposal]:
-        """Propose the last infeasible network, moved inside the budgets."""
+        """Propose the last infeasible network, moved within the budgets."""
         context = self.context
         trials = reversed(context.history.trials)
         last = next((trial for trial in trials if trial.outcome == "infeasible"), None)

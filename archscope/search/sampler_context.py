@@ -21,7 +21,7 @@ Sampler = Callable[[], Iterator[optuna.Trial]]
 """Proposes networks for one training, as trials of `SamplerContext.learner`.
 
 The caller takes proposals until one is worth training, and tells the learner about each before it
-takes the next. If a sampler ends, or none of many proposals is inside the budgets, the study
+takes the next. If a sampler ends, or none of many proposals is within the budgets, the study
 repairs one or draws uniformly.
 """
 

@@ -59,7 +59,7 @@ def search(
     prior: PriorModel | None = None,
     progress: SearchProgress | None = None,
 ) -> SearchResult:
-    """Search a space for the best network inside budgets, and store everything in a folder.
+    """Search a space for the best network within budgets, and store everything in a folder.
 
     A folder with the same configuration is resumed. A pilot chooses the epochs and the resolution
     that are left open. The study ends when `config.trials` networks are trained; then some are

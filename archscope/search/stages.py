@@ -77,7 +77,7 @@ class Stages:
             return "all trials are done"
         if stopped or (executor.deadline or inf) <= clock.now():
             return f"no more trials fit into {clock.limit:g} s"
-        return "every network inside the budget that could be found has been trained"
+        return "every network within the budget that could be found has been trained"
 
     def repeats(self, trials: Sequence[Trial]) -> tuple[Repeat, ...]:
         """Train some candidates again with another seed."""

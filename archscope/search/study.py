@@ -40,7 +40,7 @@ Candidate = tuple[optuna.Trial, Trial]
 
 
 class SpaceExhaustedError(Exception):
-    """All networks inside the budgets that can be found have been trained."""
+    """All networks within the budgets that can be found have been trained."""
 
 
 class _Running(Struct):

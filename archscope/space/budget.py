@@ -80,7 +80,7 @@ class Budget(Struct, frozen=True):
         return not self.measured and not metric.needs_graph and metric.unit.whole
 
     def excess(self, value: float) -> float:
-        """Return the share of the limit by which a value exceeds it; 0 or less is inside."""
+        """Return the share of the limit by which a value exceeds it; 0 or less is within it."""
         over = -1.0 if self.most is None else (value - self.most) / self.most
         under = -1.0 if self.least is None else (self.least - value) / self.least
         return max(over, under)

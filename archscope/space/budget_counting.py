@@ -1,4 +1,4 @@
-"""Count the networks of a space inside a budget exactly, and draw them uniformly without rejection.
+"""Count the networks of a space within a budget exactly, and draw them uniformly without rejection.
 
 From the start of the chain, prefixes of networks are grouped by state and cost, and from its end
 suffixes in the same way, until both meet. The number of suffixes that bring a prefix inside the
@@ -30,7 +30,7 @@ LARGEST_KEY = 2**62
 
 
 class Count(Struct, frozen=True):
-    """Proved bounds on the number of networks inside a budget; equal if the number is exact."""
+    """Proved bounds on the number of networks within a budget; equal if the number is exact."""
 
     budget: Budget
     least: int
@@ -40,7 +40,7 @@ class Count(Struct, frozen=True):
 def counted(
     chain: Chain, budget: Budget, networks: int, dtype: str = "float32"
 ) -> tuple[Count, InsideBudget]:
-    """Count the networks of a chain that lie inside a budget whose metric is a sum.
+    """Count the networks of a chain that lie within a budget whose metric is a sum.
 
     Also returns these networks, or if the count is not exact, a superset of `Count.most` networks.
     `networks` is an upper bound of the number of all networks. Raises TooWideError.
@@ -57,12 +57,12 @@ def counted(
 class InsideBudget:
     """The networks of a chain whose costs lie between two numbers; `count` is their number.
 
-    `exact` makes the set of networks inside a budget, `rounded` that of surely or possibly inside.
+    `exact` makes the set of networks within a budget, `rounded` that of surely or possibly inside.
     """
 
     @classmethod
     def exact(cls, chain: Chain, budget: Budget, networks: int, dtype: str) -> InsideBudget:
-        """Return the networks inside a budget of a metric that is a sum over segments.
+        """Return the networks within a budget of a metric that is a sum over segments.
 
         `networks` is an upper bound of the number of all networks. Raises TooWideError.
         """
@@ -73,7 +73,7 @@ class InsideBudget:
     def rounded(
         cls, chain: Chain, budget: Budget, networks: int, dtype: str, *, surely: bool
     ) -> InsideBudget:
-        """Return the networks possibly inside a budget, or with `surely` those certainly inside.
+        """Return the networks possibly within a budget, or with `surely` those certainly inside.
 
         They differ near the ends of the budget, as costs are rounded down to at most `MOST_LEVELS`
         multiples of a number. Raises TooWideError.
@@ -110,7 +110,7 @@ class InsideBudget:
         )
 
     def draw(self, number: int, random: np.random.Generator) -> Rows:
-        """Return rows of networks inside the budget, drawn uniformly up to 53 bits."""
+        """Return rows of networks within the budget, drawn uniformly up to 53 bits."""
         states = np.zeros(number if self.count else 0, np.int64)
         costs = np.zeros_like(states)
         sizes = 2.0 ** (LIMB_BITS * np.arange(self.limbs))
@@ -152,7 +152,7 @@ class InsideBudget:
         return _Prefixes(self._kept(place + 1, moves.target[taken], reached))
 
     def _kept(self, place: int, states: Integers, costs: Integers) -> Integers:
-        """Return the keys of prefixes that may end inside the budget."""
+        """Return the keys of prefixes that may end within the budget."""
         possible = costs + self.fewest[place][states] <= self.most
         possible &= costs + self.largest[place][states] >= self.least
         return np.unique(self._keys(place, states[possible], costs[possible]))
@@ -160,7 +160,7 @@ class InsideBudget:
     def _keys(self, place: int, states: Integers, costs: Integers) -> Integers:
         """Return the keys of prefixes.
 
-        Prefixes that end inside the budget whatever follows share the key of the cheapest.
+        Prefixes that end within the budget whatever follows share the key of the cheapest.
         """
         lowest = np.maximum(self.least - self.fewest[place][states], 0)
         settled = (costs >= lowest) & (costs + self.largest[place][states] <= self.most)
@@ -183,7 +183,7 @@ class InsideBudget:
         return _Suffixes(keys, _carried(counts))
 
     def _count(self, place: int) -> None:
-        """Compute in how many ways the prefixes up to a place end inside the budget."""
+        """Compute in how many ways the prefixes up to a place end within the budget."""
         prefixes = self.prefixes[place]
         states, costs = np.divmod(prefixes.keys, self.span)
         moves = self.chain.moves[place]
@@ -196,7 +196,7 @@ class InsideBudget:
         prefixes.counts = _carried(counts)
 
     def _completions(self, place: int, states: Integers, costs: Integers) -> Integers:
-        """Return in how many ways prefixes end inside the budget, (prefixes, limbs)."""
+        """Return in how many ways prefixes end within the budget, (prefixes, limbs)."""
         if place in self.suffixes:
             least, most = self.least - costs, self.most - costs
             return self.suffixes[place].between(states, least, most, self.span)

@@ -65,7 +65,7 @@ class Exploration(Struct, frozen=True):
     ranges: tuple[CostRange, ...]
     share: FeasibleShare | None
     counts: tuple[Count, ...]  # how many networks fit each budget, if that can be counted
-    example: Candidate | None  # a network inside the budgets
+    example: Candidate | None  # a network within the budgets
     blocking: tuple[Budget, ...]  # budgets for which no network was found
     relax: dict[str, tuple[Relaxation, ...]]  # by cost, the most effective first
 
@@ -154,7 +154,7 @@ def _evaluate(
     limits: Sequence[Budget],
     progress: Progress,
 ) -> tuple[list[Costs | None], Candidate | None]:
-    """Return the costs of candidates, and the first candidate inside the budgets."""
+    """Return the costs of candidates, and the first candidate within the budgets."""
     costs: list[Costs | None] = []
     example: Candidate | None = None
     for number, choices in enumerate(candidates):
@@ -282,7 +282,7 @@ def _nearest(sampler: Sampler, limits: Sequence[Budget]) -> list[Candidate]:
 def _search(
     space: Space, limits: Sequence[Budget], starts: Sequence[Candidate], sampler: Sampler
 ) -> Candidate | None:
-    """Return a candidate inside the budgets, one of the starts or repaired from one, if any."""
+    """Return a candidate within the budgets, one of the starts or repaired from one, if any."""
     for start in starts:
         costs = sampler.cost_model(start.choices)
         if violation(limits, costs) == 0 and costs is not None:

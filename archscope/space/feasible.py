@@ -1,4 +1,4 @@
-"""Draw, test and vary the networks of a space that lie inside budgets, as rows."""
+"""Draw, test and vary the networks of a space that lie within budgets, as rows."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from archscope.space.segments import NotAChainError
 
 BATCH, MOST_BATCHES = 4096, 64
 SLOW_BATCH = 256  # if every candidate needs a graph
-RARE = 0.05  # below this share of networks inside the budgets, drawing uses counting
+RARE = 0.05  # below this share of networks within the budgets, drawing uses counting
 
 
 class FeasibleSet:
-    """The networks of a space inside budgets.
+    """The networks of a space within budgets.
 
     Budgets that need a graph are only tested by `fits`, not by `inside` and `draw`; measured ones
     are never tested.
@@ -51,7 +51,7 @@ class FeasibleSet:
         return None if priced is None else priced[0]
 
     def inside(self, rows: Rows) -> Flags:
-        """Return, for each masked row, whether it is a network inside the budgets."""
+        """Return, for each masked row, whether it is a network within the budgets."""
         priced = self._priced(rows)
         if priced is None:
             return np.array([self.fits(row) for row in rows], bool)
@@ -78,7 +78,7 @@ class FeasibleSet:
         return violation(self.budgets, self.cost_model.masked(self.encoding.choices(row))) == 0
 
     def draw(self, number: int, random: np.random.Generator) -> Rows:
-        """Return up to `number` rows inside the budgets, drawn uniformly.
+        """Return up to `number` rows within the budgets, drawn uniformly.
 
         There may be fewer if few of many draws are inside.
         """

@@ -1,4 +1,4 @@
-"""Compute the share of the networks of a space inside budgets: counted, bounded or sampled."""
+"""Compute the share of the networks of a space within budgets: counted, bounded or sampled."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from archscope.space.budget_counting import Count
 
 DRAWS, GRAPHS = 4000, 300
-"""Networks to draw inside a budget; the smaller number applies if each needs a graph."""
+"""Networks to draw within a budget; the smaller number applies if each needs a graph."""
 
 
 class FeasibleShare(Struct, frozen=True):
-    """The share of networks inside the budgets."""
+    """The share of networks within the budgets."""
 
     share: float
     low: float  # lower end of a 95 % confidence interval, Wilson 1927
@@ -35,17 +35,17 @@ class FeasibleShare(Struct, frozen=True):
 
 
 class Counted(Struct, frozen=True):
-    """The result of counting networks inside budgets."""
+    """The result of counting networks within budgets."""
 
     share: FeasibleShare
     counts: tuple[Count, ...]  # for each budget that is a sum
-    example: Candidate | None  # a network inside all budgets, if one was drawn
+    example: Candidate | None  # a network within all budgets, if one was drawn
 
 
 def evaluated_share(
     costs: Sequence[Costs | None], limits: Sequence[Budget], exact: bool
 ) -> FeasibleShare:
-    """Return the share of networks inside budgets by their costs; costs of None are no network.
+    """Return the share of networks within budgets by their costs; costs of None are no network.
 
     `exact` states that these are all networks.
     """
@@ -64,7 +64,7 @@ def counted_share(
     seed: int = 0,
     draws: int | None = None,
 ) -> Counted | None:
-    """Return the share of a space inside budgets by counting, or None if that is impossible.
+    """Return the share of a space within budgets by counting, or None if that is impossible.
 
     It is exact for a single budget whose networks are counted exactly. Otherwise the networks of
     the budget that the fewest fit are counted, and a sample of them shows how many are inside all

@@ -1,7 +1,7 @@
-"""Find the best networks of an additive model inside budgets, and prove that none are better.
+"""Find the best networks of an additive model within budgets, and prove that none are better.
 
 The networks of a `Chain` are extended place by place. A prefix is dropped if no completion can be
-inside the budgets, or better than the networks known so far: completions are bounded by Lagrangian
+within the budgets, or better than the networks known so far: completions are bounded by Lagrangian
 relaxation, in which the use of each budget has a price. The prices that minimise the bound of the
 whole space are found by cutting planes (Kelley 1960), the bounds for each state by one pass from
 the end. Lower ends of budgets are constraints, too.
@@ -39,9 +39,9 @@ UNLIMITED = 2**62
 
 
 class Optimum(Struct, frozen=True):
-    """The best networks inside budgets according to an additive model.
+    """The best networks within budgets according to an additive model.
 
-    `bound` is proved: no network inside the budgets other than `rows` has a larger value. If
+    `bound` is proved: no network within the budgets other than `rows` has a larger value. If
     `proved`, it is at most the last of the values (up to `TOLERANCE`), so `rows` are the best, or
     all networks inside; otherwise there were too many prefixes to follow, and there may be better
     networks, up to `bound`. `relaxed` are budgets that are not sums over segments (peak memory,
@@ -64,7 +64,7 @@ def optimum(
     dtype: str = "float32",
     chain: Chain | None = None,
 ) -> Optimum:
-    """Return the `keep` best networks of a space inside budgets, according to an additive model.
+    """Return the `keep` best networks of a space within budgets, according to an additive model.
 
     Ties are broken arbitrarily. There are no rows if nothing fits; then `bound` is minus infinity
     if that is `proved`. Pass `chain` to reuse it for models with factors of the same columns:

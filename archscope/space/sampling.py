@@ -63,7 +63,7 @@ class Sampler:
         return self.space.masked(random_choices(self.space, self.random))
 
     def feasible(self, tries: int = TRIES) -> Candidate:
-        """Return a candidate inside the budgets, drawn uniformly if `tries` draws find one.
+        """Return a candidate within the budgets, drawn uniformly if `tries` draws find one.
 
         Otherwise the draws nearest to the budgets are repaired, and the distribution is not
         uniform. Raises OptionError if no repair succeeds.
@@ -83,7 +83,7 @@ class Sampler:
                 return found
         listed = " and ".join(budget.text for budget in self.budgets)
         raise OptionError(
-            f"no network of '{self.space.name}' was found inside {listed};"
+            f"no network of '{self.space.name}' was found within {listed};"
             f" 'archscope space' says which decision to relax"
         )
 
@@ -101,7 +101,7 @@ def repair(
     random: Random,
     steps: int = STEPS,
 ) -> Candidate | None:
-    """Find a candidate inside the budgets near the given one by local search.
+    """Find a candidate within the budgets near the given one by local search.
 
     Each step changes one decision so that the violation shrinks. Returns None if no change helps,
     or after `steps` evaluations.

@@ -40,8 +40,8 @@ def assess_fit(
     It is about `best`, the epoch whose weights are kept, as tables show it; by default that of the
     best validation. Overfitting: the goal is 0.1 ahead in training. Underfitting: it is no better
     than guessing in training, or still rose by a hundredth in the last epoch. `before` are the
-    scores of validation before training. With `guessing` the goal is an accuracy, and what so few
-    images cannot show at 95 % confidence is not said (intervals of Wilson 1927, Newcombe 1998).
+    validation scores before training. With `guessing`, the goal is an accuracy, and nothing is said
+    that so few images cannot show at 95 % confidence (intervals of Wilson 1927, Newcombe 1998).
     """
     rows = [row for row in epochs if row.validation is not None]
     if len(rows) < 2:
@@ -51,7 +51,7 @@ def assess_fit(
     trained, held = best.train[goal], _of(best, goal)
     if before is not None and held <= before[goal]:
         return (
-            f"no gain: {goal} in validation was {_percent(before[goal])} before training, and"
+            f"no gain: validation {goal} was {_percent(before[goal])} before training and is"
             f" {_percent(held)} at best after it"
         )
     ahead = trained - held > AHEAD
@@ -61,25 +61,26 @@ def assess_fit(
             return sentence
     if ahead:
         return (
-            f"overfitting: {goal} is {_percent(trained)} in training and {_percent(held)} in"
-            " validation"
+            f"overfitting: training {goal} is {_percent(trained)}, validation {goal} is"
+            f" {_percent(held)}"
         )
     if trained < 0.9 and rows[-1].train["loss"] > 0.99 * rows[0].train["loss"]:
         return (
-            f"underfitting: it does not learn; the training loss is {rows[-1].train['loss']:.3g}"
-            f" after {rows[0].train['loss']:.3g} in the first epoch, {goal} {_percent(trained)}"
+            "underfitting: the network does not learn; the training loss was"
+            f" {rows[0].train['loss']:.3g} in the first epoch and {rows[-1].train['loss']:.3g} in"
+            f" the last, training {goal} is {_percent(trained)}"
         )
     rise = rows[-1].train[goal] - rows[-2].train[goal]
     if rise >= RISE:
         return (
-            f"underfitting: {goal} in training still rose by {_points(rise)} in the last epoch;"
-            " more epochs may help"
+            f"underfitting: training {goal} still rose by {_points(rise)} in the last epoch; more"
+            " epochs may help"
         )
     fell = held - _of(rows[-1], goal)
     if fell > AHEAD:
         return (
-            f"overfitting after epoch {best.epoch}, whose weights are kept: {goal} in validation"
-            f" fell by {_points(fell)} to the end"
+            f"overfitting after epoch {best.epoch}, whose weights are kept: validation {goal} then"
+            f" fell by {_points(fell)}"
         )
     return "a good fit: training and validation agree, and both have converged"
 
@@ -104,24 +105,26 @@ def _beside_guessing(trained: float, held: float, goal: str, images: Guessing) -
     right = round(trained * images.train), round(held * images.validation)
     low, high = wilson_interval(right[1], images.validation)
     least, _ = wilson_interval(right[0], images.train)
+    interval = f"95 % confidence interval {_percent(low)} to {_percent(high)}"
     beyond, _ = difference_interval(right[0], images.train, right[1], images.validation)
-    guess = f"guessing gives {_percent(images.chance)}"
+    guess = _percent(images.chance)
     if least <= images.chance and low <= images.chance:
         return (
-            f"underfitting: {goal} is {_percent(trained)} in training, and {guess}; it has not"
-            " learnt anything yet"
+            f"underfitting: training {goal} is {_percent(trained)}, not significantly better than"
+            f" guessing ({guess})"
         )
     if trained - held > AHEAD and beyond > 0:
         return (
-            f"overfitting: {goal} is {_percent(trained)} in training and {_percent(held)} in"
-            f" validation ({_percent(low)} to {_percent(high)})"
+            f"overfitting: training {goal} is {_percent(trained)}, validation {goal} is"
+            f" {_percent(held)} ({interval})"
         )
     if low <= images.chance or trained - held > AHEAD:
-        than = guess if low <= images.chance else f"training reached {_percent(trained)}"
+        other = f"guessing gives {guess}"
+        if low > images.chance:
+            other = f"training {goal} is {_percent(trained)}"
         return (
-            f"too few images to tell: {goal} of {images.validation} validation images is"
-            f" {_percent(held)}, which is anything from {_percent(low)} to {_percent(high)} with"
-            f" 95 % confidence, and {than}"
+            f"too few images to tell: {goal} on {images.validation} validation images is"
+            f" {_percent(held)} ({interval}), and {other}"
         )
     return ""
 

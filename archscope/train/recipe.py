@@ -28,10 +28,10 @@ Count = Annotated[int, Meta(ge=0)]
 Some = Annotated[int, Meta(ge=1)]
 
 BATCHES = (8, 32)
-"""The smallest and the largest batch where a recipe leaves it open."""
+"""The smallest and the largest batch if the recipe has none."""
 
 STEPS = 40
-"""Of an epoch, where the batch that they need is between those."""
+"""Steps of an epoch if the recipe has no batch and these limits allow it."""
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
@@ -39,211 +39,221 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
     epochs: Annotated[
         Some | None,
-        "Times that all images are seen. Default 5: enough to rank networks on small images."
-        " null: as often as max_time allows; the schedule then follows the clock, and the run"
+        "Number of passes over the training images. Default 5: enough to rank networks on small"
+        " images. null: train until max_time; the schedule then follows the clock, and the run"
         " cannot be repeated exactly.",
     ] = 5
     max_time: Annotated[
         Rate | None,
-        "Seconds (or text such as 5m) after which training stops, between two steps. The schedule"
-        " hurries if it falls behind. Default null: only epochs decide, which can be repeated.",
+        "Training time in seconds, or as text such as 5m; training stops after the current step."
+        " If training is too slow to finish in time, the schedule is shortened to fit. Default"
+        " null: no limit, so that a run can be repeated exactly.",
     ] = None
     batch: Annotated[
         Some | None,
-        "Largest number of images of a step, over all processes together. An epoch sees every image"
-        " in as few steps as that takes, all of nearly the same size. Default null: a fortieth of"
-        " the images, 8 at least and 32 at most, as few epochs of a small data set should still be"
-        " some hundreds of steps; always 32 of metric losses, which compare the images of a batch.",
+        "Maximum number of images per step, over all processes together. Each epoch uses every"
+        " image, in the fewest steps possible and in batches of nearly equal size. Default null: a"
+        " fortieth of the images, between 8 and 32, so that a few epochs of a small data set still"
+        " have some hundreds of steps; 32 for metric losses, which compare the images of a batch.",
     ] = None
     optimizer: Annotated[
         Optimizer,
-        "Default adamw: it needs no tuning for networks with and without batch norm, which a"
-        " search mixes.",
+        "Optimization algorithm. Default adamw: it needs no tuning for networks with or without"
+        " batch norm, both of which occur in a search.",
     ] = "adamw"
     learning_rate: Annotated[
         Rate,
-        "The highest of the schedule. Default 0.003, about the largest that plain deep networks"
-        " without batch norm take from adamw.",
+        "Maximum learning rate of the schedule. Default 0.003, about the largest rate at which"
+        " plain deep networks without batch norm still train with adamw.",
     ] = 0.003
     momentum: Annotated[
         Share,
-        "Of momentum and nesterov (v = momentum v + g, w = w - rate v), and of rmsprop if not 0;"
-        " the first beta of adam and adamw. Default 0.9, as nearly everyone's.",
+        "Momentum of momentum and nesterov (v = momentum v + g, w = w - rate v) and, if not 0, of"
+        " rmsprop; the first beta of adam and adamw. Default 0.9, the usual value.",
     ] = 0.9
     weight_decay: Annotated[
         Amount,
-        "L2: this times the weight is added to its gradient; adamw takes it from the weight apart"
-        " from the gradient. Biases and norms are left alone, as decay there only costs accuracy."
-        " Default 0.01, torch's own for adamw.",
+        "L2 regularization: this factor times the weight is added to its gradient; adamw decays"
+        " the weight separately from the gradient. Biases and normalization parameters are not"
+        " decayed, because that only costs accuracy. Default 0.01, as in torch for adamw.",
     ] = 0.01
     l1: Annotated[
         Amount,
-        "L1: this times the sum of absolute weights is added to the loss. Default 0: it costs a"
-        " pass over all weights and helps only who wants zeros.",
+        "L1 regularization: this factor times the sum of absolute weights is added to the loss."
+        " Default 0: it costs a pass over all weights, and is useful only for sparse weights.",
     ] = 0.0
     schedule: Annotated[
         Schedule,
-        "How the learning rate moves from step to step. Default one-cycle: a rise, then a fall to"
-        " nothing, which gives most in few epochs (Smith 2018).",
+        "How the learning rate changes from step to step. Default one-cycle: it rises, then falls"
+        " to zero, which gives the best accuracy in few epochs (Smith 2018).",
     ] = "one-cycle"
     warmup: Annotated[
         Share,
-        "Share of all steps in which the rate rises to its height. Default 0.2: the steps are"
-        " few, and networks without batch norm diverge without a rise.",
+        "Fraction of all steps in which the learning rate rises to its maximum. Default 0.2:"
+        " there are few steps, and networks without batch norm diverge without a warmup.",
     ] = 0.2
     milestones: Annotated[
         tuple[Annotated[float, Meta(gt=0, lt=1)], ...],
-        "Of schedule step: shares of all steps after which the rate is multiplied by gamma."
-        " Default a half and three quarters, as ResNet on CIFAR-10.",
+        "For schedule step: fractions of all steps after which the learning rate is multiplied by"
+        " gamma. Default a half and three quarters, as for ResNet on CIFAR-10.",
     ] = (0.5, 0.75)
     gamma: Annotated[
         Annotated[float, Meta(gt=0, le=1)],
-        "Of schedule step. Default 0.1, as ResNet.",
+        "For schedule step: factor of the learning rate at each milestone. Default 0.1, as for"
+        " ResNet.",
     ] = 0.1
     loss: Annotated[
         Loss,
-        "Default cross-entropy. hinge is the multi-class SVM with margin 1; l1, l2 and smooth-l1"
-        " compare the outputs with 1 for the class and 0 for others. The others train embeddings:"
-        " contrastive, triplet, quadruplet and coupled-clusters by the distances of images,"
-        " center, sphereface, cosface, am-softmax and arcface by what they learn of each class.",
+        "Loss function. Default cross-entropy. hinge is the multi-class SVM loss with margin 1;"
+        " l1, l2 and smooth-l1 compare the outputs with 1 for the class and 0 for all others. The"
+        " other losses train embeddings: contrastive, triplet, quadruplet and coupled-clusters by"
+        " distances between images; center, sphereface, cosface, am-softmax and arcface with"
+        " learned parameters for each class.",
     ] = "cross-entropy"
     margin: Annotated[
         Rate | None,
-        "Of metric losses: how far apart is far enough. Default null: the papers' (4 of"
-        " sphereface, 0.35 of cosface and am-softmax, 0.5 radians of arcface), and for distances"
-        " 1.4 of contrastive, 0.4 of triplet and 1 of others, which compare squares; all times the"
-        " mean length of embeddings before training.",
+        "For metric losses: the margin between classes. Default null: the papers' values (4 for"
+        " sphereface, 0.35 for cosface and am-softmax, 0.5 radians for arcface); for distances,"
+        " 1.4 for contrastive, 0.4 for triplet, and 1 for the others, which compare squared"
+        " distances, each multiplied by the mean norm of the embeddings before training.",
     ] = None
     slack: Annotated[
         Amount,
-        "Of contrastive, triplet and quadruplet: distance within which matches are near enough, in"
-        " the unit of the margin. Default 0, as the papers; 1 lets a class keep an extent, which"
-        " helps with classes that are not trained on.",
+        "For contrastive, triplet and quadruplet: distance below which a matching pair has no"
+        " loss, in units of the margin. Default 0, as in the papers; with 1, a class may stay"
+        " spread out, which helps with classes that are not trained on.",
     ] = 0.0
     scale: Annotated[
         Rate | None,
-        "Of sphereface, cosface, am-softmax and arcface: what cosines are multiplied by. Default"
-        " null: the papers' (1, 64, 30 and 64), but at most 16 for fewer than 100 classes.",
+        "For sphereface, cosface, am-softmax and arcface: factor that cosines are multiplied by."
+        " Default null: the papers' values (1, 64, 30 and 64), but at most 16 for fewer than 100"
+        " classes.",
     ] = None
     anchor: Annotated[
         Amount,
-        "Of metric losses: weight of a term that holds the distances within a batch to those before"
-        " training (the distance-wise loss of Park 2019): 25 of arcface keeps what the network told"
-        " apart anyway. Default 0, none, as it holds a poor network back.",
+        "For metric losses: weight of a term that keeps the distances within a batch as they were"
+        " before training (the distance-wise loss of Park 2019). 25 with arcface preserves what"
+        " the network already distinguishes. Default 0: the term limits what a poor network can"
+        " learn.",
     ] = 0.0
     distance: Annotated[
         Distance,
-        "How contrastive, triplet and quadruplet compare embeddings. Default auto: as the"
-        " network's own distance does, or euclidean where it has none.",
+        "For contrastive, triplet and quadruplet: the distance between embeddings. Default auto:"
+        " that of the network's own distance layer, or euclidean if it has none.",
     ] = "auto"
     mining: Annotated[
         Mining,
-        "Triplets of a batch that count: each anchor's hard one, all semihard, or all; of"
-        " quadruplets all or the hard ones. Default hard: most triplets are easy soon, and teach"
-        " nothing (Hermans 2017).",
+        "Which triplets of a batch contribute to the loss: the hardest of each anchor, all"
+        " semihard ones, or all; for quadruplets, the hardest or all. Default hard: most triplets"
+        " soon become easy and contribute nothing (Hermans 2017).",
     ] = "hard"
     per_class: Annotated[
         Annotated[int, Meta(ge=2)],
-        "Of metric losses: images of a class that come together in a batch. Default 4, as Hermans"
-        " 2017: three matches for each image, and still many classes.",
+        "For metric losses: number of images per class in a batch. Default 4, as in Hermans 2017:"
+        " three matches for each image, and still many classes.",
     ] = 4
     unseen: Annotated[
         Annotated[float, Meta(gt=0, lt=1)],
-        "Of metric losses: share of the classes that are not trained on; a third of them"
-        " validate, the rest test; of fewer than 6, all do both, with different images. Default"
-        " 0.5, as is the custom (Song 2016).",
+        "For metric losses: fraction of the classes that are not trained on. A third of them is"
+        " used for validation, the rest for testing; if there are fewer than 6, all are used for"
+        " both, with different images. Default 0.5, the usual split (Song 2016).",
     ] = 0.5
     turns: Annotated[
         Turns,
-        "Of metric losses: whether quarter turns and mirror images of a class count as classes of"
-        " their own (Santoro 2016). auto: where fewer than 20 classes are trained on, those turns"
-        " that pixels tell apart. Default none.",
+        "For metric losses: whether rotations by 90 degrees and mirror images of a class are used"
+        " as additional classes (Santoro 2016). auto: if fewer than 20 classes are trained on,"
+        " those rotations and mirror images that can be told apart by their pixels. Default none.",
     ] = "none"
     epoch_images: Annotated[
         Some | None,
-        "Of metric losses: images of an epoch. With fewer, they come several times; of more, an"
-        " epoch sees part. Default null: all that fill groups, once.",
+        "For metric losses: number of images per epoch. If there are fewer, images are repeated;"
+        " if there are more, an epoch uses a part of them. Default null: all images that fill"
+        " complete groups, once.",
     ] = None
     label_smoothing: Annotated[
         Share,
-        "Share of each label given to all classes. Default 0: it helps long trainings and hinders"
-        " brief ones.",
+        "Fraction of each label that is spread over all classes. Default 0: it helps long"
+        " trainings, but harms short ones.",
     ] = 0.0
     clip: Annotated[
         Rate | None,
-        "Largest norm of the whole gradient; a larger one is scaled down to it. Default 5:"
-        " ordinary steps stay below, a single wild step does no harm. null: none.",
+        "Maximum norm of the gradient of all weights; larger gradients are scaled down to it."
+        " Default 5: ordinary steps stay below it, and a single extreme one does no harm. null: no"
+        " clipping.",
     ] = 5.0
     accumulate: Annotated[
         Some,
-        "Parts that a batch is computed in, to save memory; batch norm sees each part alone."
-        " Default 1.",
+        "Number of parts into which a batch is split to save memory; batch norm sees each part"
+        " separately. Default 1.",
     ] = 1
     ema: Annotated[
         Share,
-        "Decay of the moving average of the weights, which is then what is validated and kept."
-        " Default 0, none: a schedule that falls to nothing averages already.",
+        "Decay of an exponential moving average of the weights; the average is then validated and"
+        " saved. Default 0, none: a schedule that falls to zero has a similar effect.",
     ] = 0.0
     patience: Annotated[
         Some | None,
-        "Epochs without a better validation after which to stop. Default null: one-cycle is at"
-        " its best at its end.",
+        "Number of epochs without a better validation score after which training stops. Default"
+        " null: with one-cycle, the best epochs are the last.",
     ] = None
     keep: Annotated[
         Keep | None,
-        "What weights have in common when training begins and must keep: zeros (weights that are"
-        " zero stay so) or values (equal weights of a layer stay equal, and zeros zero). Default"
-        " null: nothing; it is for networks that are trained on after pruning or quantization.",
+        "What initial weights must preserve during training: zeros (weights that are zero stay"
+        " zero) or values (equal weights of a layer stay equal, and zeros stay zero). Default"
+        " null: nothing. For networks that are trained further after pruning or quantization.",
     ] = None
     weight_bits: Annotated[
         Annotated[int, Meta(ge=1, le=8)] | None,
-        "Bits of weights: every pass, and what is validated and kept, has them rounded to even"
-        " levels in each channel, whose step is learned, and gradients move the exact ones behind."
-        " The first and the last layer have 8. Default null: exact; it is for networks that have"
-        " been trained so.",
+        "Number of bits of the weights: in each pass, in validation and when saved, weights are"
+        " rounded to evenly spaced levels with a learned step size per channel, while gradients"
+        " update the exact weights. The first and the last layer have 8 bits. Default null: no"
+        " rounding. For networks that have already been trained.",
     ] = None
     validation: Annotated[
         Share,
-        "Share of the training images kept apart to choose the best weights; test images never"
-        " do. Default 0.1.",
+        "Fraction of the training images that is held out to choose the best weights; test images"
+        " are never used for that. Default 0.1.",
     ] = 0.1
     crop: Annotated[
         Count | Share,
-        "Shift images by up to this many pixels, or, below 1, this share of their side. Default 0:"
-        " few epochs cannot overfit, and augmented images take longer to learn.",
+        "Shift images randomly by up to this number of pixels or, if below 1, this fraction of"
+        " their side. Default 0: short trainings do not overfit, and augmented images take longer"
+        " to learn.",
     ] = 0
     flip: Annotated[
         bool,
-        "Mirror half of the images. Default false: digits and letters mind.",
+        "Mirror half of the images horizontally. Default false: digits and letters must not be"
+        " mirrored.",
     ] = False
     cutout: Annotated[
         Count,
-        "Side of a square that is blanked (DeVries 2017). Default 0, none.",
+        "Side of a square in each image that is blanked out (DeVries 2017). Default 0, none.",
     ] = 0
     mixup: Annotated[
         Amount,
-        "Alpha of the blend of images and labels (Zhang 2018). Default 0, none.",
+        "Alpha of mixup, which blends pairs of images and their labels (Zhang 2018). Default 0,"
+        " none.",
     ] = 0.0
     precision: Annotated[
         Precision,
-        "Of convolutions and matrix products. Default auto: bfloat16 on a GPU that has it,"
-        " float32 elsewhere, as CPUs rarely gain.",
+        "Number format of convolutions and matrix products. Default auto: bfloat16 on GPUs that"
+        " support it, float32 elsewhere, because CPUs rarely gain.",
     ] = "auto"
     channels_last: Annotated[
         bool | None,
-        "Keep images as height, width, channels. Default null: where precision is below float32,"
-        " whose kernels want it.",
+        "Store images with the channels last (height, width, channels). Default null: only with a"
+        " precision below float32, whose kernels prefer it.",
     ] = None
     compile: Annotated[
         bool,
-        "Compile the network with torch.compile. Default false: it takes a minute, which brief"
-        " trainings do not win back.",
+        "Compile the network with torch.compile. Default false: it takes about a minute, more"
+        " than short trainings save.",
     ] = False
-    log_every: Annotated[Some, "Steps between two lines of steps.csv. Default 20."] = 20
+    log_every: Annotated[Some, "Number of steps between two rows of steps.csv. Default 20."] = 20
     checkpoint_every: Annotated[
         Amount,
-        "Seconds between two states that --resume can go on from, beside the one of each epoch;"
-        " looked at where a line is logged. Default 30.",
+        "Seconds between two checkpoints from which --resume can continue, in addition to the one"
+        " after each epoch; checked whenever a row is logged. Default 30.",
     ] = 30.0
 
     def __post_init__(self) -> None:
@@ -256,7 +266,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
         for knob in ("mixup", "label_smoothing"):
             if getattr(self, knob) and (self.loss == "hinge" or self.metric):
                 raise OptionError(
-                    f"{knob} blends labels, and the loss {self.loss} needs whole ones"
+                    f"{knob} blends labels, which the loss {self.loss} does not support"
                 )
         if (
             self.metric
@@ -264,17 +274,15 @@ class Recipe(Struct, frozen=True, kw_only=True):
             and self.batch // self.accumulate % self.per_class
         ):
             raise OptionError(
-                f"the batch of {self.batch} in {self.accumulate} parts is not made of whole groups"
+                f"a batch of {self.batch} in {self.accumulate} parts cannot be divided into groups"
                 f" of {self.per_class} images of a class (per_class)"
             )
         if self.loss == "sphereface" and self.margin is not None and self.margin % 1:
-            raise OptionError(
-                f"sphereface multiplies angles by a whole margin, got {self.margin:g}"
-            )
+            raise OptionError(f"the margin of sphereface must be an integer, got {self.margin:g}")
         if self.weight_bits is not None and (self.ema or self.keep):
-            raise OptionError("weight_bits rounds weights, and goes with neither ema nor keep")
+            raise OptionError("weight_bits cannot be combined with ema or keep")
         if self.patience is not None and not self.validation:
-            raise OptionError("patience watches the validation images; give validation a share")
+            raise OptionError("patience needs validation images; set validation above 0")
 
     @property
     def metric(self) -> bool:
@@ -283,9 +291,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
 
 def batch_of(recipe: Recipe, images: int, processes: int = 1) -> int:
-    """Return the batch of a recipe for so many training images, over all processes together.
+    """Return the batch size of a recipe for a number of training images, over all processes.
 
-    Where the recipe leaves it open it can be divided as the recipe and the processes need it.
+    If the recipe has none, it is divisible by the processes, parts and groups that it must serve.
     """
     if recipe.batch is not None:
         return recipe.batch

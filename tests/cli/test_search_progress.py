@@ -53,8 +53,8 @@ def test_a_line_for_each_trained_network_and_the_state_below(
         "trial 5 48.0 % 1.500 M macs 2,000 params 4.000 KiB access 2.00 s tpe",
     ]
     assert states[0].startswith(
-        "1 of 6 trained, 2 proposed  best 45.0 %  0 % inside the budget  0 known  ETA ?"
+        "1 of 6 trained, 2 proposed  best 45.0 %  0 % within the budget  0 known  ETA ?"
     )
     assert states[-1].startswith(
-        "5 of 6 trained, 6 proposed  best 50.0 %  80 % inside the budget  0 known  ETA "
+        "5 of 6 trained, 6 proposed  best 50.0 %  80 % within the budget  0 known  ETA "
     )

@@ -52,7 +52,7 @@ def test_json(run: Run) -> None:
 def test_no_network_fits(run: Run) -> None:
     result = run(*TINY, "--budget", "100kMACs")
     assert result.code == 1
-    assert "no network was found inside '100kMACs': macs from 959.9 K to 155.7 M" in result.out
+    assert "no network was found within '100kMACs': macs from 959.9 K to 155.7 M" in result.out
     assert "  relax " in result.out
 
 

@@ -107,7 +107,7 @@ def test_what_is_small_enough_is_found_whole(table: tuple[Path, Path]) -> None:
     "text",
     ["params<=3K", "peak<=12KiB", "access<=100KiB", "weights 2KiB..20KiB", "macs<=700K"],
 )
-def test_regret_is_to_the_best_inside_any_budget(table: tuple[Path, Path], text: str) -> None:
+def test_regret_is_to_the_best_within_any_budget(table: tuple[Path, Path], text: str) -> None:
     rows, spec = table
     limits = budgets([text], edge=0)
     read = read_table(rows, space(document(spec)))
@@ -220,7 +220,7 @@ def test_noise_is_told_to_samplers_and_not_in_the_regret(table: tuple[Path, Path
     ("text", "message"),
     [
         ("8ms@cpu", "latency must be measured"),
-        ("peak<=1KiB", "no network of the table is inside"),
+        ("peak<=1KiB", "no network of the table is within"),
     ],
 )
 def test_budgets_that_a_table_cannot_hold(

@@ -32,7 +32,7 @@ every_sampler = pytest.mark.parametrize("name", SAMPLERS)
 
 
 @every_sampler
-def test_it_trains_new_networks_inside_the_budget(name: str) -> None:
+def test_it_trains_new_networks_within_the_budget(name: str) -> None:
     trains_new_networks(name)
 
 

@@ -95,7 +95,7 @@ def test_the_best_are_measured_within_a_tenth_of_the_budget(here: str, tmp_path:
     assert not latency.misses
     assert len(notes.notes) == 1 and "took 1.30 times as long as predicted" in notes.notes[0]
     assert "ms measured here" in found.verdict
-    assert "inside the corrected budget has a higher prediction (proved)" in found.verdict
+    assert "within the corrected budget has a higher prediction (proved)" in found.verdict
     said = render(CommandOutput(tuple(prior_search_parts(found))), "table")
     assert f"ms@{latency.profile}" in said and latency.place in said
     assert all(row.latency[0].measured is None for row in found.prior.references)

@@ -1,4 +1,4 @@
-"""Priors on the networks of a space: tables, and the best network inside budgets."""
+"""Priors on the networks of a space: tables, and the best network within budgets."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_tables_predict_what_the_prior_predicts_of_each_network(
     assert model.accuracies(rows) == pytest.approx(wanted, abs=1e-6)
 
 
-def test_best_inside_a_budget_is_that_of_all_networks(networks: Space, model: PriorModel) -> None:
+def test_best_within_a_budget_is_that_of_all_networks(networks: Space, model: PriorModel) -> None:
     rows = every_row(model)
     macs = np.array([costs_of(networks.graph(model.encoding.choices(row)))["macs"] for row in rows])
     limit = int(np.median(macs))

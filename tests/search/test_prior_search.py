@@ -76,5 +76,5 @@ def test_references_stand_by_the_same_yardstick_or_are_refused(tmp_path: Path) -
 
 
 def test_budget_that_nothing_fits_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"no network .* is inside"):
+    with pytest.raises(OptionError, match=r"no network .* is within"):
         run(tmp_path / "study", "macs 1K")

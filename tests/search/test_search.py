@@ -61,7 +61,7 @@ def trials(study: Path) -> list[dict[str, object]]:
 
 
 @pytest.mark.slow
-def test_a_search_ends_with_a_winner_inside_the_budget(run: Run, place: Path) -> None:
+def test_a_search_ends_with_a_winner_within_the_budget(run: Run, place: Path) -> None:
     result = run(*WORDS, "--name", "one", "-j", "2", "--format", "json")
     assert result.code == 0, result.err
     found = json.loads(result.out)["study"]
@@ -136,7 +136,7 @@ def test_a_killed_search_goes_on_to_the_same_end(
     ("words", "message"),
     [
         (("--budget", "40Kfoo"), "unknown unit"),
-        (("--budget", "macs<=10"), "no network of 'small' was found inside macs<=10"),
+        (("--budget", "macs<=10"), "no network of 'small' was found within macs<=10"),
         (("--sampler", "tpee"), "no sampler 'tpee', did you mean 'tpe'?"),
         (("--objectives", "acc"), "no objective 'acc'"),
         (("--data", "digitss"), "did you mean 'digits'?"),

@@ -92,7 +92,7 @@ def test_nothing_hangs_where_hardly_anything_fits(small: Space) -> None:
 
 
 def test_a_budget_that_nothing_fits_is_an_error(small: Space) -> None:
-    with pytest.raises(OptionError, match=r"no network of .* was found inside macs<=100"):
+    with pytest.raises(OptionError, match=r"no network of .* was found within macs<=100"):
         run(small, structs.replace(STRATEGY, budgets=(budget("macs<=100"),)))
 
 

@@ -1,4 +1,4 @@
-"""Networks inside a budget are counted exactly."""
+"""Networks within a budget are counted exactly."""
 
 from __future__ import annotations
 

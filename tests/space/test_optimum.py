@@ -22,7 +22,7 @@ from tests.space.whole_space import TEXTS, WholeSpace, whole_space
 
 
 def limits_of(whole: WholeSpace, random: np.random.Generator) -> list[Budget]:
-    """Return up to three budgets that some networks or none are inside."""
+    """Return up to three budgets that some networks are within, or none."""
     metrics = random.choice(["macs", "params", "access"], random.integers(4), replace=False)
     limits = []
     for metric in metrics:

@@ -1,4 +1,4 @@
-"""Candidates inside budgets, moves between them, and no loop without end."""
+"""Candidates within budgets, moves between them, and no loop without end."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_narrow_budget_is_met_by_moving() -> None:
 
 def test_no_network_is_an_error_and_no_loop() -> None:
     found = space(document("tiny"))
-    with pytest.raises(OptionError, match="no network of 'tiny' was found inside 1kMACs"):
+    with pytest.raises(OptionError, match="no network of 'tiny' was found within 1kMACs"):
         Sampler(found, budgets(["1kMACs"])).feasible(tries=10)
 
 

@@ -37,7 +37,7 @@ class WholeSpace:
         )
 
     def inside(self, limits: list[Budget]) -> Rows:
-        """Return the rows of the networks inside budgets."""
+        """Return the rows of the networks within budgets."""
         return self.rows[[violation(limits, costs) == 0 for costs in self.costs]]
 
     def at(self, metric: str, share: float) -> float:

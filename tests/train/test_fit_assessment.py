@@ -30,18 +30,18 @@ def constant(trained: float, held: float) -> list[Epoch]:
 
 def test_curves_of_many_images() -> None:
     apart = curve((1.0, 0.6, 1.0, 0.6), (0.3, 0.9, 0.9, 0.7))
-    told = "overfitting: top1 is 90.0 % in training and 70.0 % in validation"
+    told = "overfitting: training top1 is 90.0 %, validation top1 is 70.0 %"
     assert assess_fit(apart, "top1") == told
     falling = curve((2.0, 0.2, 2.0, 0.2), (1.8, 0.3, 1.8, 0.3))
-    rose = "underfitting: top1 in training still rose by 10.0 points"
+    rose = "underfitting: training top1 still rose by 10.0 points"
     assert assess_fit(falling, "top1").startswith(rose)
     lost = curve((2.3, 0.1, 2.3, 0.1), (2.4, 0.1, 2.3, 0.1))
-    assert assess_fit(lost, "top1").startswith("underfitting: it does not learn; the training loss")
+    assert assess_fit(lost, "top1").startswith("underfitting: the network does not learn")
     settled = curve((0.2, 0.94, 0.21, 0.93), (0.199, 0.941, 0.21, 0.93))
     assert assess_fit(settled, "top1").startswith("a good fit")
     assert assess_fit(settled[:1], "top1").startswith("too few epochs")
     worse = curve((0.5, 0.9, 0.5, 0.9), (0.1, 0.9, 0.9, 0.7))
-    late = "overfitting after epoch 1, whose weights are kept: top1 in validation fell by 20.0"
+    late = "overfitting after epoch 1, whose weights are kept: validation top1 then fell by 20.0"
     assert assess_fit(worse, "top1", best=worse[0]).startswith(late)
 
 
@@ -70,12 +70,12 @@ def test_a_gain_is_one_in_every_split(
 @pytest.mark.parametrize(
     ("trained", "held", "images", "told"),
     [
-        (0.25, 0.10, (216, 24), "underfitting: top1 is 25.0 % in training, and guessing gives 25"),
-        (0.44, 0.29, (216, 24), "too few images to tell: top1 of 24 validation images is 29.0 %"),
+        (0.25, 0.10, (216, 24), "underfitting: training top1 is 25.0 %, not significantly"),
+        (0.44, 0.29, (216, 24), "too few images to tell: top1 on 24 validation images is 29.0 %"),
         (0.98, 0.80, (216, 24), "overfitting"),
         (0.85, 0.70, (216, 10), "too few images to tell"),
         (0.98, 0.96, (216, 24), "a good fit"),
-        (0.35, 0.24, (5000, 500), "overfitting: top1 is 35.0 % in training and 24.0 %"),
+        (0.35, 0.24, (5000, 500), "overfitting: training top1 is 35.0 %, validation top1"),
         (0.30, 0.26, (5000, 500), "too few images to tell"),
     ],
 )
@@ -102,7 +102,7 @@ def test_a_verdict_never_contradicts_the_table(
     told = assess_fit(epochs, "top1", best=best, guessing=Guessing(*images, chance=chance))
     assert best.validation is not None
     trained, held = best.train["top1"], best.validation["top1"]
-    for number in re.findall(r"top1 is ([\d.]+) % in training", told):
+    for number in re.findall(r"training top1 is ([\d.]+) %", told):
         assert number == f"{100 * trained:.1f}"
     if told.startswith("overfitting:"):
         assert trained - held > 0.1

@@ -51,10 +51,10 @@ def test_every_knob_is_explained_with_the_reason_of_its_default() -> None:
         ({"validation": 1}, "validation: expected a number < 1.0, got 1"),
         ({"epochs": None}, "a recipe without epochs needs max_time"),
         ({"batch": 10, "accumulate": 3}, "accumulate must divide the batch of 10, got 3"),
-        ({"loss": "hinge", "mixup": 0.2}, "mixup blends labels, and the loss hinge needs whole"
-         " ones"),
-        ({"patience": 1, "validation": 0}, "patience watches the validation images;"
-         " give validation a share"),
+        ({"loss": "hinge", "mixup": 0.2}, "mixup blends labels, which the loss hinge does not"
+         " support"),
+        ({"patience": 1, "validation": 0}, "patience needs validation images;"
+         " set validation above 0"),
     ],
 )  # fmt: skip
 def test_refusals(changes: dict[str, Any], message: str) -> None:

@@ -202,7 +202,7 @@ def test_rounding_is_imported_where_tensors_have_no_numbers() -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(OptionError, match="goes with neither ema nor keep"):
+    with pytest.raises(OptionError, match="cannot be combined with ema or keep"):
         Recipe(weight_bits=2, ema=0.9)
-    with pytest.raises(OptionError, match="goes with neither ema nor keep"):
+    with pytest.raises(OptionError, match="cannot be combined with ema or keep"):
         Recipe(weight_bits=2, keep="zeros")

@@ -33,7 +33,7 @@ class Limit(Struct, frozen=True):
             )
         if any(name in unknown.facts for unknown in result.unknown):
             return (
-                f"not known to be inside the budget: {result.name}: {name} >="
+                f"not known to be within the budget: {result.name}: {name} >="
                 f" {unit.format(value)}, of {unit.format(self.most)}"
             )
         return ""

@@ -124,7 +124,7 @@ class SearchProgressLines(SearchProgress):
         judged = "predicted" if self.counts["predicted"] else "trained"
         return (
             f"{done} of {self._trainings()} {judged}, {len(self.resumed) + proposed} proposed{best}"
-            f"  {100 * feasible:.0f} % inside the budget  {self.counts['known']} known  ETA {left}"
+            f"  {100 * feasible:.0f} % within the budget  {self.counts['known']} known  ETA {left}"
         )
 
     def _trainings(self) -> int:

@@ -1,7 +1,8 @@
 """Tables for the terminal: aligned, never wider than the screen, and without cut numbers.
 
 If a table is too wide, its headings and names are wrapped, then its texts; columns that still do
-not fit are left out, and a line below the table names them.
+not fit are left out, and a line below the table names them. A file or a pipe gets names unbroken,
+so that they can be searched for, and all columns.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from archscope.report.table import (
     Table,
     readable,
 )
-from archscope.report.wrapping import longest_piece, wrapped
+from archscope.report.wrapping import longest_piece, longest_word, wrapped
 
 WIDTH = 120  # of text, if the width of the terminal is unknown
 GAP = 3  # spaces between columns
@@ -73,13 +74,15 @@ class _Cells(Struct):
     cells: list[str]
     width: int
 
-    @property
-    def least(self) -> int:
-        """The width below which a number, a shape or a word of the heading would be cut."""
+    def least(self, *, whole: bool) -> int:
+        """Return the width below which a number, a shape or a word of the heading would be cut.
+
+        If `whole`, it is also the width of names, and that of the longest word of texts.
+        """
         heading = longest_piece(self.name)
-        if self.column.kind not in NARROW:
+        if self.column.kind not in NARROW or (whole and self.column.kind == NAME):
             return max(heading, *map(width_of, self.cells), 0)
-        longest = max(map(longest_piece, self.cells), default=0)
+        longest = max(map(longest_word if whole else longest_piece, self.cells), default=0)
         return max(heading, longest, min(NARROW[self.column.kind], self.width))
 
 
@@ -113,7 +116,7 @@ def _fit(shown: list[_Cells], screen: _Screen) -> list[Column]:
     """Make columns narrower, remove those that do not fit, and return the removed ones."""
     natural = {id(column): column.width for column in shown}
     for column in shown:
-        column.width = column.least
+        column.width = column.least(whole=not screen.strict)
     lost: list[Column] = []
     while screen.strict and len(shown) > 1 and _total(shown) > screen.width:
         places = range(len(shown) - 1, 0, -1)  # the first column identifies the row

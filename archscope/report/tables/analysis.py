@@ -25,7 +25,7 @@ from archscope.units import format_bytes, format_count
 ROWS = 48  # the most rows of a table that is not folded by default
 
 COLUMNS = (
-    Column("layer"), Column("op", NAME), Column("out", SHAPE), Column("params", COUNT),
+    Column("layer", NAME), Column("op", NAME), Column("out", SHAPE), Column("params", COUNT),
     Column("macs", COUNT), Column("% macs", SHARE, rank=MINOR), Column("memory access", BYTES),
     Column("field", NAME),
 )  # fmt: skip

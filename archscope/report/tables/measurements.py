@@ -126,7 +126,7 @@ def network_records(result: Bench) -> Table:
 
 
 LAYER_FIELDS: tuple[Field[LayerTiming], ...] = (
-    (Column("layer"), lambda layer: layer.name),
+    (Column("layer", NAME), lambda layer: layer.name),
     (Column("op", NAME), lambda layer: layer.op),
     (Column("out", SHAPE), lambda layer: layer.out),
     (Column("ms", MEASURE), lambda layer: layer.seconds * 1e3),
@@ -186,7 +186,7 @@ def layer_records(result: Bench) -> Table:
         if network.layers is not None
         for layer in network.layers.layers
     )
-    return Table("", (Column("network"), Column("batch"), *columns_of(fields)), rows)
+    return Table("", (Column("network", NAME), Column("batch"), *columns_of(fields)), rows)
 
 
 def _sums(network: Measured) -> str:
@@ -228,7 +228,7 @@ def guideline_parts(result: Guidelines) -> list[Part]:
 
 
 VARIANT_FIELDS: tuple[Field[VariantResult], ...] = (
-    (Column("variant"), lambda variant: variant.name),
+    (Column("variant", NAME), lambda variant: variant.name),
     (Column("channels", NAME), lambda variant: _channels(variant)),
     (Column("macs", COUNT), lambda variant: variant.macs),
     (Column("macs ratio", RATIO, "macs_ratio"), lambda variant: variant.macs_ratio),
@@ -260,7 +260,7 @@ def guideline_records(result: Guidelines) -> Table:
         for experiment in result.experiments
         for variant in experiment.variants
     )
-    return Table("", (Column("experiment"), *columns_of(fields)), rows)
+    return Table("", (Column("experiment", NAME), *columns_of(fields)), rows)
 
 
 def _channels(variant: VariantResult) -> str:

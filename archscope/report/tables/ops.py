@@ -19,7 +19,7 @@ EXAMPLES = (
     Column("other", COUNT, "elementwise"),
     Column("torch"),
 )
-ATTRIBUTES = (Column("attribute"), Column("default"), Column("takes"), Column("meaning"))
+ATTRIBUTES = (Column("attribute", NAME), Column("default"), Column("takes"), Column("meaning"))
 
 
 def op_list() -> Table:

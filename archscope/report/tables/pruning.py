@@ -24,7 +24,7 @@ def group_parts(groups: ChannelGroups) -> list[Part]:
     units = sum(len(group.units) for group in free)
     table = table_of(
         groups.groups,
-        (Column("layers", NAME), layers_text),
+        (Column("layers"), layers_text),
         (Column("channels", COUNT), lambda group: len(group.units) * max(group.widths)),
         (Column("units", COUNT), lambda group: len(group.units)),
         (Column("removable"), lambda group: group.why_fixed or "yes"),
@@ -133,7 +133,7 @@ def sensitivity_parts(name: str, found: Sensitivities) -> list[Part]:
     table = Table(
         name,
         (
-            Column("layers", NAME),
+            Column("layers"),
             Column("units", COUNT),
             *(Column(f"without {100 * share:g} %") for share in found.shares),
             Column(f"macs saved at {100 * found.shares[half]:g} %", SHARE),

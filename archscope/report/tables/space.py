@@ -146,7 +146,7 @@ def _budget_lines(limits: Sequence[Budget], found: Exploration) -> list[str]:
     for limit in found.blocking:
         span = next(span for span in found.ranges if span.metric == limit.cost)
         lines.append(
-            f"no network was found inside '{limit.text}': {span.metric} from"
+            f"no network was found within '{limit.text}': {span.metric} from"
             f" {limit.readable(span.least)} to {limit.readable(span.most)}"
         )
         lines += [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from archscope.report.table import COUNT, Column, Part, Table
+from archscope.report.table import COUNT, NAME, Column, Part, Table
 
 if TYPE_CHECKING:
     from archscope.verify import Verification
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 LISTED = 20  # the most differences to list per check
 
 CHECKS = (
-    Column("network"),
+    Column("network", NAME),
     Column("numbers"),
     Column("oracle"),
     Column("compared", COUNT),
     Column("differences", COUNT),
     Column("note"),
 )
-DIFFERENCES = (Column("node"), Column("archscope"), Column("oracle"))
+DIFFERENCES = (Column("node", NAME), Column("archscope"), Column("oracle"))
 
 
 def verification_parts(results: Sequence[Verification]) -> list[Part]:

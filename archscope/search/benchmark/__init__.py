@@ -41,7 +41,7 @@ class RegretCurve(Struct, frozen=True):
 
     sampler: str
     seed: int
-    regret: tuple[float, ...]  # distance to the best score inside the budgets
+    regret: tuple[float, ...]  # distance to the best score within the budgets
     proposals: int  # proposed networks, including those that needed no training
     hypervolume: float | None  # of the found networks, relative to the true one; None: unknown
 
@@ -122,7 +122,7 @@ def compare_samplers(
     """Compare how well samplers search a table or a model of it, over several seeds.
 
     Searches have the settings of `archscope search`: anchors, a lag, a share of uniform draws, and
-    the lower `edge` of a single budget. Regret is the best true score inside `limits`, without that
+    the lower `edge` of a single budget. Regret is the best true score within `limits`, without that
     edge, minus the best true score among the trained networks; samplers see scores with normal
     `noise`. Raises OptionError for a measured budget, as there are no networks to run, and
     ArchscopeError if the table cannot be read.
@@ -169,7 +169,7 @@ def prior_of(source: Source) -> PriorModel | None:
 
 @lru_cache(maxsize=1)
 def known_of(source: Source, limits: tuple[Budget, ...]) -> Known:
-    """Return what is known about the networks of a source inside budgets."""
+    """Return what is known about the networks of a source within budgets."""
     return truth_of(source).inside(limits)
 
 

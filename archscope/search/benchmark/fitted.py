@@ -77,7 +77,7 @@ class FittedTruth:
         return values if costs is None else values + costs @ self.cost_weights
 
     def inside(self, limits: Sequence[Budget]) -> Known:
-        """Return the best network inside budgets found by an extensive search.
+        """Return the best network within budgets found by an extensive search.
 
         Raises OptionError if none is found.
         """
@@ -87,7 +87,7 @@ class FittedTruth:
         rows = self._inside(feasible, rows)
         if not len(rows):
             listed = " and ".join(limit.text for limit in limits)
-            raise OptionError(f"no network of '{self.space.name}' was found inside {listed}")
+            raise OptionError(f"no network of '{self.space.name}' was found within {listed}")
         best: Rows = rows[:0]
         for _ in range(ROUNDS):
             climbed = [self._climbed(feasible, row) for row in self._first(rows)]
@@ -96,7 +96,7 @@ class FittedTruth:
             best = self._first(np.unique(np.concatenate([best, paired]), axis=0))
             rows = np.concatenate([feasible.changed(row, COPIES, random) for row in best])
             rows = self._inside(feasible, np.unique(rows, axis=0))
-        about = f"the best that local search from {STARTS:,} networks inside the budget finds"
+        about = f"the best that local search from {STARTS:,} networks within the budget finds"
         return Known(float(self.values(best[:1])[0]), about)
 
     def _inside(self, feasible: FeasibleSet, rows: Rows) -> Rows:

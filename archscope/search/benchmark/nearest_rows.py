@@ -16,7 +16,7 @@ from archscope.space.rows import Rows
 
 
 class NearestRows(Proposer):
-    """Proposes rows of a table that are inside the budgets, each once.
+    """Proposes rows of a table that are within the budgets, each once.
 
     They are the nearest to the proposals of a sampler, which the learner never sees. So all
     samplers are treated alike, whether they could choose among given networks or not.

@@ -57,7 +57,7 @@ class Table(Struct, frozen=True, dict=True):
             return (f"the table has all {self.networks:,} networks of '{self.space.name}'",)
         return (
             f"the table has {len(self._by_choices):,}{of} networks of '{self.space.name}': every"
-            " proposal is moved to the nearest of its rows inside the budget that is not trained",
+            " proposal is moved to the nearest of its rows within the budget that is not trained",
         )
 
     @cached_property
@@ -75,7 +75,7 @@ class Table(Struct, frozen=True, dict=True):
         return self.scores[digest] if self.whole else self._by_choices[tuple(choices.values())]
 
     def inside(self, limits: Sequence[Budget]) -> Known:
-        """Return what is known of the rows inside budgets. Raises OptionError if there are none."""
+        """Return what is known of the rows within budgets. Raises OptionError if there are none."""
         model = cost_model(self.space, limits)
         found = [
             (costs[MACS], self.score(row.choices, self._digest(row)))
@@ -84,9 +84,9 @@ class Table(Struct, frozen=True, dict=True):
         ]
         if not found:
             listed = " and ".join(limit.text for limit in limits)
-            raise OptionError(f"no network of the table is inside {listed}")
+            raise OptionError(f"no network of the table is within {listed}")
         best = max(score for _, score in found)
-        return Known(best, "the best row inside the budget", tuple(found))
+        return Known(best, "the best row within the budget", tuple(found))
 
     def _digest(self, row: ScoredRow) -> str:
         return canonical(self.space.graph(row.choices)) if self.whole else ""

@@ -1,4 +1,4 @@
-"""The truth about the networks of a benchmark: their scores, and the best inside budgets."""
+"""The truth about the networks of a benchmark: their scores, and the best within budgets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archscope.space.search_space import Space
 
 
 class Known(Struct, frozen=True):
-    """What is known about all networks inside some budgets."""
+    """What is known about all networks within some budgets."""
 
     best: float  # their best score
     about: str  # the source of that score
@@ -35,4 +35,4 @@ class Truth(Protocol):
         """Return the true score of a network."""
 
     def inside(self, limits: Sequence[Budget]) -> Known:
-        """Return what is known of networks inside budgets. Raises OptionError if there are none."""
+        """Return what is known of networks within budgets. Raises OptionError if there are none."""

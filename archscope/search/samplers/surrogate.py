@@ -1,4 +1,4 @@
-"""Expected improvement according to a model of the score, over the networks inside the budgets."""
+"""Expected improvement according to a model of the score, over the networks within the budgets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from archscope.space.rows import Rows
 
 ABOUT = (
-    "models the score and proposes the largest expected improvement inside the budget; for several"
+    "models the score and proposes the largest expected improvement within the budget; for several"
     " objectives or continuous decisions, it is tpe"
 )
 STARTS = 10

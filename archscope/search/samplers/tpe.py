@@ -1,4 +1,4 @@
-"""Optuna's TPE, after a few uniform draws from the networks inside the budgets."""
+"""Optuna's TPE, after a few uniform draws from the networks within the budgets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uniform draws from the networks inside the budgets, each proposed once."""
+"""Uniform draws from the networks within the budgets, each proposed once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from archscope.search.sampler_context import Sampler, SamplerContext
 
-ABOUT = "draws uniformly from the networks inside the budget, as the baseline does"
+ABOUT = "draws uniformly from the networks within the budget, as the baseline does"
 
 DRAWS = 300
 """Draws per training, after which the space counts as exhausted."""

@@ -91,6 +91,17 @@ def test_no_number_of_any_table_is_cut(table: Table, width: int) -> None:
     check(table, width)
 
 
+@settings(max_examples=100)
+@given(tables())
+def test_no_word_is_broken_in_a_pipe(table: Table) -> None:
+    shown = render(CommandOutput([table])).split("\n")
+    for place, column in enumerate(table.columns):
+        for row in (*table.rows, *table.totals):
+            cell = readable(row[place], column.kind)
+            for part in [cell.rstrip()] if column.kind == NAME else cell.split():
+                assert any(part in line for line in shown), f"{part!r} of {column.name}"
+
+
 def test_every_kind_of_column_is_tried() -> None:
     assert set(cells) == {*NUMBERS, SHAPE, *NARROW}
 

@@ -206,9 +206,9 @@ def test_the_network_that_reads_pairs_is_not_fed_them() -> None:
 @pytest.mark.parametrize(
     "knobs, message",
     [
-        ({"mixup": 0.1}, "mixup blends labels, and the loss contrastive needs whole ones"),
-        ({"batch": 30}, "batch of 30 in 1 parts is not made of whole groups of 4 images"),
-        ({"loss": "sphereface", "margin": 2.5}, "a whole margin, got 2.5"),
+        ({"mixup": 0.1}, "mixup blends labels, which the loss contrastive does not"),
+        ({"batch": 30}, "batch of 30 in 1 parts cannot be divided into groups of 4 images"),
+        ({"loss": "sphereface", "margin": 2.5}, "must be an integer, got 2.5"),
         (
             {"distance": "cosine"},
             "distance: expected one of auto, euclidean, manhattan, got 'cosine'",

@@ -76,11 +76,11 @@ function agreement(study, pair) {
   { xaxis: axis("predicted top-1 on ImageNet", { tickformat: PERCENT }), yaxis: axis("score on the images trained on", { tickformat: PERCENT }) }]);
 }
 
-// How much of a budget the networks use; values beyond three times the budget are clipped.
+// How much of a budget the networks use; values over three times the budget are clipped.
 function budgetUse(study, use, pair) {
   const place = chartPlace(`use of the budget ${use.budget} of ${study.name}`);
   pair.append(make("div", {}, make("h4", {}, `Use of the budget ${use.budget}`), place));
-  const kinds = [["inside", use.inside, "accent", ""], ["beyond, not trained", use.beyond, "second", "/"]];
+  const kinds = [["within", use.inside, "accent", ""], ["over, not trained", use.beyond, "second", "/"]];
   const size = Math.max(...use.inside, ...use.beyond) > 1.5 ? 0.1 : 0.05;
   chart(place, () => [kinds.filter(([, shares]) => shares.length).map(([name, shares, colour, pattern]) => ({ type: "histogram", name, x: shares.map((share) => Math.min(share, 3)),
     xbins: { start: 0, end: 3.1, size }, marker: { color: tone(colour), line: { color: tone("page"), width: 1 }, pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } } })),

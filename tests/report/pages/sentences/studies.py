@@ -76,7 +76,7 @@ def by_prior(facts: Facts, trial: str, study: str, mean: str, low: str, high: st
 
 @sentence(
     "Study (STUDY): Predicted top-1 (NUMBER), (NUMBER) to (NUMBER) \\((.+); not this network's"
-    " accuracy\\); no network of the space inside the budget has a higher prediction \\(proved\\)"
+    " accuracy\\); no network of the space within the budget has a higher prediction \\(proved\\)"
 )
 def proved_by_prior(facts: Facts, study: str, mean: str, low: str, high: str, about: str) -> None:
     report = facts.studies[study]["prior"]
