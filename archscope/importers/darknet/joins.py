@@ -1,12 +1,14 @@
-"""Layers of darknet that read several others, or rearrange the values of one."""
+"""Layers of darknet that read several others, and learned values that they combine with."""
 
 from __future__ import annotations
 
 from math import prod
 
+from archscope.errors import did_you_mean, quoted
+from archscope.importers.darknet.activations import over_sum, soft
 from archscope.importers.darknet.conversion import Conversion
 from archscope.importers.darknet.sections import Section
-from archscope.ir import Shape
+from archscope.importers.darknet.weights import WeightsOf
 
 
 def route(net: Conversion, section: Section, title: str) -> str:
@@ -36,13 +38,45 @@ def _part(net: Conversion, section: Section, title: str, node: str, groups: int,
 
 
 def shortcut(net: Conversion, section: Section, title: str) -> str:
-    """Add the sum with earlier layers."""
+    """Add the sum with earlier layers, each weighted by learned factors if it has a type."""
     if "from" not in section:
         raise net.made.error("[shortcut] needs 'from'", section.line)
-    node = net.now
-    for index in section.integers("from", ()):
-        node = _sum(net, section, title, node, net.layer(section, "from", index))
+    nodes = [net.now, *(net.layer(section, "from", at) for at in section.integers("from", ()))]
+    if section.word("weights_type", "none") != "none":
+        nodes = _weighted(net, section, title, nodes)
+    node = nodes[0]
+    for other in nodes[1:]:
+        node = _sum(net, section, title, node, other)
     return net.finished(section, title, node, "linear")
+
+
+def _weighted(net: Conversion, section: Section, title: str, nodes: list[str]) -> list[str]:
+    """Add a learned factor for each of several nodes, or for each of their channels."""
+    kind = _choice(net, section, "weights_type", ("per_feature", "per_layer", "per_channel"))
+    norm = _choice(net, section, "weights_normalization", ("none", "relu", "avg_relu", "softmax"))
+    channels = net.made.shape(net.now)[0] if kind == "per_channel" else 1
+    add = net.adder(section, title)
+    factors = add("parameter", net.input, size=(len(nodes), channels, 1, 1))
+    net.weights.append(WeightsOf("parameter", net.made.builder.nodes[factors]))
+    if norm == "softmax":
+        factors = soft(add, factors)
+    elif norm != "none":
+        factors = over_sum(add, add("relu", factors))
+    return [
+        add("mul", node, add("select", factors, index=at, axis=0)) for at, node in enumerate(nodes)
+    ]
+
+
+def _choice(net: Conversion, section: Section, name: str, words: tuple[str, ...]) -> str:
+    found = section.word(name, words[0])
+    if found not in words:
+        hint = did_you_mean(found, words)
+        raise net.made.error(
+            f"'{name}' of [{section.kind}] must be one of {', '.join(words)},"
+            f" got {quoted(found)}{hint}",
+            section.options[name][1],
+        )
+    return found
 
 
 def _sum(net: Conversion, section: Section, title: str, node: str, other: str) -> str:
@@ -80,46 +114,24 @@ def _sum(net: Conversion, section: Section, title: str, node: str, other: str) -
 
 def gate(net: Conversion, section: Section, title: str) -> str:
     """Add a product with another layer: squeeze-and-excitation, or spatial attention."""
+    return net.finished(section, title, _with_other(net, section, title, "mul"), "linear")
+
+
+def shift(net: Conversion, section: Section, title: str) -> str:
+    """Add a sum with another layer, one value for each channel."""
+    return _with_other(net, section, title, "add")
+
+
+def _with_other(net: Conversion, section: Section, title: str, word: str) -> str:
     if "from" not in section:
         raise net.made.error(f"[{section.kind}] needs 'from'", section.line)
     other = net.layer(section, "from", section.integer("from", 0))
-    node = net.made.add(f"{title}/mul", section.line, "mul", (other, net.now))
-    return net.finished(section, title, node, "linear")
+    return net.adder(section, title)(word, other, net.now)
 
 
-def reorg(net: Conversion, section: Section, title: str) -> str:
-    """Add darknet's reorganisation, which has its own order of channels.
-
-    The forward pass views the values as a map with `stride` times the size, and moves its
-    positions into channels.
-    """
-    made, line, step = net.made, section.line, section.integer("stride", 1)
-    node = net.image(section, title)
-    channels, height, width = made.shape(node)
-    made.check(step, 1024, "a stride of more than", line)
-    size: Shape = (channels * step**2, height // max(step, 1), width // max(step, 1))
-    if section.integer("reverse", 0):
-        size = (channels // max(step, 1) ** 2, height * step, width * step)
-    extra = section.integer("extra", 0)
-    if extra:
-        size = (channels * height * width + extra,)
-    if extra or section.integer("flatten", 0) or step < 1 or channels % step**2:
-        return made.opaque(
-            f"{title}/reorg", line, "darknet.reorg", (node,), size=size, products=0, work=0
-        )
-    if section.integer("reverse", 0):
-        node = made.add(f"{title}/shuffle", line, "channel_shuffle", (node,), groups=step**2)
-        return made.add(f"{title}/pixel_shuffle", line, "pixel_shuffle", (node,), block=step)
-    if height % step or width % step:
-        raise made.error(
-            f"[{section.kind}] of stride {step} does not divide {height}x{width}", line
-        )
-    thin = channels // step**2
-    if step == 1:
-        return node
-    node = made.add(
-        f"{title}/wide", line, "reshape", (node,), size=(thin, height * step, width * step)
-    )
-    node = made.add(f"{title}/space_to_depth", line, "space_to_depth", (node,), block=step)
-    node = made.add(f"{title}/shuffle", line, "channel_shuffle", (node,), groups=thin)
-    return made.add(f"{title}/deep", line, "reshape", (node,), size=size)
+def implicit(net: Conversion, section: Section, title: str) -> str:
+    """Add learned values that are the same for every image."""
+    size = (section.integer("filters", 128), section.integer("atoms", 1), 1)
+    node = net.adder(section, title)("parameter", net.input, size=size)
+    net.weights.append(WeightsOf("parameter", net.made.builder.nodes[node]))
+    return node

@@ -6,43 +6,39 @@ from collections.abc import Callable
 from pathlib import Path
 
 from archscope.errors import ArchscopeError, did_you_mean
-from archscope.importers.darknet import joins, pointwise, windows
+from archscope.importers.darknet import joins, pointwise, recurrent, reorg, windows
 from archscope.importers.darknet.conversion import Conversion
 from archscope.importers.darknet.sections import Section, sections_of
 from archscope.importers.darknet.weights import WeightsFile
-from archscope.importers.file_graph import FileGraph, named, read_text, sizes_of
+from archscope.importers.file_graph import named, read_text, sizes_of
 from archscope.importers.formats import Imported, Inputs
 from archscope.ir import Shape
-
-UNSUPPORTED = {
-    "convolutional": ("antialiasing", "share_index", "assisted_excitation", "deform", "binary",
-                      "xnor", "flipped"),
-    "shortcut": ("weights_type",),
-    "maxpool": ("maxpool_depth", "antialiasing"),
-}  # fmt: skip
-"""Options that are not supported unless they are 0."""
 
 HEADS = ("yolo", "Gaussian_yolo", "region", "detection", "iseg", "cost", "contrastive")
 """Layers that decode boxes or compute a loss: their inputs are the outputs of the network."""
 
 OTHER_NAMES = {
     "conv": "convolutional", "deconv": "deconvolutional", "conn": "connected", "max": "maxpool",
-    "avg": "avgpool", "soft": "softmax", "lrn": "normalization", "net": "network",
-    "reorg3d": "reorg", "silence": "empty",
+    "avg": "avgpool", "local_avg": "local_avgpool", "soft": "softmax", "lrn": "normalization",
+    "net": "network", "silence": "empty", "implicit_add": "implicit", "implicit_mul": "implicit",
+    "control_channels": "scale_channels",
 }  # fmt: skip
 
 
 LAYERS: dict[str, Callable[[Conversion, Section, str], str]] = {
     "convolutional": windows.convolutional, "deconvolutional": windows.deconvolutional,
     "connected": windows.connected, "local": windows.local, "maxpool": windows.maxpool,
-    "avgpool": windows.avgpool, "upsample": windows.upsample, "crop": windows.crop,
+    "avgpool": windows.avgpool, "local_avgpool": windows.local_avgpool,
+    "upsample": windows.upsample, "crop": windows.crop,
     "softmax": pointwise.softmax, "dropout": pointwise.dropout,
     "normalization": pointwise.normalization, "batchnorm": pointwise.batchnorm,
     "activation": pointwise.activation, "logistic": pointwise.logistic,
-    "empty": pointwise.identity, "rnn": pointwise.recurrent(1, 2),
-    "gru": pointwise.recurrent(3, 3), "lstm": pointwise.recurrent(4, 4),
+    "empty": pointwise.identity, "rnn": recurrent.elman, "crnn": recurrent.elman,
+    "gru": recurrent.gru, "lstm": recurrent.lstm, "conv_lstm": recurrent.conv_lstm,
+    "history": recurrent.history,
     "route": joins.route, "shortcut": joins.shortcut, "scale_channels": joins.gate,
-    "sam": joins.gate, "reorg": joins.reorg,
+    "sam": joins.gate, "shift_channels": joins.shift, "implicit": joins.implicit,
+    "reorg": reorg.reorg, "reorg3d": reorg.reorg3d,
 }  # fmt: skip
 
 
@@ -68,9 +64,10 @@ def _imported(path: Path, sections: list[Section], input: Inputs) -> Imported:
     heads: dict[str, list[str]] = {}
     for index, section in enumerate(layers):
         kind = OTHER_NAMES.get(section.kind, section.kind)
-        _check_supported(conversion.made, section, kind)
         if kind in HEADS:
-            heads.setdefault(kind, []).append(str(section.line))
+            heads.setdefault(f"[{kind}]", []).append(str(section.line))
+        elif kind == "softmax" and "tree" in section:  # whose groups are in another file
+            heads.setdefault("[softmax] over a tree", []).append(str(section.line))
         elif kind in LAYERS:
             conversion.now = LAYERS[kind](conversion, section, f"layer{index}")
         else:
@@ -80,9 +77,11 @@ def _imported(path: Path, sections: list[Section], input: Inputs) -> Imported:
             )
         conversion.ends.append(conversion.now)
     for kind, lines in heads.items():
-        conversion.made.notes.append(f"[{kind}] is not counted: line {', '.join(lines)}")
+        conversion.made.notes.append(f"{kind} is not counted: line {', '.join(lines)}")
+    if conversion.states:
+        conversion.made.notes.append("one step in time: states are inputs and outputs")
     weights = WeightsFile(path.with_suffix(".weights"), tuple(conversion.weights))
-    return Imported(conversion.made.graph(), weights.read)
+    return Imported(conversion.made.graph(conversion.states), weights.read)
 
 
 def _input_shape(net: Section, first: list[Section]) -> Shape:
@@ -94,10 +93,3 @@ def _input_shape(net: Section, first: list[Section]) -> Shape:
         return image
     inputs = net.integer("inputs", 0)
     return (inputs,) if inputs else ()
-
-
-def _check_supported(made: FileGraph, section: Section, kind: str) -> None:
-    for name in UNSUPPORTED.get(kind, ()):
-        text, line = section.options.get(name, ("0", 0))
-        if text not in ("0", "none"):
-            raise made.error(f"'{name}' of [{section.kind}] is not supported", line)

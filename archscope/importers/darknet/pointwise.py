@@ -1,8 +1,7 @@
-"""Layers of darknet that work on each value or channel, and recurrent layers."""
+"""Layers of darknet that work on each value or channel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import prod
 
 from archscope.importers.darknet.activations import activate
@@ -12,38 +11,37 @@ from archscope.importers.darknet.weights import WeightsOf
 
 
 def softmax(net: Conversion, section: Section, title: str) -> str:
-    """Add a softmax over all values, or over the channels."""
-    node = net.now
-    if prod(net.made.shape(node)[1:]) > 1 and not section.integer("spatial", 0):
-        node = net.made.flat(f"{title}/flatten", section.line, node)
-    if section.integer("groups", 1) == 1 and "tree" not in section:
-        return net.made.add(f"{title}/softmax", section.line, "softmax", (node,))
-    work = 5 * prod(net.made.shape(node))
-    return net.made.opaque(
-        f"{title}/softmax",
-        section.line,
-        "darknet.softmax of groups",
-        (node,),
-        products=0,
-        work=work,
-        pointwise=True,
-    )
+    """Add a softmax over all values, over the channels, or over each of several groups."""
+    add, node = net.adder(section, title), net.now
+    temperature, groups = section.number("temperature", 1), section.integer("groups", 1)
+    if temperature not in (0, 1):
+        node = add("mul_scalar", node, factor=1 / temperature)
+    if section.flag("spatial"):
+        return add("softmax", node)
+    node = net.made.flat(f"{title}/flatten", section.line, node)
+    if groups == 1:
+        return add("softmax", node)
+    values = prod(net.made.shape(node))
+    if groups < 1 or values % groups:
+        raise net.made.error(
+            f"'groups' of [{section.kind}] must divide {values} values, got {groups}", section.line
+        )
+    node = add("reshape", node, size=(groups, values // groups))
+    return add("flatten", add("softmax", node, axis=1))
 
 
 def dropout(net: Conversion, section: Section, title: str) -> str:
     """Add dropout."""
     share = section.number("probability", 0.5)
-    return net.made.add(f"{title}/dropout", section.line, "dropout", (net.now,), p=share)
+    return net.adder(section, title)("dropout", net.now, p=share)
 
 
 def normalization(net: Conversion, section: Section, title: str) -> str:
     """Add local response normalisation."""
     size = section.integer("size", 5)
-    return net.made.add(
-        f"{title}/lrn",
-        section.line,
+    return net.adder(section, title)(
         "lrn",
-        (net.now,),
+        net.now,
         size=size,
         alpha=section.number("alpha", 1e-4)
         * size,  # darknet multiplies alpha by the sum, torch by the mean
@@ -67,31 +65,6 @@ def activation(net: Conversion, section: Section, title: str) -> str:
 def logistic(net: Conversion, section: Section, title: str) -> str:
     """Add a sigmoid."""
     return activate(net.made, title, section.line, "logistic", net.now)
-
-
-def recurrent(layers_in: int, layers_out: int) -> Callable[[Conversion, Section, str], str]:
-    """Return the function that adds a recurrent layer with this many matrices for each input."""
-
-    def add(net: Conversion, section: Section, title: str) -> str:
-        made, line, out = net.made, section.line, section.integer("output", 1)
-        inputs = prod(made.shape(net.now))
-        weights = layers_in * inputs * out + layers_out * out * out
-        normed = section.integer("batch_normalize", 0) != 0
-        layers = layers_in + layers_out
-        node = made.opaque(
-            f"{title}/{section.kind}",
-            line,
-            f"darknet.{section.kind}",
-            (net.now,),
-            size=(out,),
-            learned=weights + layers * out * (1 + normed),
-            kept=2 * layers * out * normed,
-            products=weights,
-        )
-        net.weights.append(WeightsOf(f"[{section.kind}]", made.builder.nodes[node], None))
-        return node
-
-    return add
 
 
 def identity(net: Conversion, section: Section, title: str) -> str:

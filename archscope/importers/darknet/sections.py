@@ -48,6 +48,10 @@ class Section(Struct):
             self._refuse(name, "a number")
         return float(text)
 
+    def flag(self, name: str) -> bool:
+        """Return whether an option is given and not 0. Raises SpecError."""
+        return self.number(name, 0) != 0
+
     def word(self, name: str, default: str) -> str:
         """Return an option that is a word."""
         return self.options[name][0] if name in self.options else default

@@ -13,25 +13,9 @@ from torch.nn import functional
 import archscope
 from archscope.build import build
 from archscope.errors import ArchscopeError
-from archscope.ir import Graph
 from archscope.sources import imported
 from archscope.weights import state_dict_of
-
-
-def conv(filters: int, size: int, stride: int = 1, act: str = "leaky", normed: int = 1) -> str:
-    return (
-        f"[convolutional]\nbatch_normalize={normed}\nfilters={filters}\nsize={size}\n"
-        f"stride={stride}\npad=1\nactivation={act}\n"
-    )
-
-
-def net(size: int, channels: int = 3) -> str:
-    return f"[net]\nheight={size}\nwidth={size}\nchannels={channels}\n"
-
-
-def load(where: Path, text: str) -> Graph:
-    (where / "net.cfg").write_text(text)
-    return imported(str(where / "net.cfg")).graph
+from tests.importers.darknet.configs import conv, load, net
 
 
 def test_darknet19(tmp_path: Path) -> None:
@@ -74,63 +58,6 @@ def test_maxpool_is_that_of_darknet(side: int, size: int, stride: int, tmp_path:
                 if 0 <= y < side and 0 <= z < side:
                     wanted[0, 0, row, column] = max(wanted[0, 0, row, column], x[0, 0, y, z])
     assert torch.equal(build(graph).eval()(x), wanted)
-
-
-@pytest.mark.parametrize("reverse", [0, 1])
-def test_reorg_is_that_of_darknet(reverse: int, tmp_path: Path) -> None:
-    c, h, w, s = 8, 4, 6, 2
-    text = f"[net]\nheight={h}\nwidth={w}\nchannels={c}\n[reorg]\nstride={s}\nreverse={reverse}\n"
-    graph = load(tmp_path, text)
-    x = np.arange(c * h * w, dtype="f4")
-    wanted = np.zeros_like(x)
-    thin = c // s**2
-    for k in range(c):  # reorg_cpu of darknet's blas.c
-        for j in range(h):
-            for i in range(w):
-                inner = i + w * (j + h * k)
-                c2, offset = k % thin, k // thin
-                outer = i * s + offset % s + w * s * (j * s + offset // s + h * s * c2)
-                if reverse:
-                    wanted[outer] = x[inner]
-                else:
-                    wanted[inner] = x[outer]
-    made = build(graph).eval()(torch.from_numpy(x).reshape(1, c, h, w))
-    assert made.flatten().tolist() == wanted.tolist()
-
-
-@pytest.mark.parametrize(("now", "other"), [(8, 4), (4, 8), (4, 4)])
-@pytest.mark.parametrize("step", [1, 2])
-def test_shortcut_adds_what_both_have(now: int, other: int, step: int, tmp_path: Path) -> None:
-    text = net(8, 3) + conv(other, 3, act="linear", normed=0)
-    text += conv(now, 3, step, act="linear", normed=0) + "[shortcut]\nfrom=-2\n"
-    network = build(load(tmp_path, text)).eval()
-    x = torch.randn(1, 3, 8, 8)
-    weights = [*network.parameters()]
-    a = functional.conv2d(x, weights[0], weights[1], padding=1)
-    wanted = functional.conv2d(a, weights[2], weights[3], padding=1, stride=step)
-    both = min(now, other)
-    wanted[:, :both] += a[:, :both, ::step, ::step]
-    assert torch.allclose(network(x), wanted, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("name", "function"),
-    [
-        ("leaky", lambda x: torch.where(x > 0, x, 0.1 * x)),
-        ("logistic", torch.sigmoid),
-        ("mish", functional.mish),
-        ("swish", functional.silu),
-        ("ramp", lambda x: x * (x > 0) + 0.1 * x),
-        ("loggy", lambda x: 2 / (1 + torch.exp(-x)) - 1),
-        ("relie", lambda x: torch.where(x > 0, x, 0.01 * x)),
-        ("tanh", torch.tanh),
-        ("linear", lambda x: x),
-    ],
-)
-def test_activations(name: str, function: object, tmp_path: Path) -> None:
-    text = net(4) + f"[activation]\nactivation={name}\n" + "[maxpool]\nsize=1\n"
-    x = torch.randn(2, 3, 4, 4)
-    assert torch.allclose(build(load(tmp_path, text)).eval()(x), function(x), atol=1e-6)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("version", [(0, 1), (0, 2)])
@@ -184,7 +111,24 @@ def test_weights_give_what_darknet_computes(version: tuple[int, int], tmp_path: 
         (net(8) + conv(2, 1) + "[shortcut]\nfrom=1\n", "names layer 1, which is not one of the 1"),
         (net(8) + "[convolutional]\nfilters=two\n", "net.cfg:6:1: 'filters' of .convolutional."),
         (net(8) + conv(2, 1, act="leeky"), "unknown activation of darknet 'leeky', did you mean"),
-        (net(8) + "[convolutional]\nantialiasing=1\n", "'antialiasing' .* is not supported"),
+        (net(8) + "[conv_lstm]\nbottleneck=1\n", "'bottleneck' of .conv_lstm. is not supported"),
+        (net(8) + "[convolutional]\nshare_index=0\n", "names layer 0, which is not one of the 0"),
+        (
+            net(8) + "[maxpool]\n[convolutional]\nshare_index=0\n",
+            "layer 0, which is no convolution",
+        ),
+        (
+            net(8) + conv(2, 1) + "[convolutional]\nshare_index=-1\nfilters=2\n",
+            "shares the weights of 'layer0.conv', which have other shapes",
+        ),
+        (net(8) + "[maxpool]\nmaxpool_depth=1\nout_channels=2\n", "must divide 3 channels, got 2"),
+        (net(8) + "[softmax]\ngroups=5\n", "'groups' of .softmax. must divide 192 values, got 5"),
+        (net(8) + "[reorg]\nstride=2\n", "needs channels that 4 divides, got 3"),
+        (net(8) + "[reorg3d]\nstride=3\n", "divisible by its block 3"),
+        (
+            net(8) + conv(3, 1) + "[shortcut]\nfrom=-1\nweights_type=per_chanel\n",
+            "must be one of per_feature, per_layer, per_channel.*mean 'per_channel'",
+        ),
         ("[net]\nbatch=1\n[avgpool]\n", "does not state the size of its input 'input'"),
         (net(8), "the network has no layers"),
         (net(8) + "[route]\n", r"\[route\] needs 'layers'"),
@@ -199,11 +143,3 @@ def test_heads_are_listed_and_not_counted(tmp_path: Path) -> None:
     graph = load(tmp_path, net(32) + conv(18, 1, act="linear", normed=0) + "[yolo]\nmask=0\n")
     assert graph.about == "[yolo] is not counted: line 12"
     assert archscope.analyze(graph).totals.macs == 18 * 3 * 32 * 32
-
-
-def test_recurrent_layers_are_counted_and_not_built(tmp_path: Path) -> None:
-    graph = load(tmp_path, "[net]\ninputs=256\n[gru]\noutput=1024\n[rnn]\noutput=16\n")
-    gru, rnn = graph.nodes[1:]
-    assert gru.facts.params == 3 * (256 * 1024 + 1024 * 1024) + 6 * 1024
-    assert rnn.facts.macs == 1024 * 16 + 2 * 16 * 16
-    assert archscope.analyze(graph).opaque
