@@ -29,3 +29,19 @@ class Where(nn.Module):
     def forward(self, mask: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """Return `a` where the mask is positive, `b` elsewhere."""
         return torch.where(mask > 0, a, b)
+
+
+class MaskedFill(nn.Module):
+    """A tensor filled with a constant where a mask is positive."""
+
+    def __init__(self, value: float = 0.0) -> None:
+        super().__init__()
+        self.value = value
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Return the filled tensor."""
+        return x.masked_fill(mask > 0, self.value)
+
+    def extra_repr(self) -> str:
+        """Return the constant for printing."""
+        return f"{self.value}"

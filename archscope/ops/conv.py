@@ -314,9 +314,8 @@ def conv_of_torch(foreign: Foreign) -> Recognised:
     return Recognised(found, (foreign.args["input"],), held)
 
 
-@recognises("channels.linear")
-def conv_of_linear(foreign: Foreign) -> Recognised | None:
-    """Recognise a linear layer on each position, with channels moved to the front."""
+def conv_of_linear(foreign: Foreign) -> Recognised:
+    """Return the convolution of a linear layer on positions, with channels moved to the front."""
     held = with_bias(foreign)
     found = Conv(out=held["weight"].shape[0], kernel=1, bias="bias" in held)
     return Recognised(found, (foreign.args["input"],), held)

@@ -8,7 +8,7 @@ from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Op, Saved, Shape
 from archscope.onnx_form import Input, Value, ints, node, weight
 from archscope.ops.attributes import Flag
-from archscope.ops.conv import Conv, conv_of_torch
+from archscope.ops.conv import Conv, conv_of_linear, conv_of_torch
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises, with_bias
 from archscope.ops.geometry import onnx_windows, symmetric
 from archscope.ops.linear import Linear, linear_of_torch
@@ -168,7 +168,17 @@ def normed(foreign: Foreign) -> dict[str, Tensor] | None:
 )  # fmt: skip
 def any_conv_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise a convolution and the form of its weights."""
-    found = conv_of_torch(foreign)
+    return _of_weights(foreign, conv_of_torch(foreign))
+
+
+@recognises("channels.linear")
+def any_linear_on_positions(foreign: Foreign) -> Recognised | None:
+    """Recognise a linear layer on each position and the form of its weights."""
+    return _of_weights(foreign, conv_of_linear(foreign))
+
+
+def _of_weights(foreign: Foreign, found: Recognised) -> Recognised:
+    """Return a convolution by the form of its weights."""
     assert isinstance(found.op, Conv)
     words = {name: getattr(found.op, name) for name in Conv.__struct_fields__}
     held = normed(foreign)

@@ -11,11 +11,15 @@ from archscope.ops.attributes import RANK, Count, Positive
 from archscope.ops.facts import Rearrangement
 from archscope.ops.fill import filled
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
+from archscope.ops.geometry import short_padding
 from archscope.ops.index_select import attached
 from archscope.ops.merge import Concat
 from archscope.ops.pad import Pad
 from archscope.ops.registry import op
-from archscope.ops.reshape import Identity
+from archscope.ops.reshape import Identity, Reshape
+
+SPATIAL = 3
+"""The most spatial axes that a pad has."""
 
 
 def _listed(ins: tuple[Shape, ...]) -> str:
@@ -186,10 +190,29 @@ def slice_scatter_of_torch(foreign: Foreign) -> Recognised | None:
     start = max(0, start + size) if start < 0 else start
     if part.constant and foreign.get("step", 1) == 1:
         return filled(x, part, start, start + part.shape[axis], axis - 1)
+    if x.constant and foreign.get("step", 1) == 1:
+        padding = _surrounded(x, part, start, axis)
+        return Recognised(padding, (part,)) if padding else None
     if x.constant or part.constant:
         return None
     found = SliceScatter(start=start, axis=axis - 1, step=foreign.get("step", 1))
     return Recognised(found, (x, part))
+
+
+def _surrounded(x: Tensor, part: Tensor, start: int, axis: int) -> Pad | None:
+    """Return the padding that makes an input a part of what one number fills, else None."""
+    if not isinstance(x.value, int | float) or not abs(x.value) < 1e300:
+        return None
+    single = len(part.shape) < len(x.shape)
+    after = x.shape[axis] - start - (1 if single else part.shape[axis])
+    value = float(x.value)
+    if axis == 1:
+        return Pad(channels=(start, after), value=value)
+    rank = len(x.shape) - 2
+    if rank > SPATIAL:
+        return None
+    sides = tuple((start, after) if axis == place + 2 else (0, 0) for place in range(rank))
+    return Pad(padding=short_padding(sides), value=value)
 
 
 @recognises("aten.select_scatter.default")
@@ -203,5 +226,7 @@ def select_scatter_of_torch(foreign: Foreign) -> Recognised | None:
     if part.constant:
         return filled(x, part, start, start + 1, axis - 1)
     if x.constant:
-        return None
+        padding = _surrounded(x, part, start, axis)
+        apart = Reshape(size=(*part.shape[1:axis], 1, *part.shape[axis:]))
+        return Recognised(apart, (part,), then=(padding,)) if padding else None
     return Recognised(SliceScatter(start=start, axis=axis - 1), (x, part))

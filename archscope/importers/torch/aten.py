@@ -86,6 +86,8 @@ OTHER = {
     "fft_irfftn", "complex", "real", "imag", "view_as_real", "view_as_complex", "polar", "angle",
     "embedding_bag", "col_indices", "_fused_moving_avg_obs_fq_helper",
     "_fused_moving_avg_obs_fq_helper_functional", "fused_moving_avg_obs_fake_quant",
+    "outer", "ger", "kron", "isnan", "isinf", "isfinite", "sinc", "atan2", "hann_window",
+    "hamming_window", "blackman_window", "bartlett_window", "kaiser_window", "logspace",
     "fake_quantize_per_tensor_affine", "fake_quantize_per_channel_affine", "affine_grid_generator",
 }  # fmt: skip
 """Operators without matrix products, whose other arithmetic is unknown."""

@@ -27,12 +27,13 @@ WEIGHTS = "archscope.attention_weights.default"
 """Marks the weights that an attention module returns beside its result."""
 
 
-def show_attention(part: nn.Module, with_weights: bool = False) -> None:
+def show_attention(part: nn.Module, images: int, with_weights: bool = False) -> None:
     """Make nn.MultiheadAttention use operators that can be followed, in usual configurations.
 
     torch's own code moves the batch after the positions and merges it with the heads. The weights
     that it returns are computed separately from the result, as they are seldom read;
-    `with_weights` computes the result from them.
+    `with_weights` computes the result from them. Attention within rows or windows, of which the
+    batch has several for each of its `images`, is traced as its products.
     """
     if type(part) is not nn.MultiheadAttention:
         return
@@ -48,8 +49,7 @@ def show_attention(part: nn.Module, with_weights: bool = False) -> None:
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        masked = attn_mask is not None and attn_mask.dim() != 2
-        if query.dim() != 3 or key_padding_mask is not None or masked:
+        if query.dim() != 3:
             given = (key_padding_mask, need_weights, attn_mask, average_attn_weights, is_causal)
             return before(query, key, value, *given)
         inputs = [query, key, value]
@@ -57,23 +57,29 @@ def show_attention(part: nn.Module, with_weights: bool = False) -> None:
             turned = {id(x): x.transpose(0, 1) for x in inputs}
             inputs = [turned[id(x)] for x in inputs]
         mask = _added(attn_mask, query)
-        if inputs[0] is inputs[1] is inputs[2] and _is_usual(part) and not need_weights:
+        if mask is not None and mask.dim() == 3:  # of each image and head
+            mask = torch.unflatten(mask, 0, (-1, part.num_heads))
+        same = inputs[0] is inputs[1] is inputs[2] and key_padding_mask is None
+        plain = same and _is_usual(part) and len(inputs[0]) == images
+        if plain and not need_weights:
             out = _self_attention(part, inputs[0], mask)
             return (out if part.batch_first else out.transpose(0, 1)), None
-        plain = inputs[0] is inputs[1] is inputs[2] and _is_usual(part) and not with_weights
+        plain = plain and not with_weights
         heads = _projected(part, *inputs)
         weights = None
-        if need_weights:
-            weights = _weights(heads[0], heads[1], mask)
-            if not with_weights:
+        if need_weights or key_padding_mask is not None:
+            weights = _weights(heads[0], heads[1], mask, key_padding_mask)
+            if not (with_weights or key_padding_mask is not None):
                 weights = torch.ops.archscope.attention_weights(weights)
         if plain:
             out = _self_attention(part, inputs[0], mask)
         else:
-            out = _mixed(part, heads, mask, weights if with_weights else None)
+            read = with_weights or key_padding_mask is not None
+            out = _mixed(part, heads, mask, weights if read else None)
         if weights is not None and average_attn_weights:
             weights = weights.mean(1)
-        return (out if part.batch_first else out.transpose(0, 1)), weights
+        out = out if part.batch_first else out.transpose(0, 1)
+        return out, (weights if need_weights else None)
 
     part.forward = forward  # type: ignore[method-assign]
 
@@ -132,11 +138,22 @@ def _more_keys(mask: Tensor | None, keys: Tensor) -> Tensor | None:
     return functional.pad(mask, (0, keys.shape[-2] - mask.shape[-1]))
 
 
-def _weights(q: Tensor, k: Tensor, mask: Tensor | None) -> Tensor:
-    """Return the weights of all values, (N, heads, queries, keys)."""
+def _weights(q: Tensor, k: Tensor, mask: Tensor | None, no_keys: Tensor | None) -> Tensor:
+    """Return the weights of all values, (N, heads, queries, keys).
+
+    `no_keys`, (N, keys), is true for keys that are padding, or has numbers to add.
+    """
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
     more = _more_keys(mask, k)
-    weights: Tensor = (scores if more is None else scores + more).softmax(-1)
+    scores = scores if more is None else scores + more
+    if no_keys is not None:
+        padding = _more_keys(no_keys[:, None, None], k)
+        assert padding is not None
+        if padding.dtype == torch.bool:
+            scores = scores.masked_fill(padding, -torch.inf)
+        else:
+            scores = scores + padding
+    weights: Tensor = scores.softmax(-1)
     return weights
 
 

@@ -48,6 +48,8 @@ RESHAPES = {
 ORDERS = {"permute", "transpose", "movedim", "swapaxes", "swapdims", "mT", "adjoint", "t"}
 RECURRENT = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
 PRODUCTS = {"matmul", "bmm", "scaled_dot_product_attention"}
+WRITING = {"slice_scatter", "select_scatter", "where", "masked_fill"}
+"""Operators that select between the elements of tensors."""
 JOINING = {"cat", "concat", "concatenate", "stack"}
 
 
@@ -145,7 +147,8 @@ def _beside_batch(target: str, before: Layout, after: Layout) -> str | None:
     if name in LAST:
         return target if before.axis < before.rank - 1 else None
     if name in BEHIND:
-        return target if before.axis == after.axis == 0 else None
+        same = before.axis == after.axis
+        return target if same and (name == "expand" or not after.axis) else None
     return ROWS_NORM if before == after == Layout(0, before.folded, 2) else None
 
 

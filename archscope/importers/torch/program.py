@@ -58,6 +58,25 @@ def _foreign(target: str, arguments: dict[str, Any], shape: tuple[int, ...]) -> 
     return Foreign(usual, {**arguments, **more}, shape)
 
 
+CASTS = ("aten.to.", "aten._to_copy.", "aten.type_as.")
+"""Prefixes of operators that change the type of a tensor."""
+
+
+def _cast(node: fx.Node, target: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return a cast as the function that it computes; all our values have the same type."""
+    source: Any = node.args[0]
+    before, after = source.meta["val"].dtype, node.meta["val"].dtype
+    value = next(iter(arguments.values()))
+    x = {"self": value}
+    if not isinstance(value, Tensor) or value.constant:
+        return target, arguments
+    if after == torch.bool and before != torch.bool:
+        return "aten.ne.Scalar", {**x, "other": 0}
+    if before.is_floating_point and not (after.is_floating_point or after.is_complex):
+        return "aten.trunc.default", x
+    return target, arguments
+
+
 def _of_folded(weights: WeightTable) -> str:
     """Return a sentence on the weights that are computed from parameters, "" if none are.
 
@@ -179,6 +198,8 @@ class ProgramImporter:
         if changed:
             library, operator, *overload = target.split(".")
             target = ".".join([library, operator.rstrip("_"), *overload])
+        if target.startswith(CASTS):
+            target, arguments = _cast(node, target, arguments)
         value = self.translator.translate(node, _foreign(target, arguments, shape))
         self.values |= dict.fromkeys(changed, value)  # who reads it next reads what it became
         return value

@@ -69,10 +69,24 @@ def _masked_fill(is_data: IsData, x: Tensor, mask: Tensor, value: Any) -> Any:
     if not is_data(mask):
         filler = torch.zeros(mask.shape, dtype=x.dtype).masked_fill(mask, number)
         return (x * ~mask if abs(number) < LARGE else x) + filler
-    if abs(number) >= LARGE:  # infinity times 0 is not 0
+    raise NotImplementedError  # an operator of ours
+
+
+def _masked_fill_in_place(is_data: IsData, x: Tensor, mask: Tensor, value: Any) -> Any:
+    return x.copy_(_masked_fill(is_data, x, mask, value))
+
+
+def _set(is_data: IsData, x: Tensor, key: Any, value: Any) -> None:
+    """Set the elements that a mask chooses to a number."""
+    number = value.item() if isinstance(value, Tensor) and not value.dim() else value
+    chosen = isinstance(key, Tensor) and key.dtype == torch.bool
+    if not chosen or not isinstance(number, int | float) or key.dim() > x.dim():
         raise NotImplementedError
-    kept = x * ~mask
-    return kept if number == 0 else kept + mask * number
+    mask = key.reshape(*key.shape, *(1,) * (x.dim() - key.dim()))
+    if is_data(mask):
+        x.masked_fill_(mask, number)
+    else:
+        _masked_fill_in_place(is_data, x, mask, number)
 
 
 def _where(is_data: IsData, condition: Tensor, input: Any, other: Any) -> Any:
@@ -84,9 +98,86 @@ def _where(is_data: IsData, condition: Tensor, input: Any, other: Any) -> Any:
         return condition * (input - other) + other
     if sum(numbers) != 1:
         raise NotImplementedError
-    if numbers[1]:
-        return _masked_fill(is_data, input, ~condition, other)
-    return _masked_fill(is_data, other, condition, input)
+    x, mask, number = (input, ~condition, other) if numbers[1] else (other, condition, input)
+    if is_data(mask):
+        return x.masked_fill(mask, number)
+    return _masked_fill(is_data, x, mask, number)
+
+
+def _clamp(input: Tensor, min: Any = None, max: Any = None) -> Any:
+    """Limit values by tensors."""
+    if not isinstance(min, Tensor) and not isinstance(max, Tensor):
+        raise NotImplementedError
+    x = input
+    if min is not None:
+        x = torch.maximum(x, min) if isinstance(min, Tensor) else x.clamp(min=min)
+    if max is not None:
+        x = torch.minimum(x, max) if isinstance(max, Tensor) else x.clamp(max=max)
+    return x
+
+
+def _clamp_max(input: Tensor, max: Any) -> Any:
+    return _clamp(input, None, max)
+
+
+def _sinc(input: Tensor) -> Any:
+    """Return sin(pi x) / (pi x), and 1 at 0."""
+    at_zero = input == 0
+    x = (input + at_zero) * torch.pi
+    return x.sin() / x * ~at_zero + at_zero
+
+
+def _isnan(input: Tensor) -> Any:
+    """Compare with itself what is no number; infinity, less itself, would not be one either."""
+    near = input.clamp(-1, 1)
+    return near != near
+
+
+def _quantile(
+    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, **words: Any
+) -> Any:
+    """Interpolate between two of the sorted values."""
+    if not isinstance(q, float) or dim is None or words.get("interpolation", "linear") != "linear":
+        raise NotImplementedError
+    place = q * (input.shape[dim] - 1)
+    below = int(place)
+    values = input.sort(dim)[0]
+    found = values.narrow(dim, below, 1)
+    if place > below:
+        above = values.narrow(dim, below + 1, 1)
+        found = found + (above - found) * (place - below)
+    return found if keepdim else found.squeeze(dim)
+
+
+def _embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Any:
+    """Reduce the vectors of bags of the same size."""
+    if input.dim() != 2 or padding_idx is not None or max_norm is not None:
+        raise NotImplementedError
+    vectors = functional.embedding(input, weight)
+    if per_sample_weights is not None:
+        vectors = vectors * per_sample_weights.unsqueeze(-1)
+    return vectors.amax(1) if mode == "max" else getattr(vectors, mode)(1)
+
+
+def _expand(input: Tensor, *sizes: Any) -> Any:
+    """Add axes before those of the input one by one."""
+    shape = tuple(sizes[0]) if isinstance(sizes[0], list | tuple) else sizes
+    more = len(shape) - input.dim()
+    if more < 1:
+        raise NotImplementedError
+    return input[(None,) * more].expand(shape)
 
 
 def _diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
@@ -266,6 +357,13 @@ SPELLED: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.softshrink: _softshrink, functional.hardshrink: _hardshrink,
     functional.threshold: _threshold, functional.rrelu: _rrelu,
     functional.lp_pool1d: _lp_pool, functional.lp_pool2d: _lp_pool,
+    torch.clamp: _clamp, torch.Tensor.clamp: _clamp, torch.clip: _clamp,
+    torch.Tensor.clip: _clamp, torch.clamp_min: _clamp, torch.Tensor.clamp_min: _clamp,
+    torch.clamp_max: _clamp_max, torch.Tensor.clamp_max: _clamp_max,
+    torch.isnan: _isnan, torch.Tensor.isnan: _isnan,
+    torch.sinc: _sinc, torch.Tensor.sinc: _sinc, torch.special.sinc: _sinc,
+    torch.quantile: _quantile, torch.Tensor.quantile: _quantile,
+    functional.embedding_bag: _embedding_bag, torch.Tensor.expand: _expand,
     torch.diff: _diff, torch.Tensor.diff: _diff, torch.rot90: _rot90, torch.Tensor.rot90: _rot90,
     torch.tril: _tril, torch.Tensor.tril: _tril, torch.triu: _triu, torch.Tensor.triu: _triu,
     torch.hypot: _hypot, torch.Tensor.hypot: _hypot, torch.logit: _logit,
@@ -287,6 +385,7 @@ SPELLED: dict[Callable[..., Any], Callable[..., Any]] = {
 BY_DATA: dict[Callable[..., Any], Callable[..., Any]] = {
     **PRODUCTS,
     torch.masked_fill: _masked_fill, torch.Tensor.masked_fill: _masked_fill, torch.where: _where,
+    torch.Tensor.masked_fill_: _masked_fill_in_place, torch.Tensor.__setitem__: _set,
     torch.Tensor.where: lambda is_data, x, condition, other: _where(is_data, condition, x, other),
 }  # fmt: skip
 """Those whose spelling depends on what is data, which they take a function for first."""

@@ -30,14 +30,18 @@ def _matmul(is_data: IsData, input: Tensor, other: Tensor) -> Any:
     if is_data(other) and other.dim() >= 3 and input.dim() == 2:
         return functional.linear(other.transpose(-1, -2), input).transpose(-1, -2)
     data, held = (input, other) if is_data(input) else (other, input)
-    if data.dim() == held.dim() and held.shape[0] == 1:
-        held = held.squeeze(0)
-    if data.dim() != held.dim() + 1 or data.shape[1:-2] != held.shape[:-2]:
+    if data.dim() < held.dim() or held.dim() < 2:
         raise NotImplementedError
+    held = held[(None,) * (data.dim() - held.dim())]
     axes = ascii_lowercase[: data.dim() - 2]  # the leading axes, with a matrix each
+    pairs = [*zip(axes, data.shape, held.shape, strict=False)]
+    of_data = "".join(axis for axis, many, few in pairs if many > 1 or few == 1)
+    of_held = "".join(axis for axis, many, few in pairs if few > 1)
+    data = data.reshape([n for axis, n, _ in pairs if axis in of_data] + [*data.shape[-2:]])
+    held = held.reshape([n for axis, _, n in pairs if axis in of_held] + [*held.shape[-2:]])
     if is_data(input):
-        return _with_weight(data, f"{axes}YZ", held, f"{axes[1:]}ZO", f"{axes}YO")
-    return _with_weight(data, f"{axes}YZ", held, f"{axes[1:]}OY", f"{axes}OZ")
+        return _with_weight(data, f"{of_data}YZ", held, f"{of_held}ZO", f"{axes}YO")
+    return _with_weight(data, f"{of_data}YZ", held, f"{of_held}OY", f"{axes}OZ")
 
 
 def _rmatmul(is_data: IsData, input: Tensor, other: Tensor) -> Any:
@@ -75,7 +79,8 @@ def _bilinear(
 
 def _cdist(is_data: IsData, x1: Tensor, x2: Tensor, p: float = 2.0, **words: Any) -> Any:
     """Return the norms of all differences of two sets, which torch counts no products for."""
-    if not (is_data(x1) and is_data(x2)) or p not in (1, 2) or x1.dim() < 3:
+    fits = is_data(x1) or is_data(x2)
+    if not fits or p not in (1, 2) or x1.dim() < 3 or x2.dim() < 2:
         raise NotImplementedError
     return torch.linalg.vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, dim=-1)
 
@@ -126,9 +131,11 @@ def _einsum(is_data: IsData, equation: Any, *operands: Any) -> Any:
     """Sum over axes of a tensor, or multiply it with a weight by a linear layer."""
     if len(operands) == 1 and isinstance(operands[0], list | tuple):
         operands = tuple(operands[0])
-    if not isinstance(equation, str) or len(operands) > 2:
+    if not isinstance(equation, str):
         raise NotImplementedError
     terms, result = axes_of(equation, operands)
+    if len(operands) > 2:
+        return _in_pairs(is_data, terms, result, operands)
     if len(operands) == 1:
         x, term = _summed(operands[0], terms[0], set(result))
         return _permuted(x, term, result)
@@ -136,6 +143,43 @@ def _einsum(is_data: IsData, equation: Any, *operands: Any) -> Any:
         return _with_named_axes(equation, terms, result, operands)
     data, held = (0, 1) if is_data(operands[0]) else (1, 0)
     return _with_weight(operands[data], terms[data], operands[held], terms[held], result)
+
+
+def _in_pairs(is_data: IsData, terms: list[str], result: str, operands: Sequence[Tensor]) -> Any:
+    """Multiply more than two operands from left to right, if a weight is among them.
+
+    An optimizer of paths, if one is installed, may have torch multiply in another order.
+    """
+    if all(map(is_data, operands)) or torch.backends.opt_einsum.is_available():
+        raise NotImplementedError
+    (x, y, *others), (left, right, *later) = operands, terms
+    if is_data(y) and not is_data(x):  # the batch is the first axis
+        x, y, left, right = y, x, right, left
+    kept = set(result).union(*later)
+    own = "".join(axis for axis in dict.fromkeys(left + right) if axis in kept)
+    both = _product(is_data, f"{left},{right}->{own}", x, y)
+    return _product(is_data, f"{','.join([own, *later])}->{result}", both, *others)
+
+
+def _product(is_data: IsData, equation: str, *operands: Tensor) -> Any:
+    try:
+        return _einsum(is_data, equation, *operands)
+    except NotImplementedError:
+        return torch.einsum(equation, *operands)
+
+
+def _tensordot(is_data: IsData, a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Any:
+    """Sum over pairs of axes by an equation."""
+    if isinstance(dims, Tensor):
+        raise NotImplementedError
+    pairs = (range(-dims, 0), range(dims)) if isinstance(dims, int) else dims
+    left = ascii_lowercase[: a.dim()]
+    right = [*ascii_letters[a.dim() : a.dim() + b.dim()]]
+    summed = [left[place] for place in pairs[0]]
+    for axis, place in zip(summed, pairs[1], strict=True):
+        right[place] = axis
+    kept = [axis for axis in (*left, *right) if axis not in summed]
+    return _product(is_data, f"{left},{''.join(right)}->{''.join(kept)}", a, b)
 
 
 def _with_weight(x: Tensor, term: str, weight: Tensor, held: str, result: str) -> Tensor:
@@ -197,11 +241,14 @@ def _attention(
     enable_gqa: bool = False,
 ) -> Any:
     """Weight values by scores with an added term that is computed from the input."""
-    plain = attn_mask is None or not is_data(attn_mask) or attn_mask.dtype == torch.bool
-    if plain or dropout_p or is_causal or enable_gqa or attn_mask is None:
+    if attn_mask is None or not is_data(attn_mask) or dropout_p or is_causal or enable_gqa:
         raise NotImplementedError
     factor = query.shape[-1] ** -0.5 if scale is None else scale
-    scores = (query * factor) @ key.transpose(-1, -2) + attn_mask
+    scores = (query * factor) @ key.transpose(-1, -2)
+    if attn_mask.dtype == torch.bool:
+        scores = scores.masked_fill(~attn_mask, -torch.inf)
+    else:
+        scores = scores + attn_mask
     return scores.softmax(-1) @ value
 
 
@@ -222,7 +269,7 @@ PRODUCTS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.baddbmm: _baddbmm, torch.Tensor.baddbmm: _baddbmm,
     functional.bilinear: _bilinear, torch.cdist: _cdist,
     functional.scaled_dot_product_attention: _attention,
-    torch.einsum: _einsum, torch.functional.einsum: _einsum,
+    torch.tensordot: _tensordot, torch.einsum: _einsum, torch.functional.einsum: _einsum,
 }  # fmt: skip
 """The products and their spellings, which take `IsData` first.
 

@@ -72,7 +72,7 @@ def _exported(
     """Return the program of a module; `with_weights` if it reads the weights of its attention."""
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    with quiet(), _copy_of(model, with_weights) as still:
+    with quiet(), _copy_of(model, batch.size, with_weights) as still:
         with FakeTensorMode(allow_non_fake_inputs=True):
             args, kwargs = arguments.tensors(batch.size, **device_and_dtype(model))
         with torch.no_grad(), TraceMode(still, batch), deformable():
@@ -116,7 +116,7 @@ def device_and_dtype(model: nn.Module) -> dict[str, Any]:
 
 
 @contextmanager
-def _copy_of(model: nn.Module, with_weights: bool) -> Iterator[nn.Module]:
+def _copy_of(model: nn.Module, images: int, with_weights: bool) -> Iterator[nn.Module]:
     """Yield a copy in eval mode that shares the weights, or the module itself if it has none."""
     kept = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     try:
@@ -132,7 +132,7 @@ def _copy_of(model: nn.Module, with_weights: bool) -> Iterator[nn.Module]:
     for part in still.modules():
         _show_stochastic_depth(part)
         _show_frozen_batch_norm(part)
-        show_attention(part, with_weights)
+        show_attention(part, images, with_weights)
     yield still.eval()
 
 

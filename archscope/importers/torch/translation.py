@@ -35,6 +35,7 @@ from archscope.importers.torch.canonical import (
     POINTWISE,
     PRODUCTS,
     RECURRENT,
+    WRITING,
     canonical,
 )
 from archscope.importers.torch.computed import FILLS
@@ -139,7 +140,7 @@ class OperatorTranslator:
     def _with_parameters(self, node: fx.Node, form: Foreign) -> Foreign | None:
         """Return an operator that reads its constants from layers of their own, or None."""
         held = [tensor for tensor in form.tensors if tensor.constant]
-        if name_of(form.target) not in POINTWISE | PRODUCTS | JOINING or not held:
+        if name_of(form.target) not in POINTWISE | PRODUCTS | JOINING | WRITING or not held:
             return None
         rank = max(2, *(len(tensor.shape) for tensor in form.tensors))
         layers: dict[str, Recognised] = {}

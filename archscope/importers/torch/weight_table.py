@@ -98,6 +98,9 @@ class WeightTable:
         if self.batch.alike and shape[:1] == (size,) and not foreign.ins:
             shape = (1, *shape[1:])  # the same for all images, otherwise `value` returns None
         value = _fill(foreign)
+        if value is None and len(tensors) == 1 and name_of(foreign.target) in VIEWS:
+            whole = tensors[0].value  # a part of what one number fills
+            value = whole if isinstance(whole, int | float) and tensors[0].shape else None
         kind = node.meta["val"].dtype if value is None and not foreign.ins else None
         if (
             kind == torch.int64 and 0 < prod(foreign.out) <= FEW

@@ -1,0 +1,146 @@
+"""Parts of well-known networks: masks, casts, bags, rows of attention, assembled volumes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tests.importers.torch.ordinary_forms import Held, Ordinary
+
+
+def tokens(x: Tensor) -> Tensor:
+    return x.flatten(2).transpose(1, 2)
+
+
+def _chosen_set(x: Tensor) -> Tensor:
+    y = x.clone()
+    y[y < 0] = 0.5
+    return y
+
+
+def _in_place_mask(x: Tensor) -> Tensor:
+    y = x.flatten(2)
+    y.masked_fill_(torch.arange(96) > 50, float("-inf"))
+    return y.softmax(-1)
+
+
+def _shifted_in_time(x: Tensor) -> Tensor:
+    """Channels of neighbouring frames, Lin et al. 2019."""
+    frames = x.view(-1, 2, 4, 8, 12)
+    out = torch.zeros_like(frames)
+    out[:, :-1, :1] = frames[:, 1:, :1]
+    out[:, 1:, 1:2] = frames[:, :-1, 1:2]
+    out[:, :, 2:] = frames[:, :, 2:]
+    return out.view(-1, 8, 8, 12)
+
+
+def _cost_volume(x: Tensor) -> Tensor:
+    """Two views shifted against each other, Chang and Chen 2018."""
+    left, right = x.chunk(2, 1)
+    volume = x.new_zeros(x.shape[0], 8, 3, 8, 12)
+    volume[:, :4, 0], volume[:, 4:, 0] = left, right
+    for shift in (1, 2):
+        volume[:, :4, shift, :, shift:] = left[..., shift:]
+        volume[:, 4:, shift, :, shift:] = right[..., :-shift]
+    return volume
+
+
+class Axial(nn.Module):
+    """Attention along the rows, then along the columns, Ho et al. 2019."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows, self.columns = (nn.MultiheadAttention(8, 2, batch_first=True) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        rows = x.permute(0, 2, 3, 1).reshape(n * h, w, c)
+        rows = self.rows(rows, rows, rows, need_weights=False)[0].reshape(n, h, w, c)
+        columns = rows.transpose(1, 2).reshape(n * w, h, c)
+        columns = self.columns(columns, columns, columns)[0]
+        return columns.reshape(n, w, h, c).permute(0, 3, 2, 1)
+
+
+class PaddedKeys(nn.Module):
+    """An encoder layer that ignores the positions that the input marks."""
+
+    def __init__(self, causal: bool = False) -> None:
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.causal = causal
+
+    def forward(self, x: Tensor) -> Tensor:
+        t = x.mean(2).transpose(1, 2)
+        mask = torch.full((12, 12), float("-inf")).triu(1) if self.causal else None
+        unread = t[..., 0] > 0.4
+        out: Tensor = self.layer(t, src_mask=mask, src_key_padding_mask=unread)
+        return out
+
+
+def _routed(x: Tensor, weight: Tensor) -> Tensor:
+    """Capsules whose predictions agree, Sabour et al. 2017."""
+    capsules = x.flatten(2).transpose(1, 2)[:, :10]
+    predicted = (weight @ capsules[:, :, None, :, None]).squeeze(-1)
+    scores = x.new_zeros(x.shape[0], 10, 3, 1)
+    for _ in range(2):
+        out = (scores.softmax(2) * predicted).sum(1, keepdim=True)
+        scores = scores + (predicted * out).sum(-1, keepdim=True)
+    return out.squeeze(1)
+
+
+def _vlad(x: Tensor, centres: Tensor) -> Tensor:
+    """Residuals of all positions to centres, Arandjelovic et al. 2016."""
+    features = x.flatten(2)
+    spread = features.expand(4, -1, -1, -1).permute(1, 0, 2, 3)
+    residuals = spread - centres.expand(96, -1, -1).permute(1, 2, 0).unsqueeze(0)
+    return residuals.sum(-1)
+
+
+MODELS: dict[str, nn.Module] = {
+    "chosen_set": Ordinary(_chosen_set, last=8),
+    "masked_scores_of_data": Ordinary(
+        lambda x: x.flatten(2).masked_fill(x.flatten(2) < 0, float("-inf")).softmax(-1)
+    ),
+    "in_place_mask": Ordinary(_in_place_mask),
+    "not_a_number": Ordinary(lambda x: torch.where(torch.isnan(x), torch.zeros_like(x), x), last=8),
+    "whole_numbers": Ordinary(lambda x: (x * 10).long().float(), last=8),
+    "truth": Ordinary(lambda x: x.relu().bool().float(), last=8),
+    "limits_of_channels": Ordinary(
+        lambda x, p: p(x), Held(lambda x, p: torch.clamp(x, -p, p), 8, 1, 1), last=8
+    ),
+    "quantile": Ordinary(lambda x: x.flatten(2).quantile(0.9, dim=-1)),
+    "sinc": Ordinary(lambda x: torch.sinc(x), last=8),
+    "tensordot": Ordinary(
+        lambda x, p: p(x), Held(lambda x, p: torch.tensordot(x, p, ([1], [0])), 8, 5)
+    ),
+    "distances_to_codes": Ordinary(
+        lambda x, p: p(x), Held(lambda x, p: torch.cdist(tokens(x), p.unsqueeze(0)), 5, 8)
+    ),
+    "bag": Ordinary(
+        lambda x, b: b((x.flatten(2).mean(1) * 3 + 5).long().clamp(0, 19)),
+        nn.EmbeddingBag(20, 6),
+    ),
+    "weights_of_experts": Ordinary(
+        lambda x, p: p(x.mean((2, 3))),
+        Held(lambda x, p: torch.einsum("nk,koi,ni->no", x[:, :3].softmax(1), p, x), 3, 5, 8),
+    ),
+    "random_features": Ordinary(
+        lambda x, p: p(x.view(-1, 2, 4, 96).transpose(2, 3)),
+        Held(lambda x, p: torch.exp(x @ p), 4, 6, fixed=True),
+    ),
+    "computed_kernel": Ordinary(
+        lambda x: functional.conv2d(
+            x, torch.tensor([1.0, 2, 1]).outer(torch.tensor([1.0, 2, 1])).repeat(8, 1, 1, 1),
+            padding=1, groups=8,
+        ),
+        last=8,
+    ),
+    "shifted_in_time": Ordinary(_shifted_in_time, last=8),
+    "cost_volume": Ordinary(_cost_volume),
+    "axial_attention": Ordinary(lambda x, a: a(x), Axial()),
+    "padded_keys": Ordinary(lambda x, a: a(x), PaddedKeys()),
+    "padded_keys_causal": Ordinary(lambda x, a: a(x), PaddedKeys(causal=True)),
+    "capsules": Ordinary(lambda x, p: p(x), Held(_routed, 1, 10, 3, 6, 8)),
+    "vlad": Ordinary(lambda x, p: p(x), Held(_vlad, 4, 8)),
+}  # fmt: skip
