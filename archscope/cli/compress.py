@@ -25,6 +25,7 @@ from archscope.report.tables.compression import (
     compression_record,
     points_lost,
 )
+from archscope.search.reference_costs import costs_at
 from archscope.space.costs import costs_of
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def _pruned_runs(run: Path, options: dict[str, Any]) -> list[RunSummary]:
     from archscope.train.run_folder import read_graph, read_weights
 
     graph = read_graph(run)
-    limits = targets(options["budgets"], costs_of(graph, "float32"))
+    of_others = costs_at(lambda: graph)
+    limits = targets(options["budgets"], costs_of(graph, "float32"), of_others)
     command = shlex.join(["archscope", *sys.argv[1:]])
     tune = FineTuning(run, options["epochs"], command=command, teacher=run)
     choice = Choice(lanes=options["lanes"])

@@ -31,6 +31,7 @@ from archscope.compress.quantization import METHODS, Quantized, quantize_weights
 from archscope.errors import OptionError
 from archscope.files import write_bytes
 from archscope.ir import Graph
+from archscope.module_names import module_path
 from archscope.report.table import Part
 from archscope.report.tables.int8 import Int8Measured, int8_parts, int8_record
 from archscope.report.tables.pruning import steps_table
@@ -219,7 +220,7 @@ def _trained_in_bits(
     batches = (images for images, _ in material.loader(material.calibration))
     rounded = rounded_graph(material.network, batches, bits)
     tune = _fine_tuning(run, options, weight_bits=bits)
-    weights = tune.tuned(f"w{bits}a{bits}", rounded, given)
+    weights = tune.tuned(f"w{bits}a{bits}", rounded, _without_old_steps(given, graph, rounded))
     if options["output"] is not None:
         from archscope.weights import write_weights
 
@@ -228,6 +229,16 @@ def _trained_in_bits(
     record = {"name": graph.name, "method": "qat", "bits": bits, "runs": runs}
     lines = f"weights and layer inputs have {bits} bits, those of the first and last layer 8"
     return [steps_table(runs), lines], record
+
+
+def _without_old_steps(given: Weights, before: Graph, after: Graph) -> Weights:
+    """Return the weights without the steps of roundings that others have replaced."""
+    new = {
+        module_path(node.name)
+        for node in after.nodes
+        if node.name in before.by_name and before.by_name[node.name].op != node.op
+    }
+    return {name: weight for name, weight in given.items() if name.rpartition(".")[0] not in new}
 
 
 def _weights(

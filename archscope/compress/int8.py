@@ -127,6 +127,10 @@ class Quantizer:
         self.layers = _layers(proto.graph)
         if not self.layers:
             raise OptionError("the network has no layer with weights to quantize")
+        self.overrides = {
+            name: [{"quant_type": quantization.QuantType.QInt8, "reduce_range": not full_range}]
+            for name in _with_one_scale(proto.graph)
+        }
         self.folder, self.batches, self.full_range = folder, batches, full_range
         self.input = proto.graph.input[0].name
         self.method = quantization.CalibrationMethod[METHODS[calibration]]
@@ -149,7 +153,7 @@ class Quantizer:
             nodes_to_exclude=[node for name in but for node in self.layers[name]],
             calibrate_method=self.method,
             # One batch at a time; otherwise the activations of all would be in memory at once.
-            extra_options={"CalibStridedMinMax": 1},
+            extra_options={"CalibStridedMinMax": 1, "TensorQuantOverrides": self.overrides},
             calibration_cache_path=self.folder / "ranges.json",
         )
         return path.read_bytes()
@@ -173,6 +177,19 @@ def _layers(graph: Any) -> dict[str, list[str]]:
                 if name in held:
                     found[name.removesuffix(".weight")].append(node.name)
     return dict(found)
+
+
+def _with_one_scale(graph: Any) -> set[str]:
+    """Return the weights that get a scale for all channels: those of grouped transposed ones.
+
+    Their second axis, along which onnxruntime quantizes, has the channels of one group only.
+    """
+    return {
+        node.input[1]
+        for node in graph.node
+        if node.op_type == "ConvTranspose"
+        and any(attribute.name == "group" and attribute.i > 1 for attribute in node.attribute)
+    }
 
 
 def _reader(name: str, batches: Sequence[NDArray[Any]]) -> Any:

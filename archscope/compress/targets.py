@@ -37,6 +37,8 @@ def targets(
         return costs_by_name(name)
 
     whole = [f"{text} of {ITSELF}" if _is_own_share(text) else text for text in texts]
+    if not own["params"] and not own["macs"]:
+        raise OptionError("nothing to prune: the network has no params and no macs")
     try:
         given = budgets(whole, costs, edge=0)
     except OptionError as error:

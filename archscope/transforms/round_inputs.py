@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import structs
 
@@ -15,19 +15,53 @@ SUFFIX = "_rounded"
 def round_inputs(graph: Graph, roundings: Mapping[str, FakeQuantize]) -> Graph:
     """Return the graph with some nodes' values rounded for the layers with weights that read them.
 
-    Other readers, such as the additions of residual networks, get the original values.
+    Other readers, such as the additions of residual networks, get the original values. Roundings
+    that the graph has of the same values make way.
     """
     builder = Builder()
+    replaced = _replaced(graph, roundings)
+    names = {name: _new_name(graph, name, replaced) for name in roundings}
     for node in graph.nodes:
-        inputs = (
-            f"{name}{SUFFIX}" if name in roundings and is_weighted(graph, node.name) else name
-            for name in node.inputs
-        )
+        if node.name in replaced:
+            continue
+        inputs: Iterable[str] = node.inputs
+        if is_weighted(graph, node.name):
+            inputs = (names.get(_exact(graph, name), name) for name in node.inputs)
         builder.again(node, node.op, inputs)
         if node.name in roundings:
-            builder.add(f"{node.name}{SUFFIX}", roundings[node.name], [node.name])
+            builder.add(names[node.name], roundings[node.name], [node.name])
     # Published numbers describe the original network.
     return structs.replace(graph, nodes=tuple(builder.nodes.values()), reference=(), sites={})
+
+
+def _exact(graph: Graph, name: str) -> str:
+    """Return the value that a value was rounded from, or the value itself."""
+    node = graph.by_name[name]
+    return _exact(graph, node.inputs[0]) if isinstance(node.op, FakeQuantize) else name
+
+
+def _replaced(graph: Graph, roundings: Mapping[str, FakeQuantize]) -> set[str]:
+    """Return the roundings of a graph that nothing reads once there are new ones."""
+    readers = graph.readers()
+    outputs = {output.node for output in graph.outputs}
+    found: set[str] = set()
+    for node in reversed(graph.nodes):
+        again = isinstance(node.op, FakeQuantize) and _exact(graph, node.name) in roundings
+        others = [
+            reader
+            for reader in readers[node.name]
+            if reader not in found and not is_weighted(graph, reader)
+        ]
+        if again and not others and node.name not in outputs:
+            found.add(node.name)
+    return found
+
+
+def _new_name(graph: Graph, name: str, replaced: set[str]) -> str:
+    found = f"{name}{SUFFIX}"
+    while found in graph.by_name and found not in replaced:
+        found += SUFFIX
+    return found
 
 
 def is_weighted(graph: Graph, name: str) -> bool:
@@ -37,12 +71,15 @@ def is_weighted(graph: Graph, name: str) -> bool:
 
 
 def read_by_layers(graph: Graph) -> dict[str, bool]:
-    """Return the values, except inputs, that layers with weights read; True for the last layer."""
+    """Return the values, except inputs, that layers with weights read; True for the last layer.
+
+    Of values that are rounded already, those before rounding.
+    """
     inputs = {node.name for node in graph.inputs}
     layers = [node for node in graph.nodes if is_weighted(graph, node.name)]
     found: dict[str, bool] = {}
     for layer in layers:
-        for name in layer.inputs:
+        for name in (_exact(graph, name) for name in layer.inputs):
             if name not in inputs:
                 found[name] = found.get(name, False) or layer is layers[-1]
     return found

@@ -72,6 +72,7 @@ def test_refusals(run: Run, trained: Path) -> None:
         ([str(trained)], "--target"),
         ([str(trained), "-t", "50%", "--model", "x.pt"], "int8 is written as .onnx"),
         (["no_such_run", "-t", "50%"], "no_such_run"),
+        ([str(trained), "-t", "50% of no_such_net"], "'no_such_net' is no file"),
     ):
         result = run("compress", *words)
         assert (result.code, result.out) == (2, "")

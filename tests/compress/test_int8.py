@@ -73,6 +73,24 @@ def test_outputs_stay_near(model: bytes, calibration: Calibration) -> None:
     assert weights == [[8]]  # a scale for each channel
 
 
+@pytest.mark.parametrize("groups", [1, 2, 8])
+def test_transposed_convolutions(groups: int) -> None:
+    torch.manual_seed(0)
+    graph = chain(
+        ("conv", {"out": 8, "kernel": 3}),
+        ("conv_transpose", {"out": 16, "kernel": 2, "groups": groups}),
+        ("relu", {}),
+        ("conv", {"out": 4, "kernel": 3}),
+        x=(3, 8, 8),
+    )
+    model = FORMATS["onnx"].exporter()(fused_network(build(graph).eval()), OPSET)
+    before, after = outputs(model), outputs(quantize_int8(model, batches()).model)
+    assert (after - before).norm() < 0.1 * before.norm()
+    weights = onnx.load_from_string(quantize_int8(model, batches()).model).graph.initializer
+    (transposed,) = [each for each in weights if each.name.startswith("conv_transpose2.weight_q")]
+    assert transposed.data_type == onnx.TensorProto.INT8
+
+
 def test_layers_alone_and_left_out(model: bytes, tmp_path: Path) -> None:
     quantizer = Quantizer(tmp_path, model, batches(), "minmax")
     for layer in LAYERS:

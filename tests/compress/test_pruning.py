@@ -187,6 +187,9 @@ def test_networks_and_weights_that_cannot_be_pruned() -> None:
     flat = chain(("linear", {"out": 10}), x=(8,))
     with pytest.raises(OptionError, match="'net' has nothing to prune: all its channels reach"):
         prune(flat, budget="50%")
+    nothing = chain(("relu", {}), x=(8,))
+    with pytest.raises(OptionError, match="nothing to prune: the network has no params"):
+        prune(nothing, budget="50%")
     plain = chain(("linear", {"out": 64}), ("linear", {"out": 10}), x=(8,))
     with pytest.raises(OptionError, match="no batch norm with a scale"):
         prune(plain, budget="50%", importance="bn-scale")

@@ -17,6 +17,7 @@ from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.nn import FakeQuantize, rounding
 from archscope.nn.rounding import best_scales, level_range, rounded
+from archscope.ops.fake_quantize import FakeQuantize as FakeQuantizeOp
 from archscope.train import Recipe, train
 from archscope.train.quantization_aware import rounded_graph
 from archscope.train.rounded_weights import RoundedWeights
@@ -98,6 +99,33 @@ def test_gradients_of_learned_steps(zero: float, levels: int) -> None:
     factor = (50 * max(zero, levels - 1 - zero)) ** -0.5
     assert module.exponent.grad is not None
     assert module.exponent.grad.item() == pytest.approx(slope.item() * factor)
+
+
+def test_new_roundings_replace_those_that_are_there() -> None:
+    network = build(net())
+    batch = torch.randn(4, 1, 8, 8)
+    once = rounded_graph(network, [batch], 4)
+    again = rounded_graph(build(once), [batch], 1)
+    assert [node.name for node in again.nodes] == [node.name for node in once.nodes]
+    levels = [node.op.levels for node in again.nodes if isinstance(node.op, FakeQuantizeOp)]
+    assert levels == [2, 256]  # the last layer's input has 8 bits
+
+
+def test_roundings_that_others_read_stay() -> None:
+    made = Net(x=(1, 8, 8))
+    first = made("conv", "x", out=4, kernel=1)
+    small = made("fake_quantize", first, scale=0.1, zero=8, levels=16)
+    second = made("conv", small, out=4, kernel=1)
+    made("conv", made("add", second, small), out=2, kernel=1)
+    graph = made.graph()
+    found = rounded_graph(build(graph), [torch.randn(4, 1, 8, 8)], 2)
+    reads = {node.name: node.inputs for node in found.nodes}
+    assert small in reads and reads[second] == (f"{first}{SUFFIX}",)
+    assert small in next(reads[name] for name in reads if name.startswith("add"))
+    # An image that is rounded before the first layer stays as it is.
+    image = chain(("fake_quantize", {"scale": 0.1}), ("conv", {"out": 4, "kernel": 1}), x=(1, 4, 4))
+    same = rounded_graph(build(image), [torch.randn(2, 1, 4, 4)], 1)
+    assert [node.op for node in same.nodes] == [node.op for node in image.nodes]
 
 
 def test_rounding_is_taken_back() -> None:
