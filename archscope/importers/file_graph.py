@@ -163,11 +163,20 @@ def sizes_of(stated: Mapping[str, Shape], given: Inputs) -> dict[str, Shape]:
     if unknown is not None:
         raise OptionError(f"has no input '{unknown}', it has {known}")
     shapes = {**stated, **(given or {})}
+    missing = [name for name, shape in shapes.items() if not shape]
+    if len(missing) == 1:
+        which = "" if len(stated) == 1 else f" {missing[0]}=SIZE"
+        raise OptionError(
+            f"does not state the size of its input '{missing[0]}'; give it with --input{which}"
+        )
+    if missing:
+        *most, last = (f"'{name}'" for name in missing)
+        options = " ".join(f"--input {name}=SIZE" for name in missing)
+        raise OptionError(
+            f"does not state the sizes of its inputs {', '.join(most)} and {last}; give them with"
+            f" {options}"
+        )
     for name, shape in shapes.items():
-        if not shape:
-            raise OptionError(
-                f"does not state the size of its input '{name}'; give it with --input"
-            )
         if stated[name] and len(shape) != len(stated[name]):
             raise OptionError(
                 f"the input '{name}' has shape {text_of(stated[name])}, got {text_of(shape)}"

@@ -11,7 +11,7 @@ from msgspec import structs
 from archscope.importers.caffe.definition import CaffeLayer, Definition, Value
 from archscope.importers.caffe.text_format import Message
 from archscope.importers.file_graph import FileGraph
-from archscope.ir import Shape
+from archscope.ir import Graph, Shape
 
 ASIDE = ""
 """Marks values that are not feature maps: labels, and boxes that depend only on sizes."""
@@ -29,6 +29,18 @@ class Conversion:
         self.values: dict[Value, str | None] = {}
         self.batch = 1
         self.weights: dict[str, str] = {}  # the first node with shared weights, by their name
+        self.regions: dict[str, str] = {}  # inputs with one region, and the layers they stand for
+        self.shown: list[str] = []  # nodes that are outputs although others read them
+
+    def graph(self) -> Graph:
+        """Return the graph of the layers so far. Raises SpecError for an empty one."""
+        graph = self.made.graph(self.shown)
+        pools = [title for name, title in self.regions.items() if name in self.made.read]
+        if not pools:
+            return graph
+        more = f" and {len(pools) - 3} more" if len(pools) > 3 else ""
+        note = f"counted for one region, which is an input: {', '.join(pools[:3])}{more}"
+        return structs.replace(graph, about="; ".join(filter(None, (graph.about, note))))
 
     def nodes(self, layer: CaffeLayer) -> list[str]:
         """Return the nodes that a layer reads. Raises SpecError if there are none."""

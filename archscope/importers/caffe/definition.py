@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 from msgspec import Struct
@@ -18,12 +19,6 @@ Value = tuple[int, int]
 INPUTS = -1
 """The layer index of inputs that the definition declares."""
 
-DATA = frozenset({
-    "data", "imagedata", "hdf5data", "memorydata", "windowdata", "dummydata", "input",
-    "annotateddata", "densedata", "videodata", "python",
-})  # fmt: skip
-"""Layers that provide data if they have no bottom."""
-
 
 class CaffeLayer(Struct):
     """One layer, of either generation."""
@@ -34,6 +29,7 @@ class CaffeLayer(Struct):
     message: Message
     bottoms: list[str]
     tops: list[str]
+    gives_data: bool  # it has no bottom, and is no known layer
     sources: list[Value] = []  # the value of each bottom
 
     @property
@@ -58,8 +54,11 @@ class Definition(Struct):
     reads: Counter[Value]
 
 
-def definition(text: str, path: Path) -> Definition:
-    """Return the definition in a file, for phase TEST if it has one. Raises SpecError."""
+def definition(text: str, path: Path, known: Collection[str]) -> Definition:
+    """Return the definition in a file, for phase TEST if it has one. Raises SpecError.
+
+    Layers without a bottom provide data unless they are of a known kind.
+    """
     net = parse(text, path)
     old, new = net.messages("layers"), net.messages("layer")
     if old and new:
@@ -77,26 +76,23 @@ def definition(text: str, path: Path) -> Definition:
             path.as_posix(),
         )
     inputs = _inputs(net, path)
-    every = [_layer(message) for message in messages]
+    every = [_layer(message, known) for message in messages]
     stages = net.message("state").texts("stage")
     for phase in ("TEST", "TRAIN"):
         layers = [layer for layer in every if _included(layer.message, phase, stages)]
-        if inputs or any(_gives_data(layer) for layer in layers):
+        if inputs or any(layer.gives_data for layer in layers):
             break
     return Definition(path, layers, inputs, phase, _resolve(layers, inputs, path))
 
 
-def _gives_data(layer: CaffeLayer) -> bool:
-    return not layer.bottoms and layer.kind in DATA
-
-
-def _layer(message: Message) -> CaffeLayer:
+def _layer(message: Message, known: Collection[str]) -> CaffeLayer:
     found = message.text("type")[:60]
     if not found:
         raise SpecError("a layer needs a 'type'", Source(message.file, message.line, 1))
+    kind, bottoms = re.sub(r"[^a-z0-9]", "", found.lower()), message.texts("bottom")
     return CaffeLayer(
-        message.text("name", found)[:100], re.sub(r"[^a-z0-9]", "", found.lower()), found, message,
-        message.texts("bottom"), message.texts("top"),
+        message.text("name", found)[:100], kind, found, message, bottoms, message.texts("top"),
+        gives_data=not bottoms and kind not in known,
     )  # fmt: skip
 
 

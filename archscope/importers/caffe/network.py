@@ -6,44 +6,42 @@ from collections.abc import Callable
 from pathlib import Path
 
 from archscope.errors import ArchscopeError
-from archscope.importers.caffe import pointwise, shapes, windows
+from archscope.importers.caffe import norms, pointwise, shapes, windows
 from archscope.importers.caffe.conversion import ASIDE, Conversion
+from archscope.importers.caffe.data import data_shape
 from archscope.importers.caffe.definition import (
-    DATA,
     INPUTS,
     CaffeLayer,
     Definition,
     Value,
     definition,
 )
-from archscope.importers.caffe.text_format import Message
+from archscope.importers.caffe.regions import region
+from archscope.importers.caffe.uses import FROM_SIZES, REGION_POOLS, Uses, is_head
 from archscope.importers.file_graph import named, read_text, sizes_of
 from archscope.importers.formats import Imported, Inputs
 from archscope.ir import Shape
 
 LAYERS: dict[str, Callable[[Conversion, CaffeLayer], list[str]]] = {
     **dict.fromkeys(pointwise.PLAIN, pointwise.plain),
-    **dict.fromkeys(pointwise.COSTS, pointwise.costed),
+    **dict.fromkeys(pointwise.UNARY, pointwise.unary),
     **dict.fromkeys(("convolution", "deconvolution", "convolutiondepthwise",
                      "depthwiseconvolution", "deconvolutiondepthwise"), windows.convolution),
     "pooling": windows.pooling, "relu": pointwise.relu, "prelu": pointwise.prelu,
-    "elu": pointwise.elu, "swish": pointwise.swish, "mish": pointwise.mish,
-    "power": pointwise.power, "dropout": pointwise.dropout, "lrn": pointwise.lrn,
-    "batchnorm": pointwise.batchnorm, "bn": pointwise.batchnorm, "scale": pointwise.scale,
-    "bias": pointwise.bias, "eltwise": pointwise.eltwise, "axpy": pointwise.axpy,
-    "normalize": pointwise.normalize, "innerproduct": shapes.inner_product,
+    "elu": pointwise.elu, "swish": pointwise.swish, "clip": pointwise.clip,
+    "threshold": pointwise.threshold, "power": pointwise.power, "exp": pointwise.exp,
+    "log": pointwise.logarithm, "dropout": pointwise.dropout, "eltwise": pointwise.eltwise,
+    "axpy": pointwise.axpy, "lrn": norms.lrn, "batchnorm": norms.batchnorm,
+    "bn": norms.batchnorm, "scale": norms.scale, "bias": norms.bias,
+    "normalize": norms.normalize, "mvn": norms.mean_variance,
+    "innerproduct": shapes.inner_product,
     "softmax": shapes.softmax, "flatten": shapes.flatten, "reshape": shapes.reshape,
     "concat": shapes.concat, "slice": shapes.slice_, "permute": shapes.permute,
     "shufflechannel": shapes.shuffle, "channelshuffle": shapes.shuffle,
     "upsample": shapes.upsample, "interp": shapes.interp, "crop": shapes.crop,
-    "reduction": shapes.reduction, "roipooling": shapes.roi_pooling,
+    "reduction": shapes.reduction, "tile": shapes.tile, "parameter": shapes.parameter,
+    **dict.fromkeys(REGION_POOLS, region),
 }  # fmt: skip
-
-HEADS = ("accuracy", "detectionoutput", "detectionevaluate", "argmax", "hdf5output", "silence")
-"""Layers after the result: metrics, and the selection of boxes and classes."""
-
-FROM_SIZES = ("priorbox", "anchorgenerator")
-"""Layers whose result depends only on the sizes of their inputs."""
 
 
 def from_file(path: str | Path, input: Inputs = None) -> Imported:
@@ -54,21 +52,21 @@ def from_file(path: str | Path, input: Inputs = None) -> Imported:
     ArchscopeError.
     """
     path = Path(path)
-    found = definition(read_text(path), path)
+    found = definition(read_text(path), path, LAYERS)
     try:
-        return Imported(_graph_of(found, input).made.graph(), dict)
+        return Imported(_graph_of(found, input).graph(), dict)
     except ArchscopeError as error:
         raise named(path, error) from None
 
 
 def _graph_of(found: Definition, input: Inputs) -> Conversion:
-    net = Conversion(found)
-    _add_inputs(net, input)
+    net, uses = Conversion(found), Uses(found)
+    _add_inputs(net, uses, input)
     dropped: dict[str, list[str]] = {}
     for index, layer in enumerate(found.layers):
-        if layer.kind in DATA and not layer.bottoms:
+        if layer.gives_data:
             continue
-        results = _results(net, layer, dropped)
+        results = _results(net, layer, uses.selects[index], dropped)
         for place in range(len(layer.tops)):
             some = results is not None and place < len(results)
             net.values[index, place] = results[place] if some and results else ASIDE
@@ -82,11 +80,13 @@ def _graph_of(found: Definition, input: Inputs) -> Conversion:
     return net
 
 
-def _results(net: Conversion, layer: CaffeLayer, dropped: dict[str, list[str]]) -> list[str] | None:
+def _results(
+    net: Conversion, layer: CaffeLayer, selects: bool, dropped: dict[str, list[str]]
+) -> list[str] | None:
     """Add a layer and return its nodes: none if it is left out, None if it is unknown."""
     title = f"{layer.name[:60]} ({layer.type[:60]})"
     values = [net.values.get(value) for value in layer.sources]
-    if layer.kind in HEADS or layer.kind.endswith("loss"):
+    if selects or is_head(layer):
         if layer.kind != "silence":
             dropped.setdefault("", []).append(title)
         return []
@@ -95,7 +95,7 @@ def _results(net: Conversion, layer: CaffeLayer, dropped: dict[str, list[str]]) 
         return None
     if layer.kind in FROM_SIZES or (values and not any(values)):
         return []
-    if layer.kind not in LAYERS or not all(values):
+    if layer.kind not in LAYERS or not all(values[:1] if layer.kind in REGION_POOLS else values):
         sources = [value for value in values if value]
         if not sources:
             raise net.made.error(f"unknown layer of Caffe '{layer.type}'", layer.line)
@@ -104,26 +104,22 @@ def _results(net: Conversion, layer: CaffeLayer, dropped: dict[str, list[str]]) 
     return LAYERS[layer.kind](net, layer)
 
 
-def _add_inputs(net: Conversion, input: Inputs) -> None:
+def _add_inputs(net: Conversion, uses: Uses, input: Inputs) -> None:
     """Add the inputs that layers of the network read, with their known sizes."""
     found = net.found
-    used = {
-        value
-        for layer in found.layers
-        if layer.kind not in HEADS and not layer.kind.endswith("loss")
-        for value in layer.sources
-    }
     stated: dict[str, tuple[Value, int, Shape]] = {}
     for place, (name, shape) in enumerate(found.inputs):
-        if (INPUTS, place) in used:
-            stated[name] = ((INPUTS, place), 1, shape)
+        value = (INPUTS, place)
+        net.values[value] = ASIDE
+        if uses.feeds(value):
+            stated[name] = (value, 1, shape)
     for index, layer in enumerate(found.layers):
-        if layer.kind not in DATA or layer.bottoms:
+        if not layer.gives_data:
             continue
         for place, name in enumerate(layer.tops):
             net.values[index, place] = ASIDE
-            if (index, place) in used and (place == 0 or layer.kind in ("input", "dummydata")):
-                stated[name] = ((index, place), layer.line, _data_shape(net, layer, place))
+            if uses.feeds((index, place)):
+                stated[name] = ((index, place), layer.line, data_shape(net, layer, place))
     if not stated:
         raise net.made.error("the network has no input", 1)
     known = {name: shape[1:] or shape[:1] for name, (_, _, shape) in stated.items()}
@@ -131,49 +127,3 @@ def _add_inputs(net: Conversion, input: Inputs) -> None:
     net.batch = next((shape[0] for _, _, shape in stated.values() if shape), 1)
     for name, (value, line, _) in stated.items():
         net.values[value] = net.made.input(name, sizes[name], line)
-
-
-def _data_shape(net: Conversion, layer: CaffeLayer, place: int) -> Shape:
-    """Return the shape that a data layer states, with the batch, () if it states none."""
-    message = layer.message
-    if layer.kind in ("input", "dummydata"):
-        given = layer.param("input" if layer.kind == "input" else "dummy_data")
-        found = [tuple(shape.integers("dim")) for shape in given.messages("shape")]
-        if not found and "num" in given:
-            sides = [given.integers(name) for name in ("num", "channels", "height", "width")]
-            found = [tuple(sizes) for sizes in zip(*sides, strict=False)]
-        shape = found[min(place, len(found) - 1)] if found else ()
-    elif layer.kind == "memorydata":
-        given = layer.param("memory_data")
-        names = ("batch_size", "channels", "height", "width")
-        shape = tuple(given.integer(name, 0) for name in names)
-    else:
-        shape = _image_shape(
-            net,
-            layer,
-            [
-                message.message(name)
-                for name in (
-                    "transform_param",
-                    "data_param",
-                    "image_data_param",
-                    "window_data_param",
-                )
-            ],
-        )
-    if not all(0 < size < 2**31 for size in shape):
-        raise net.made.error(f"'{layer.name}' needs sizes of at least 1", layer.line)
-    return shape
-
-
-def _image_shape(net: Conversion, layer: CaffeLayer, params: list[Message]) -> Shape:
-    """Return the shape of images that are cropped or resized to a size."""
-    side = next((param.integer("crop_size", 0) for param in params if "crop_size" in param), 0)
-    height, width = (
-        side or next((p.integer(name, 0) for p in params if name in p), 0)
-        for name in ("new_height", "new_width")
-    )
-    if not (height and width):
-        return ()
-    net.made.notes.append(f"'{layer.name}' is assumed to have images with 3 channels")
-    return 1, 3, height, width

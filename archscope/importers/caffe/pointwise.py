@@ -1,23 +1,24 @@
-"""Element-wise layers of Caffe, layers that work on each channel, and element-wise merges."""
+"""Element-wise layers of Caffe, and element-wise merges."""
 
 from __future__ import annotations
 
-from math import prod
-from typing import Any
+from math import log
 
 from archscope.importers.caffe.conversion import Conversion
 from archscope.importers.caffe.definition import CaffeLayer
-from archscope.ops.norm import BatchNorm
+from archscope.importers.caffe.text_format import Message
 
 PLAIN = {
     "relu6": "relu6", "sigmoid": "sigmoid", "tanh": "tanh", "bnll": "softplus",
     "gelu": "gelu", "hardswish": "hardswish", "hswish": "hardswish",
-    "split": "", "silu": "silu",
+    "hardsigmoid": "hardsigmoid", "hsigmoid": "hardsigmoid", "silu": "silu", "split": "",
+    "seludropout": "", "alphadropout": "",
 }  # fmt: skip
-"""Layers that equal an operator without attributes; "" is the identity."""
+"""Layers that equal an operator without attributes; "" is the identity, also of those that only
+act in training."""
 
-COSTS = {"absval": 1, "exp": 3, "log": 3, "threshold": 1, "clip": 2, "power": 3, "elu": 4}
-"""Layers without an equivalent operator, with the operations per value."""
+UNARY = {"absval": "abs", "selu": "selu", "mish": "mish"}
+"""Layers that equal a function of `unary`."""
 
 
 def plain(net: Conversion, layer: CaffeLayer) -> list[str]:
@@ -26,9 +27,9 @@ def plain(net: Conversion, layer: CaffeLayer) -> list[str]:
     return [net.add(layer, word)] if word else [net.node(layer)] * len(layer.tops)
 
 
-def costed(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add a function of each number that no operator is."""
-    return [net.opaque(layer, COSTS[layer.kind], pointwise=True)]
+def unary(net: Conversion, layer: CaffeLayer) -> list[str]:
+    """Add a function of each number that is named in torch."""
+    return [net.add(layer, "unary", function=UNARY[layer.kind])]
 
 
 def relu(net: Conversion, layer: CaffeLayer) -> list[str]:
@@ -45,104 +46,87 @@ def prelu(net: Conversion, layer: CaffeLayer) -> list[str]:
 
 
 def elu(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add an ELU of scale 1."""
-    if layer.param("elu").number("alpha", 1) != 1:
-        return costed(net, layer)
-    return [net.add(layer, "elu")]
+    """Add an ELU."""
+    return [net.add(layer, "elu", alpha=layer.param("elu").number("alpha", 1))]
 
 
 def swish(net: Conversion, layer: CaffeLayer) -> list[str]:
     """Add x times sigmoid(beta x)."""
-    if layer.param("swish").number("beta", 1) != 1:
-        return [net.opaque(layer, 6, pointwise=True)]
-    return [net.add(layer, "silu")]
-
-
-def mish(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add x times tanh(log(1 + exp(x)))."""
-    gate = net.part(layer, "softplus", "softplus", [net.node(layer)])
-    gate = net.part(layer, "tanh", "tanh", [gate])
+    beta = layer.param("swish").number("beta", 1)
+    if beta == 1:
+        return [net.add(layer, "silu")]
+    gate = net.part(layer, "beta", "mul_scalar", [net.node(layer)], factor=beta)
+    gate = net.part(layer, "sigmoid", "sigmoid", [gate])
     return [net.add(layer, "mul", [net.node(layer), gate])]
 
 
+def clip(net: Conversion, layer: CaffeLayer) -> list[str]:
+    """Add limits of each number."""
+    param = layer.param("clip")
+    low, high = (param.number(name, 0) if name in param else None for name in ("min", "max"))
+    return [net.add(layer, "clamp", min=low, max=high)]
+
+
+def threshold(net: Conversion, layer: CaffeLayer) -> list[str]:
+    """Add 1 for each number above a threshold, 0 for others."""
+    than = layer.param("threshold").number("threshold", 0)
+    return [net.add(layer, "compare", relation="gt", than=than)]
+
+
+def _linear(net: Conversion, layer: CaffeLayer, param: Message) -> str:
+    """Add shift + scale x, which several layers take a function of."""
+    node, scale, shift = net.node(layer), param.number("scale", 1), param.number("shift", 0)
+    if scale != 1:
+        node = net.part(layer, "scale", "mul_scalar", [node], factor=scale)
+    return net.part(layer, "shift", "add_scalar", [node], value=shift) if shift else node
+
+
 def power(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add (shift + scale x)^power, which is a product with a constant, or more."""
+    """Add (shift + scale x)^power."""
     param = layer.param("power")
-    if param.number("power", 1) != 1 or param.number("shift", 0) != 0:
-        return costed(net, layer)
-    scale = param.number("scale", 1)
-    return [net.node(layer) if scale == 1 else net.add(layer, "mul_scalar", factor=scale)]
+    scale, shift, exponent = (
+        param.number(name, default) for name, default in [("scale", 1), ("shift", 0), ("power", 1)]
+    )
+    if exponent == 1 and shift == 0:
+        return [net.node(layer) if scale == 1 else net.add(layer, "mul_scalar", factor=scale)]
+    node = _linear(net, layer, param)
+    return [node if exponent == 1 else net.add(layer, "pow", [node], exponent=exponent)]
+
+
+def exp(net: Conversion, layer: CaffeLayer) -> list[str]:
+    """Add base^(shift + scale x), by default with base e."""
+    param = layer.param("exp")
+    node, base = _linear(net, layer, param), _base(net, layer, param)
+    if base != 1:
+        node = net.part(layer, "base", "mul_scalar", [node], factor=base)
+    return [net.add(layer, "unary", [node], function="exp")]
+
+
+def logarithm(net: Conversion, layer: CaffeLayer) -> list[str]:
+    """Add the logarithm of shift + scale x, by default to base e."""
+    param = layer.param("log")
+    node, base = _linear(net, layer, param), _base(net, layer, param)
+    if base == 1:
+        return [net.add(layer, "unary", [node], function="log")]
+    node = net.part(layer, "log", "unary", [node], function="log")
+    return [net.add(layer, "mul_scalar", [node], factor=1 / base)]
+
+
+def _base(net: Conversion, layer: CaffeLayer, param: Message) -> float:
+    """Return the natural logarithm of the base of a layer; -1 means e."""
+    base = param.number("base", -1)
+    if base == -1:
+        return 1.0
+    if base <= 0 or base == 1:
+        raise net.made.error(
+            f"'base' of '{layer.name}' must be -1 or positive and not 1, got {base}", layer.line
+        )
+    return log(base)
 
 
 def dropout(net: Conversion, layer: CaffeLayer) -> list[str]:
     """Add dropout."""
     return [net.add(layer, "dropout", p=layer.param("dropout").number("dropout_ratio", 0.5))]
-
-
-def lrn(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add local response normalisation, across channels or within each."""
-    param = layer.param("lrn")
-    size = param.integer("local_size", 5)
-    if param.choice("norm_region", "ACROSS_CHANNELS", "WITHIN_CHANNEL") == "WITHIN_CHANNEL":
-        return [net.opaque(layer, max(size, 0) ** 2 + 5)]
-    given: dict[str, Any] = {
-        "alpha": param.number("alpha", 1),
-        "beta": param.number("beta", 0.75),
-        "k": param.number("k", 1),
-    }
-    return [net.add(layer, "lrn", size=size, **given)]
-
-
-def batchnorm(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add a batch norm; Caffe's has no learned weights, the Scale after it has."""
-    param = layer.param("batch_norm", "bn")
-    momentum = round(1 - param.number("moving_average_fraction", 0.999), 9)
-    affine = layer.kind == "bn" or param.flag("scale_bias", False)
-    eps = param.number("eps", 1e-5)
-    node = net.add(layer, "batchnorm", eps=eps, momentum=momentum, affine=affine)
-    return [net.share(layer, node) if affine else node]
-
-
-def scale(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add a factor for each channel, merged with a batch norm before it, or by another value."""
-    param = layer.param("scale")
-    axis = net.axis(layer, param)
-    bias = param.flag("bias_term", False)
-    if len(layer.sources) > 1:
-        return [_product(net, layer, axis)]
-    node = net.node(layer)
-    axes = param.integer("num_axes", 1)
-    if axis != 1 or axes != 1:
-        whole = (1, *net.shape(layer))
-        learned = prod(whole[axis:] if axes < 0 else whole[axis : axis + axes]) * (1 + bias)
-        return [net.opaque(layer, 1 + bias, learned=learned, pointwise=True)]
-    before = net.made.builder.nodes[node].op
-    alone = net.found.reads[layer.sources[0]] == 1
-    if alone and bias and isinstance(before, BatchNorm) and not before.affine:
-        net.replace(node, affine=True)
-        return [net.share(layer, node)]
-    return [net.share(layer, net.add(layer, "scale", bias=bias))]
-
-
-def _product(net: Conversion, layer: CaffeLayer, axis: int) -> str:
-    """Add the product with a second value, which starts at an axis of the first."""
-    node, other = net.nodes(layer)[:2]
-    shape, others = net.made.shape(node), net.made.shape(other)
-    if axis == 0 and others == shape[:1] and len(shape) > 1:
-        ones = (1,) * (len(shape) - 1)
-        other = net.part(layer, "gate", "reshape", [other], size=(*others, *ones))
-    elif axis == 0 and len(others) < len(shape) and others == shape[: len(others)]:
-        return net.opaque(layer, 1)
-    return net.add(layer, "mul", [node, other])
-
-
-def bias(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add a learned shift, or another value."""
-    nodes = net.nodes(layer)
-    if len(nodes) > 1 and net.made.shape(nodes[0]) == net.made.shape(nodes[1]):
-        return [net.add(layer, "add", nodes)]
-    learned = net.shape(layer)[0] if len(nodes) == 1 else 0
-    return [net.opaque(layer, 1, learned=learned, pointwise=len(nodes) == 1)]
 
 
 def eltwise(net: Conversion, layer: CaffeLayer) -> list[str]:
@@ -159,7 +143,10 @@ def eltwise(net: Conversion, layer: CaffeLayer) -> list[str]:
     if len({net.made.shape(node) for node in nodes}) > 1:
         raise net.made.error(f"'{layer.name}' needs inputs of the same shape", layer.line)
     if kind == "MAX":
-        return [net.opaque(layer, len(nodes) - 1, pointwise=True)]
+        node = nodes[0]
+        for at, other in enumerate(nodes[1:-1]):
+            node = net.part(layer, f"max{at}", "maximum", [node, other])
+        return [net.add(layer, "maximum", [node, nodes[-1]]) if len(nodes) > 1 else node]
     if kind == "SUM":
         nodes = [
             node
@@ -177,12 +164,3 @@ def axpy(net: Conversion, layer: CaffeLayer) -> list[str]:
         raise net.made.error(f"'{layer.name}' needs 3 inputs, got {len(nodes)}", layer.line)
     gated = net.part(layer, "mul", "mul", nodes[:2])
     return [net.add(layer, "add", [gated, nodes[2]])]
-
-
-def normalize(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add the L2 norm of SSD, with a learned factor for each channel."""
-    param = layer.param("norm")
-    shared = param.flag("channel_shared", True)
-    learned = 1 if shared else net.shape(layer)[0]
-    at_each = not param.flag("across_spatial", True)
-    return [net.opaque(layer, 5, learned=learned, pointwise=at_each)]

@@ -7,6 +7,7 @@ from math import prod
 
 from archscope.importers.caffe.conversion import Conversion
 from archscope.importers.caffe.definition import CaffeLayer
+from archscope.ir import text_of
 
 
 def inner_product(net: Conversion, layer: CaffeLayer) -> list[str]:
@@ -14,24 +15,39 @@ def inner_product(net: Conversion, layer: CaffeLayer) -> list[str]:
     param = layer.param("inner_product")
     out, bias = param.integer("num_output", 0), param.flag("bias_term", True)
     shape = net.shape(layer)
-    if net.axis(layer, param) != 1:
-        axis = net.axis(layer, param)
-        ins = prod(shape[axis - 1 :]) if axis else 0
-        rows = prod(shape[: axis - 1]) if axis else 0
-        learned = out * (ins + bias)
-        size = (*shape[: axis - 1], out)
-        return [net.opaque(layer, int(bias), learned=learned, products=rows * ins * out, size=size)]
+    axis = net.axis(layer, param)
+    if axis == 0:
+        raise net.made.error(
+            f"'{layer.name}' joins the images of a batch, which is not supported", layer.line
+        )
+    if axis != 1:
+        return [_at_each(net, layer, axis, out, bias)]
     node = net.node(layer)
     if len(shape) > 1:
         node = net.part(layer, "flatten", "flatten", [node])
     return [net.share(layer, net.add(layer, "linear", [node], out=out, bias=bias))]
 
 
+def _at_each(net: Conversion, layer: CaffeLayer, axis: int, out: int, bias: bool) -> str:
+    """Add a fully connected layer over the axes from one on, at each place of those before it.
+
+    It is a convolution over places: the values to multiply are its channels.
+    """
+    shape = net.shape(layer)
+    places, values = prod(shape[: axis - 1]), prod(shape[axis - 1 :])
+    node = net.part(layer, "rows", "reshape", [net.node(layer)], size=(places, values))
+    node = net.part(layer, "columns", "permute", [node], order=(1, 0))
+    node = net.share(layer, net.part(layer, "conv", "conv", [node], out=out, bias=bias))
+    node = net.part(layer, "places", "permute", [node], order=(1, 0))
+    return net.add(layer, "reshape", [node], size=(*shape[: axis - 1], out))
+
+
 def softmax(net: Conversion, layer: CaffeLayer) -> list[str]:
     """Add a softmax, over the channels unless it states another axis."""
-    if net.axis(layer, layer.param("softmax")) != 1:
+    axis = net.axis(layer, layer.param("softmax"))
+    if axis == 0:
         return [net.opaque(layer, 5)]
-    return [net.add(layer, "softmax")]
+    return [net.add(layer, "softmax", axis=axis - 1)]
 
 
 def flatten(net: Conversion, layer: CaffeLayer) -> list[str]:
@@ -61,7 +77,7 @@ def reshape(net: Conversion, layer: CaffeLayer) -> list[str]:
     rest = prod(size for size in sizes if size != -1)
     if sizes.count(-1) > 1 or rest < 1 or prod(kept) % rest or min(sizes, default=1) < -1:
         raise net.made.error(
-            f"'{layer.name}' cannot reshape {prod(kept)} values to {sizes}", layer.line
+            f"'{layer.name}' cannot reshape {text_of(whole)} to {sizes}", layer.line
         )
     sizes = [prod(kept) // rest if size == -1 else size for size in sizes]
     return [_reshaped(net, layer, (*whole[:axis], *sizes, *whole[end:]))]
@@ -87,6 +103,8 @@ def concat(net: Conversion, layer: CaffeLayer) -> list[str]:
     nodes = net.nodes(layer)
     if len(nodes) == 1:
         return nodes
+    if axis == 0 and all(node in net.regions for node in nodes):
+        return nodes[:1]  # regions of several maps, of which one is counted
     if axis == 0:
         raise net.made.error(
             f"'{layer.name}' joins images along the batch, which is not supported", layer.line
@@ -110,14 +128,10 @@ def slice_(net: Conversion, layer: CaffeLayer) -> list[str]:
         raise net.made.error(
             f"'{layer.name}' cannot split {whole} into {number} equal parts", layer.line
         )
-    parts = []
-    for start, stop in pairwise(ends):
-        if axis == 1:
-            parts.append(net.add(layer, "slice", start=start, stop=stop))
-        else:
-            size = (*shape[: axis - 1], stop - start, *shape[axis:])
-            parts.append(net.opaque(layer, size=size))
-    return parts
+    return [
+        net.add(layer, "slice", start=start, stop=stop, axis=axis - 1)
+        for start, stop in pairwise(ends)
+    ]
 
 
 def permute(net: Conversion, layer: CaffeLayer) -> list[str]:
@@ -132,7 +146,7 @@ def permute(net: Conversion, layer: CaffeLayer) -> list[str]:
         )
     if order == sorted(order):
         return [net.node(layer)]
-    return [net.opaque(layer, size=tuple(shape[axis - 1] for axis in order[1:]))]
+    return [net.add(layer, "permute", order=[axis - 1 for axis in order[1:]])]
 
 
 def shuffle(net: Conversion, layer: CaffeLayer) -> list[str]:
@@ -143,58 +157,108 @@ def shuffle(net: Conversion, layer: CaffeLayer) -> list[str]:
 
 def upsample(net: Conversion, layer: CaffeLayer) -> list[str]:
     """Add nearest upsampling; there is no operator for the unpooling of SegNet."""
-    param = layer.param("upsample")
+    param, shape = layer.param("upsample"), net.shape(layer)
     scale = param.integer("scale", 2)
     if len(layer.sources) == 1 and "upsample_h" not in param:
         return [net.add(layer, "upsample", scale=scale)]
-    shape = net.shape(layer)
-    size = (param.integer("upsample_h", shape[1] * scale), param.integer("upsample_w",
-            shape[-1] * scale))  # fmt: skip
+    sides = zip("hw", shape[1:], strict=False)
+    size = tuple(param.integer(f"upsample_{name}", side * scale) for name, side in sides)
     return [net.opaque(layer, size=(shape[0], *size))]
 
 
 def interp(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add bilinear resizing with aligned corners, as in DeepLab and PSPNet."""
-    param = layer.param("interp")
+    """Add bilinear resizing with aligned corners, as in DeepLab and PSPNet, after a crop."""
+    param, node = layer.param("interp"), net.node(layer)
     channels, *sizes = net.shape(layer)
-    sizes = [size + param.integer("pad_beg", 0) + param.integer("pad_end", 0) for size in sizes]
+    begin, end = -param.integer("pad_beg", 0), -param.integer("pad_end", 0)
+    if min(begin, end) < 0 or (sizes and begin + end >= min(sizes)):
+        raise net.made.error(
+            f"'pad_beg' and 'pad_end' of '{layer.name}' must cut off some positions", layer.line
+        )
+    for axis, size in enumerate(sizes, start=1):
+        if begin or end:
+            cut = {"start": begin, "stop": size - end, "axis": axis}
+            node = net.part(layer, f"crop{axis}", "slice", [node], **cut)
+    sizes = [size - begin - end for size in sizes]
     shrink, zoom = param.integer("shrink_factor", 1), param.integer("zoom_factor", 1)
-    if min(shrink, zoom) < 1 or min(sizes) < 1:
-        raise net.made.error(f"'{layer.name}' needs factors and sizes of at least 1", layer.line)
+    if min(shrink, zoom) < 1:
+        raise net.made.error(f"'{layer.name}' needs factors of at least 1", layer.line)
     sizes = [(size - 1) // shrink + 1 for size in sizes]
     sizes = [size + (size - 1) * (zoom - 1) for size in sizes]
     if len(layer.sources) > 1:
         sizes = list(net.made.shape(net.nodes(layer)[1])[1:])
     if "height" in param and "width" in param:
         sizes = [param.integer("height", 1), param.integer("width", 1)]
-    return [net.opaque(layer, 7, size=(channels, *sizes))]
+    if (channels, *sizes) == net.made.shape(node):
+        return [node]
+    return [net.add(layer, "upsample", [node], size=sizes, mode="linear", align_corners=True)]
 
 
 def crop(net: Conversion, layer: CaffeLayer) -> list[str]:
     """Add a crop of a map to the size of another one, from an axis on."""
-    axis = net.axis(layer, layer.param("crop"), default=2)
+    param = layer.param("crop")
+    axis = net.axis(layer, param, default=2)
     nodes = net.nodes(layer)
     if len(nodes) != 2 or axis == 0:
         raise net.made.error(
             f"'{layer.name}' needs two inputs: a value, and one of the size to crop to", layer.line
         )
+    node = nodes[0]
     shape, like = (net.made.shape(node) for node in nodes)
-    size = (*shape[: axis - 1], *like[axis - 1 :])
-    if len(size) != len(shape) or any(a > b for a, b in zip(size, shape, strict=True)):
-        raise net.made.error(f"'{layer.name}' crops to a larger size", layer.line)
-    return [nodes[0] if size == shape else net.opaque(layer, size=size)]
+    offsets = param.integers("offset") or [0]
+    axes = range(axis - 1, len(shape))
+    if len(offsets) == 1:
+        offsets = offsets * len(axes)
+    if len(shape) != len(like) or len(offsets) != len(axes):
+        raise net.made.error(f"'{layer.name}' needs an offset for each axis it crops", layer.line)
+    for at, offset in zip(axes, offsets, strict=True):
+        if not 0 <= offset <= shape[at] - like[at]:
+            raise net.made.error(
+                f"'{layer.name}' cannot crop {text_of(shape)} to {text_of(like)} at {offset}",
+                layer.line,
+            )
+        if like[at] != shape[at]:
+            cut = {"start": offset, "stop": offset + like[at], "axis": at}
+            node = net.part(layer, f"axis{at}", "slice", [node], **cut)
+    return [node]
 
 
 def reduction(net: Conversion, layer: CaffeLayer) -> list[str]:
     """Add a sum, mean or norm over all axes from a given one on."""
-    axis = net.axis(layer, layer.param("reduction"), default=0)
-    shape = net.shape(layer)
-    size = shape[: axis - 1] if axis else ()
-    return [net.opaque(layer, None, size=size or (1,), products=0, work=prod(shape))]
+    param, shape = layer.param("reduction"), net.shape(layer)
+    axis = net.axis(layer, param, default=0)
+    if axis == 0:
+        return [net.opaque(layer, None, size=(1,), products=0, work=prod(shape))]
+    kind = param.choice("operation", "SUM", "SUM", "ASUM", "SUMSQ", "MEAN")  # counted from 1
+    node = net.node(layer)
+    if kind == "SUMSQ":
+        node = net.part(layer, "square", "unary", [node], function="square")
+    if axis == 1 and len(shape) > 1:
+        node = net.part(layer, "flatten", "flatten", [node])
+    function = {"ASUM": "l1", "MEAN": "mean"}.get(kind, "sum")
+    axes = tuple(range(axis - 1, len(net.made.shape(node))))
+    node = net.add(layer, "reduce", [node], function=function, axes=axes, keep=axis == 1)
+    factor = param.number("coeff", 1)
+    if factor == 1:
+        return [node]
+    return [net.part(layer, "coeff", "mul_scalar", [node], factor=factor)]
 
 
-def roi_pooling(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add the pooling of one region to a given size."""
-    param = layer.param("roi_pooling")
-    size = (param.integer("pooled_h", 0), param.integer("pooled_w", 0))
-    return [net.opaque(layer, None, products=0, size=(net.shape(layer)[0], *size))]
+def tile(net: Conversion, layer: CaffeLayer) -> list[str]:
+    """Add copies of a value along an axis."""
+    param = layer.param("tile")
+    axis = net.axis(layer, param)
+    if axis == 0:
+        raise net.made.error(
+            f"'{layer.name}' repeats the batch, which is not supported", layer.line
+        )
+    return [net.add(layer, "tile", times=param.integer("tiles", 0), axis=axis - 1)]
+
+
+def parameter(net: Conversion, layer: CaffeLayer) -> list[str]:
+    """Add learned values that no input determines."""
+    size = layer.param("parameter").message("shape").integers("dim")
+    if len(size) > 1 and size[0] == 1:
+        size = size[1:]  # without the batch
+    inputs = [node.name for node in net.made.builder.nodes.values() if not node.inputs]
+    return [net.share(layer, net.add(layer, "parameter", inputs[:1], size=size))]

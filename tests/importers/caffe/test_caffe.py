@@ -11,32 +11,8 @@ import torch
 import archscope
 from archscope.build import build
 from archscope.errors import ArchscopeError
-from archscope.importers.formats import Inputs
-from archscope.ir import Graph
-from archscope.sources import imported
+from tests.importers.caffe.definitions import conv, inputs, layer, load
 from tests.importers.files import CAFFE
-
-
-def load(where: Path, text: str, input: Inputs = None) -> Graph:
-    (where / "net.prototxt").write_text(text)
-    return imported(str(where / "net.prototxt"), input).graph
-
-
-def inputs(*shape: int) -> str:
-    return 'input: "data" input_shape { ' + " ".join(f"dim: {n}" for n in shape) + " }\n"
-
-
-def layer(kind: str, name: str, bottoms: str = "data", more: str = "", top: str = "") -> str:
-    reads = " ".join(f'bottom: "{bottom}"' for bottom in bottoms.split())
-    tops = " ".join(f'top: "{t}"' for t in (top or name).split())
-    return f'layer {{ name: "{name}" type: "{kind}" {reads} {tops} {more} }}\n'
-
-
-def conv(name: str, bottom: str, out: int, kernel: int, more: str = "") -> str:
-    sizes = f"num_output: {out} kernel_size: {kernel} {more}"
-    return layer("Convolution", name, bottom, f"convolution_param {{ {sizes} }}") + layer(
-        "ReLU", f"{name}_relu", name, top=name
-    )
 
 
 def squeezenet() -> str:
@@ -197,7 +173,7 @@ def test_heads_and_unknown_layers_are_listed(tmp_path: Path) -> None:
     assert graph.nodes[-1].out == (4 * 6 * 6,)
     analysis = archscope.analyze(graph)
     assert analysis.totals.macs == 4 * 27 * 36
-    text = inputs(1, 3, 8, 8) + conv("a", "data", 4, 3) + layer("Proposal", "rois", "a")
+    text = inputs(1, 3, 8, 8) + conv("a", "data", 4, 3) + layer("Recommendation", "rois", "a")
     graph = load(tmp_path, text + conv("b", "rois", 4, 1))
     assert "not counted after unknown layers: b (Convolution)" in graph.about
     assert "macs" in graph.nodes[-1].op.unknown  # so that the total is a lower bound
