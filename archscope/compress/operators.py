@@ -23,7 +23,13 @@ from archscope.ops.conv import Conv, ConvTranspose
 from archscope.ops.facts import Weighted
 from archscope.ops.fake_quantize import FakeQuantize
 from archscope.ops.geometry import taps
-from archscope.ops.held_weights import FixedConv, WeightNormConv, WeightNormLinear
+from archscope.ops.held_weights import (
+    FixedConv,
+    FixedConvTranspose,
+    FixedLinear,
+    WeightNormConv,
+    WeightNormLinear,
+)
 from archscope.ops.input import Input
 from archscope.ops.linear import Linear
 from archscope.ops.locally_connected import LocallyConnected
@@ -178,6 +184,8 @@ def _held_otherwise(op: Op, node: Node, ins: Ins, tracker: Tracker) -> Flow:
 flow.register(WeightNormConv, _held_otherwise)
 flow.register(WeightNormLinear, _held_otherwise)
 flow.register(FixedConv, _held_otherwise)
+flow.register(FixedConvTranspose, _held_otherwise)
+flow.register(FixedLinear, _held_otherwise)
 
 
 # Channel by channel

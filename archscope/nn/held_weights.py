@@ -86,6 +86,22 @@ class FixedConv3d(_Fixed, nn.Conv3d):
     """Conv3d with constant weights."""
 
 
+class FixedConvTranspose1d(_Fixed, nn.ConvTranspose1d):
+    """ConvTranspose1d with constant weights."""
+
+
+class FixedConvTranspose2d(_Fixed, nn.ConvTranspose2d):
+    """ConvTranspose2d with constant weights."""
+
+
+class FixedConvTranspose3d(_Fixed, nn.ConvTranspose3d):
+    """ConvTranspose3d with constant weights."""
+
+
+class FixedLinear(_Fixed, nn.Linear):
+    """Linear with constant weights."""
+
+
 class FrozenBatchNorm(nn.Module):
     """Batch norm whose statistics, scale and shift are buffers."""
 

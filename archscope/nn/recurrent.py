@@ -1,4 +1,4 @@
-"""Recurrent layers on (N, C, positions), which process positions in sequence."""
+"""Recurrent layers on (N, C, rows..., positions), which process each row in sequence."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ class _Recurrent(nn.Module):
         self.state = state
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, directions * hidden, positions), or (N, directions * hidden)."""
-        out, states = super().forward(x.transpose(1, 2))
+        """Return (N, directions * hidden, rows..., positions), without positions for the state."""
+        rows = x.movedim(1, -1)
+        out, states = super().forward(rows.flatten(0, -3))
         if not self.state:
-            sequence: Tensor = out.transpose(1, 2).contiguous()
+            sequence: Tensor = out.reshape(*rows.shape[:-1], -1).movedim(-1, 1).contiguous()
             return sequence
         last: Tensor = states[0] if isinstance(states, tuple) else states
         directions = 2 if self.bidirectional else 1
-        return torch.cat([*last[-directions:]], dim=1)
+        joined = torch.cat([*last[-directions:]], dim=1)
+        return joined.reshape(*rows.shape[:-2], -1).movedim(-1, 1)
 
 
 class LSTM(_Recurrent, nn.LSTM):  # type: ignore[misc]

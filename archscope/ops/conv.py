@@ -321,11 +321,8 @@ def conv_of_linear(foreign: Foreign) -> Recognised:
     return Recognised(found, (foreign.args["input"],), held)
 
 
-@recognises(
-    "aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input"
-)  # fmt: skip
-def conv_transpose_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's transposed convolution."""
+def conv_transpose_of_torch(foreign: Foreign) -> Recognised:
+    """Return torch's transposed convolution."""
     held = with_bias(foreign)
     _, out, *kernel = held["weight"].shape
     groups = foreign.args["groups"]

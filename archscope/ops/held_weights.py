@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Op, Saved, Shape
 from archscope.onnx_form import Input, Value, ints, node, weight
 from archscope.ops.attributes import Flag
-from archscope.ops.conv import Conv, conv_of_linear, conv_of_torch
+from archscope.ops.conv import (
+    Conv,
+    ConvTranspose,
+    conv_of_linear,
+    conv_of_torch,
+    conv_transpose_of_torch,
+)
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises, with_bias
 from archscope.ops.geometry import onnx_windows, symmetric
 from archscope.ops.linear import Linear, linear_of_torch
@@ -19,6 +25,12 @@ def _renamed(described: Call, prefix: str) -> Call:
     """Return the call of our module in place of the torch module that it extends."""
     name = described.target.rpartition(".")[2]
     return Call(f"archscope.nn.{prefix}{name}", described.args, described.kwargs)
+
+
+def _fixed(described: Call, bias: bool) -> Call:
+    """Return the call of our module with constant weights, which says whether it has a bias."""
+    words = {**dict(described.kwargs), "bias": bias}
+    return Call(_renamed(described, "Fixed").target, described.args, tuple(words.items()))
 
 
 def _normed(*shape: int) -> Value:
@@ -136,9 +148,7 @@ class FixedConv(Conv, frozen=True, kw_only=True):
         return Op.weights_key(self, *ins)
 
     def torch(self, *ins: Shape) -> Call:
-        described = _renamed(Conv.torch(self, *ins), "Fixed")
-        words = {**dict(described.kwargs), "bias": self.bias}
-        return Call(described.target, described.args, tuple(words.items()))
+        return _fixed(Conv.torch(self, *ins), self.bias)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -146,6 +156,73 @@ class FixedConv(Conv, frozen=True, kw_only=True):
             Example(cls(out=4, kernel=3, stride=2, padding=1, groups=4), ((4, 8, 9),)),
             Example(cls(out=6, kernel=2), ((4, 9),)),
             Example(cls(out=6, kernel=3, bias=True), ((4, 5, 6),)),
+        )
+
+
+@op("fixed_linear")
+class FixedLinear(Linear, frozen=True, kw_only=True):
+    """Fully connected layer with constant weights, such as random Fourier features."""
+
+    modules = ()
+    absorbs_scale = False
+
+    bias: Annotated[Flag, "add a learned bias to each output"] = False
+
+    def params(self, *ins: Shape) -> int:
+        return self.out * self.bias
+
+    def buffers(self, *ins: Shape) -> int:
+        return self.out * ins[0][0]
+
+    def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
+        """Count the gradient of the input only, as the weights have none."""
+        return self.macs(*ins) * sum(needed)
+
+    def saved(self, *ins: Shape) -> Saved:
+        """State nothing: the gradient of the input needs the weights only."""
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        return _fixed(Linear.torch(self, *ins), self.bias)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(out=10), ((8,),)),
+            Example(cls(out=4, bias=True), ((6,),)),
+        )
+
+
+@op("fixed_conv_transpose")
+class FixedConvTranspose(ConvTranspose, frozen=True, kw_only=True):
+    """Transposed convolution with constant weights, such as inverse wavelets."""
+
+    modules = ()
+    absorbs_scale = False
+
+    bias: Annotated[Flag, "add a learned bias to each output channel"] = False
+
+    def params(self, *ins: Shape) -> int:
+        return self.out * self.bias
+
+    def buffers(self, *ins: Shape) -> int:
+        return ins[0][0] * self.taps(ins[0])
+
+    def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
+        """Count the gradient of the input only, as the weights have none."""
+        return self.macs(*ins) * sum(needed)
+
+    def weights_key(self, *ins: Shape) -> object:
+        return Op.weights_key(self, *ins)
+
+    def torch(self, *ins: Shape) -> Call:
+        return _fixed(ConvTranspose.torch(self, *ins), self.bias)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(out=4, groups=4), ((4, 6, 5),)),
+            Example(cls(out=3, kernel=4, padding=1, bias=True), ((4, 9),)),
         )
 
 
@@ -193,7 +270,24 @@ def _of_weights(foreign: Foreign, found: Recognised) -> Recognised:
 def any_linear_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise a linear layer and the form of its weights."""
     found, held = linear_of_torch(foreign), normed(foreign)
-    if found is None or held is None:
-        return found
+    if found is None:
+        return None
     assert isinstance(found.op, Linear)
-    return Recognised(WeightNormLinear(out=found.op.out, bias=found.op.bias), found.inputs, held)
+    words: dict[str, Any] = {"out": found.op.out, "bias": found.op.bias}
+    if held is not None:
+        return Recognised(WeightNormLinear(**words), found.inputs, held)
+    if not foreign.args["weight"].learned:
+        return Recognised(FixedLinear(**words), found.inputs, found.weights)
+    return found
+
+
+@recognises(
+    "aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input"
+)  # fmt: skip
+def any_conv_transpose_of_torch(foreign: Foreign) -> Recognised:
+    """Recognise a transposed convolution with learned or constant weights."""
+    found = conv_transpose_of_torch(foreign)
+    if foreign.args["weight"].learned:
+        return found
+    words = {name: getattr(found.op, name) for name in ConvTranspose.__struct_fields__}
+    return Recognised(FixedConvTranspose(**words), found.inputs, found.weights)

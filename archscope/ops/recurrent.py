@@ -1,4 +1,8 @@
-"""Recurrent layers, which read the positions of a map one after another."""
+"""Recurrent layers, which read the positions of a map one after another.
+
+Inputs are (channels, positions) or (channels, rows, positions), with any axes of rows: each row is
+a sequence of its own, as in ReNet and Sequencer.
+"""
 
 from __future__ import annotations
 
@@ -57,10 +61,10 @@ class Recurrent(Op, frozen=True, kw_only=True):
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
-        if len(x) != 2:
-            raise ShapeError(f"'{self.name}' needs channels and 1 other axis, got {text_of(x)}")
-        channels = self.directions * self.width
-        return (channels, x[1]) if self.result == "sequence" else (channels,)
+        if len(x) < 2:
+            raise ShapeError(f"'{self.name}' needs channels and positions, got {text_of(x)}")
+        sizes = x[1:] if self.result == "sequence" else x[1:-1]
+        return self.directions * self.width, *sizes
 
     def inputs(self, *ins: Shape) -> list[int]:
         """Return the input channels of each layer."""
@@ -69,7 +73,7 @@ class Recurrent(Op, frozen=True, kw_only=True):
     def read(self, *ins: Shape) -> int:
         """Return the numbers read by all layers; each direction copies those of the first."""
         first, *others = self.inputs(*ins)
-        return ins[0][1] * (self.directions * first + sum(others))
+        return prod(ins[0][1:]) * (self.directions * first + sum(others))
 
     def matrix(self, channels: int) -> int:
         """Return the numbers of the matrices of one direction of a layer."""
@@ -88,17 +92,17 @@ class Recurrent(Op, frozen=True, kw_only=True):
 
     def macs(self, *ins: Shape) -> int:
         """Count every matrix once for each position."""
-        return self.directions * ins[0][1] * sum(map(self.matrix, self.inputs(*ins)))
+        return self.directions * prod(ins[0][1:]) * sum(map(self.matrix, self.inputs(*ins)))
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
         """Count all products twice, except for the first state and an input without gradient."""
         rows = self.directions * self.gates * self.hidden
-        states = self.layers * rows * self.width
+        states = prod(ins[0][1:-1]) * self.layers * rows * self.width
         return 2 * self.macs(*ins) - states - (0 if needed[0] else rows * prod(ins[0]))
 
     def elementwise(self, *ins: Shape) -> int:
         """Count the gates, the biases and the computation of the next state at every position."""
-        units = self.directions * self.layers * ins[0][1]
+        units = self.directions * self.layers * prod(ins[0][1:])
         return units * (self.work * self.hidden + self.biases_of_layer())
 
     def torch(self, *ins: Shape) -> Call:
@@ -114,17 +118,24 @@ class Recurrent(Op, frozen=True, kw_only=True):
         return call(f"archscope.nn.{type(self).__name__}", ins[0][0], self.hidden, **words)
 
     def onnx(self, *ins: Shape) -> Value | None:
-        x = node("Transpose", X, perm=(2, 0, 1))  # (positions, N, channels)
+        channels, *rows, _ = ins[0]
+        rank, width = len(ins[0]) + 1, self.directions * self.hidden
+        x = node("Transpose", X, perm=(rank - 1, 0, *range(2, rank - 1), 1))
+        if rows:  # (positions, N * rows, channels)
+            x = node("Reshape", x, ints(0, -1, channels))
         results: Value = x
         for place, channels in enumerate(self.inputs(*ins)):
             layer = self._onnx_layer(results, place, channels)
             if self.result == "state" and place == self.layers - 1:
                 states = node("Transpose", layer.result(1), perm=(1, 0, 2))
-                return node("Reshape", states, ints(0, self.directions * self.hidden))
+                results = node("Reshape", states, ints(-1, *rows, width))
+                last = rank - 2
+                return node("Transpose", results, perm=(0, last, *range(1, last)))
             # (positions, directions, N, hidden) to (positions, N, directions * hidden)
             results = node("Reshape", node("Transpose", layer, perm=(0, 2, 1, 3)),
-                           ints(0, 0, self.directions * self.hidden))  # fmt: skip
-        return node("Transpose", results, perm=(1, 2, 0))
+                           ints(0, 0, width))  # fmt: skip
+        results = node("Reshape", results, ints(0, -1, *rows, width)) if rows else results
+        return node("Transpose", results, perm=(1, rank - 1, *range(2, rank - 1), 0))
 
     def _onnx_layer(self, x: Value, place: int, channels: int) -> Any:
         rows = self.gates * self.hidden
@@ -195,9 +206,9 @@ class LSTM(Recurrent, frozen=True, kw_only=True):
 
     def saved(self, *ins: Shape) -> Saved:
         """State the sequences, and the first and last states of each direction."""
-        positions = ins[0][1]
+        *rows, positions = ins[0][1:]
         each = positions * self.width + 2 * (self.width + self.hidden)
-        elements = prod(ins[0]) + self.layers * self.directions * each
+        elements = prod(ins[0]) + prod(rows) * self.layers * self.directions * each
         return Saved(elements=elements, least=True)
 
     def torch(self, *ins: Shape) -> Call:
@@ -214,6 +225,8 @@ class LSTM(Recurrent, frozen=True, kw_only=True):
             Example(cls(hidden=6), ((5, 7),)),
             Example(cls(hidden=4, layers=2, bidirectional=True), ((5, 7),)),
             Example(cls(hidden=4, bias=False, result="state", bidirectional=True), ((3, 5),)),
+            Example(cls(hidden=4, bidirectional=True), ((3, 2, 5),)),
+            Example(cls(hidden=4, result="state", bidirectional=True), ((3, 2, 5),)),
         )
 
 
@@ -227,7 +240,7 @@ class GRU(Recurrent, frozen=True, kw_only=True):
 
     def saved(self, *ins: Shape) -> Saved:
         """State the inputs of layers, and 7 numbers for each hidden unit and position."""
-        units = ins[0][1] * self.layers * self.directions * self.hidden
+        units = prod(ins[0][1:]) * self.layers * self.directions * self.hidden
         return Saved(elements=self.read(*ins) + 7 * units)
 
     def onnx_words(self) -> dict[str, Any]:
@@ -239,6 +252,7 @@ class GRU(Recurrent, frozen=True, kw_only=True):
             Example(cls(hidden=6), ((5, 7),)),
             Example(cls(hidden=4, layers=2, bidirectional=True), ((5, 7),)),
             Example(cls(hidden=4, bias=False, result="state"), ((3, 5),)),
+            Example(cls(hidden=4, layers=2), ((3, 2, 5),)),
         )
 
 
@@ -256,7 +270,8 @@ class RNN(Recurrent, frozen=True, kw_only=True):
 
     def saved(self, *ins: Shape) -> Saved:
         """State the inputs of layers, and all states."""
-        states = self.layers * self.directions * (ins[0][1] + 1) * self.hidden
+        *rows, positions = ins[0][1:]
+        states = prod(rows) * self.layers * self.directions * (positions + 1) * self.hidden
         return Saved(elements=self.read(*ins) + states)
 
     def torch(self, *ins: Shape) -> Call:
@@ -272,6 +287,7 @@ class RNN(Recurrent, frozen=True, kw_only=True):
             Example(cls(hidden=6), ((5, 7),)),
             Example(cls(hidden=4, layers=2, bidirectional=True, function="relu"), ((5, 7),)),
             Example(cls(hidden=4, bias=False, result="state"), ((3, 5),)),
+            Example(cls(hidden=4, layers=2), ((3, 2, 5),)),
         )
 
 
@@ -315,6 +331,7 @@ def recurrent_of_torch(foreign: Foreign) -> Recognised | None:
         result="state" if place else "sequence",
         **settings,
     )
-    sides = (len(ends), found.width)
-    then = (Reshape(size=sides), Permute(order=(1, 0))) if place else ()
+    rows = x.shape[2:-1]
+    sides, order = (len(ends), found.width, *rows), (1, 0, *range(2, len(rows) + 2))
+    then = (Reshape(size=sides), Permute(order=order)) if place else ()
     return Recognised(found, (x,), weights, then)

@@ -21,8 +21,8 @@ EXAMPLES = [
     if example.ins
 ]
 MAY_FIX = {
-    "distance", "fixed_conv", "layernorm", "mul", "pad", "slice", "top_k", "weight_norm_conv",
-    "weight_norm_linear",
+    "distance", "fixed_conv", "fixed_conv_transpose", "fixed_linear", "layernorm", "mul", "pad",
+    "slice", "top_k", "weight_norm_conv", "weight_norm_linear",
 }  # fmt: skip
 """Operators whose rule is that some channels stay."""
 

@@ -199,6 +199,10 @@ def window_attention(module: Any, out: Tensor, x: Tensor) -> Tensor:
 
 
 def recurrent(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    if x.dim() > 3:  # each row is a sequence of its own
+        each = x.movedim(1, -2)
+        result = recurrent(module, out, each.reshape(-1, *each.shape[-2:]))
+        return result.reshape(*each.shape[:-2], *result.shape[1:]).movedim(x.dim() - 2, 1)
     sequence, bias = x.unbind(2), module.bias
     for layer in range(module.num_layers):
         ends = []

@@ -88,7 +88,7 @@ class TraceMode(TorchFunctionMode):
             spellings.insert(0, partial(FOLDED[func], self.batch.size))
         data = any(spellings) and any(map(self._whole, tree_leaves((args, kwargs))))
         for spelling in filter(None, spellings if data else ()):
-            with suppress(NotImplementedError, TypeError):  # not that form of the function
+            with suppress(NotImplementedError, TypeError), self:  # not that form of the function
                 return spelling(*args, **kwargs)
         return func(*args, **kwargs)
 

@@ -7,6 +7,7 @@ Each operator is offered to the recognisers of our operators. If none accepts it
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -39,6 +40,7 @@ from archscope.importers.torch.canonical import (
     canonical,
 )
 from archscope.importers.torch.computed import FILLS
+from archscope.importers.torch.in_steps import in_steps
 from archscope.importers.torch.layers import ImportedLayer
 from archscope.importers.torch.tracing import Trace
 from archscope.importers.torch.weight_table import WeightTable
@@ -51,9 +53,6 @@ from archscope.ops.pad import Pad
 from archscope.ops.parameter import Parameter
 from archscope.ops.rearrange import ChannelShuffle
 from archscope.ops.reshape import Slice
-
-AXES = 5
-"""The maximum number of axes of a feature map: batch, channels and three spatial axes."""
 
 
 class OperatorTranslator:
@@ -106,6 +105,9 @@ class OperatorTranslator:
             return value
         if name_of(form.target) in RECURRENT and not _is_one_result(node):
             return self._fallback(node, foreign)
+        steps = in_steps(form)
+        if steps is not None:
+            return steps(partial(self.translate, node), form)
         if name_of(form.target) == "lstm_cell":
             return self._part_of_cell(node, form) or self._fallback(node, foreign)
         for tensor in self.absorbed.wants_first(form):
@@ -120,22 +122,10 @@ class OperatorTranslator:
             return self._add(node, form.out, found)
         args = {key: self.materialise(node, value) for key, value in form.args.items()}
         form = Foreign(form.target, args, form.out)
-        if form.target == "aten.linear.default" and len(form.out) > AXES:
-            return self._along_positions(node, form)
         found = self._recognised(form) or self._recognised(self._with_parameters(node, form))
         if found is not None:
             return self._add(node, form.out, found)
         return self._fallback(node, foreign)
-
-    def _along_positions(self, node: fx.Node, form: Foreign) -> Tensor:
-        """Return the result of a linear layer on positions along more axes than maps have."""
-        (x,) = form.ins
-        batch, *sizes, channels = x.shape
-        flat = Foreign("aten.reshape.default", {"self": x}, (batch, prod(sizes), channels))
-        args = {**form.args, "input": self.translate(node, flat)}
-        out = Foreign(form.target, args, (*flat.out[:2], form.out[-1]))
-        back = {"self": self.translate(node, out)}
-        return self.translate(node, Foreign("aten.reshape.default", back, form.out))
 
     def _with_parameters(self, node: fx.Node, form: Foreign) -> Foreign | None:
         """Return an operator that reads its constants from layers of their own, or None."""

@@ -11,6 +11,7 @@ from archscope.folding.fold import readable
 from archscope.importers.torch import from_module
 from archscope.weights import state_dict_of
 from tests.importers.torch.further_forms import FURTHER
+from tests.importers.torch.held_forms import HELD
 from tests.importers.torch.model_forms import MODELS
 from tests.importers.torch.module_forms import MODULES
 from tests.importers.torch.ordinary_forms import FORMS, SHAPE
@@ -23,7 +24,7 @@ PRODUCTS_OF_WEIGHTS = {"spectral_norm"}
 """Forms that multiply weights alone, which a built network does not repeat."""
 NOT_OF_TORCH = {"bilinear": 5 * 8 * 8, "matmul_vector": 12 * 8 * 8}
 """Macs of products that torch's counter has no formula for."""
-ALL = FORMS | FURTHER | MODULES | PLACES | MODELS
+ALL = FORMS | FURTHER | HELD | MODELS | MODULES | PLACES
 
 
 @pytest.mark.filterwarnings("ignore")
