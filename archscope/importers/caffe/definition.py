@@ -60,11 +60,18 @@ def definition(text: str, path: Path, known: Collection[str]) -> Definition:
     Layers without a bottom provide data unless they are of a known kind.
     """
     net = parse(text, path)
+    net = net.message("net_param") if "net_param" in net else net  # within a solver
     old, new = net.messages("layers"), net.messages("layer")
     if old and new:
         raise SpecError(
             "has both 'layer' and 'layers', which Caffe does not allow",
             Source(path.as_posix(), new[0].line, 1),
+        )
+    network = next((net.text(name) for name in ("net", "train_net") if name in net), "")
+    if not (old or new) and network:
+        raise SpecError(
+            f"is a solver of Caffe, which trains a network; that is in {quoted(network)}",
+            path.as_posix(),
         )
     if not (old or new):
         known = did_you_mean("layer", net.fields)

@@ -70,6 +70,7 @@ def _imported(path: Path, sections: list[Section], input: Inputs) -> Imported:
             heads.setdefault("[softmax] over a tree", []).append(str(section.line))
         elif kind in LAYERS:
             conversion.now = LAYERS[kind](conversion, section, f"layer{index}")
+            conversion.made.notes += section.misspelt()
         else:
             hint = did_you_mean(section.kind, {*LAYERS, *HEADS, *OTHER_NAMES})
             raise conversion.made.error(

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from archscope.errors import SpecError, quoted
+from archscope.errors import SpecError, did_you_mean, quoted
 from archscope.ir import Source
+
+ELSEWHERE = frozenset({
+    "angle", "assisted_excitation", "bin_output", "burnin_update", "clip", "dont_update",
+    "dontload", "dontloadscales", "dot", "exposure", "flip", "grad_centr", "learning_rate",
+    "noloss", "onlyforward", "reverse", "saturation", "stopbackward", "stream",
+    "train_only_bn", "wait_stream",
+})  # fmt: skip
+"""Options of layers that do not change what they compute at inference."""
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
@@ -21,9 +30,19 @@ class Section(Struct):
     file: str
     line: int
     options: dict[str, tuple[str, int]]
+    asked: set[str] = field(default_factory=set)  # the options that importing it looked for
 
     def __contains__(self, name: str) -> bool:
+        self.asked.add(name)
         return name in self.options
+
+    def misspelt(self) -> Iterator[str]:
+        """Yield a note for each option that nothing looked for, but for one like it."""
+        for name, (_, line) in self.options.items():
+            if name in self.asked or name in ELSEWHERE:
+                continue
+            if hint := did_you_mean(name, self.asked - {*self.options}):
+                yield f"line {line}: '{name}' is no option of [{self.kind}]{hint}"
 
     def integer(self, name: str, default: int) -> int:
         """Return an option that is a whole number. Raises SpecError."""
@@ -31,7 +50,7 @@ class Section(Struct):
 
     def integers(self, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
         """Return an option that is a list of whole numbers. Raises SpecError."""
-        if name not in self.options:
+        if name not in self:
             return default
         text = self.options[name][0]
         parts = [part for part in text.split(",") if part]
@@ -41,7 +60,7 @@ class Section(Struct):
 
     def number(self, name: str, default: float) -> float:
         """Return an option that is a number. Raises SpecError."""
-        if name not in self.options:
+        if name not in self:
             return default
         text = self.options[name][0]
         if not NUMBER.fullmatch(text):
@@ -54,7 +73,7 @@ class Section(Struct):
 
     def word(self, name: str, default: str) -> str:
         """Return an option that is a word."""
-        return self.options[name][0] if name in self.options else default
+        return self.options[name][0] if name in self else default
 
     def _refuse(self, name: str, expected: str) -> NoReturn:
         text, line = self.options[name]

@@ -35,7 +35,8 @@ def convolution(
 ) -> str:
     """Add a convolution and its batch norm, without the activation; by default with a size."""
     size = section.integer("size", size)
-    dilation = section.integer("dilation", 1) if size > 1 else 1
+    dilation = section.integer("dilation", 1)
+    dilation = dilation if size > 1 else 1
     groups = max(section.integer("groups", 1), 1)
     if section.flag("xnor"):  # reads the signs of its input
         add, groups = net.adder(section, f"{title}/sign"), 1

@@ -199,9 +199,16 @@ def test_heads_and_unknown_layers_are_listed(tmp_path: Path) -> None:
             layer("Data", "data", "") + conv("a", "data", 1, 1),
             "does not state the size of its input",
         ),
+        ("net: 'train.prototxt' max_iter: 9", "a solver of Caffe, .* in 'train.prototxt'"),
         ("layers { layer { name: 'a' type: 'conv' } }", "the oldest format of layers"),
     ],
 )
 def test_errors(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(ArchscopeError, match=said):
         load(tmp_path, text)
+
+
+def test_a_solver_may_hold_its_network(tmp_path: Path) -> None:
+    within = load(tmp_path, f"max_iter: 9 net_param {{ {CAFFE} }}").nodes
+    alone = load(tmp_path, CAFFE).nodes
+    assert [(node.name, node.op) for node in within] == [(node.name, node.op) for node in alone]

@@ -143,3 +143,13 @@ def test_heads_are_listed_and_not_counted(tmp_path: Path) -> None:
     graph = load(tmp_path, net(32) + conv(18, 1, act="linear", normed=0) + "[yolo]\nmask=0\n")
     assert graph.about == "[yolo] is not counted: line 12"
     assert archscope.analyze(graph).totals.macs == 18 * 3 * 32 * 32
+
+
+def test_misspelt_options_are_noted(tmp_path: Path) -> None:
+    text = net(8) + "[convolutional]\nfilers=64\nstream=1\ndilation=2\nsize=1\nbatch_normalise=1\n"
+    graph = load(tmp_path, text)
+    assert graph.about == (
+        "line 6: 'filers' is no option of [convolutional], did you mean 'filters'?;"
+        " line 10: 'batch_normalise' is no option of [convolutional], did you mean"
+        " 'batch_normalize'?"
+    )
