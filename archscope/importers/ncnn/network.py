@@ -2,37 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from archscope.errors import ArchscopeError
 from archscope.importers.file_graph import named, read_text, sizes_of
 from archscope.importers.formats import Imported, Inputs
-from archscope.importers.ncnn import pointwise, shapes, windows
-from archscope.importers.ncnn.conversion import ASIDE, Conversion
+from archscope.importers.ncnn import (
+    attention,
+    maps,
+    merges,
+    norms,
+    pointwise,
+    products,
+    reductions,
+    sequences,
+    shapes,
+    windows,
+)
+from archscope.importers.ncnn.conversion import ASIDE, SAME, Constant, Conversion, Value
 from archscope.importers.ncnn.param_file import ParamLayer, layers_of
 from archscope.ir import Shape
 
-LAYERS: dict[str, Callable[[Conversion, ParamLayer], list[str]]] = {
+LAYERS: dict[str, Callable[[Conversion, ParamLayer], list[Value]]] = {
     **dict.fromkeys(pointwise.PLAIN, pointwise.plain),
-    **dict.fromkeys(pointwise.COSTS, pointwise.costed),
-    **dict.fromkeys(pointwise.SAME, pointwise.same),
-    "Convolution": windows.convolution, "ConvolutionDepthWise": windows.convolution,
-    "Deconvolution": windows.deconvolution, "DeconvolutionDepthWise": windows.deconvolution,
-    "InnerProduct": windows.inner_product, "Pooling": windows.pooling,
-    "ReLU": pointwise.relu, "Clip": pointwise.clip, "PReLU": pointwise.prelu,
-    "ELU": pointwise.elu, "Mish": pointwise.mish, "HardSwish": pointwise.hard,
-    "HardSigmoid": pointwise.hard, "LRN": pointwise.lrn, "BatchNorm": pointwise.batchnorm,
-    "GroupNorm": pointwise.groupnorm, "InstanceNorm": pointwise.groupnorm,
-    "LayerNorm": pointwise.rows_norm, "RMSNorm": pointwise.rows_norm,
-    "Normalize": pointwise.normalize, "Scale": pointwise.scale, "Bias": pointwise.bias,
-    "BinaryOp": pointwise.binary, "Eltwise": pointwise.eltwise,
-    "Softmax": shapes.softmax, "Flatten": shapes.flatten, "Reshape": shapes.reshape,
-    "Permute": shapes.permute, "Concat": shapes.concat, "Slice": shapes.slice_,
-    "Crop": shapes.crop, "ShuffleChannel": shapes.shuffle, "PixelShuffle": shapes.pixel_shuffle,
-    "Reorg": shapes.pixel_shuffle, "Interp": shapes.interp, "Padding": shapes.padding,
-    "Reduction": shapes.reduction, "ExpandDims": shapes.axes_changed,
-    "Squeeze": shapes.axes_changed, "MultiHeadAttention": shapes.attention, "Gemm": shapes.gemm,
+    **dict.fromkeys(pointwise.UNARY, pointwise.unary),
+    **dict.fromkeys(SAME, pointwise.same),
+    **dict.fromkeys(reductions.ALONG, reductions.along),
+    **{f"Convolution{more}{rank}": windows.convolution
+       for more in ("", "DepthWise") for rank in ("", "1D", "3D")},
+    **{f"Deconvolution{more}{rank}": windows.deconvolution
+       for more in ("", "DepthWise") for rank in ("", "1D", "3D")},
+    **{f"Pooling{rank}": windows.pooling for rank in ("", "1D", "3D")},
+    **dict.fromkeys(sequences.BIASES, sequences.recurrent),
+    "Dropout": pointwise.dropout, "ReLU": pointwise.relu, "Clip": pointwise.clip,
+    "PReLU": pointwise.prelu, "ELU": pointwise.elu, "CELU": pointwise.elu,
+    "SELU": pointwise.selu, "GELU": pointwise.gelu, "HardSwish": pointwise.hard,
+    "HardSigmoid": pointwise.hard, "UnaryOp": pointwise.unary_op, "Power": pointwise.power,
+    "Exp": pointwise.power, "Log": pointwise.power, "Threshold": pointwise.threshold,
+    "Shrink": partial(pointwise.costed, 2),
+    "LRN": norms.lrn, "BatchNorm": norms.batchnorm, "MVN": norms.mvn,
+    "GroupNorm": norms.groupnorm, "InstanceNorm": norms.groupnorm,
+    "LayerNorm": norms.rows_norm, "RMSNorm": norms.rows_norm,
+    "Normalize": norms.normalize, "Scale": norms.scale, "Bias": norms.bias,
+    "BinaryOp": merges.binary, "Eltwise": merges.eltwise,
+    "Flatten": shapes.flatten, "Reshape": shapes.reshape, "Permute": shapes.permute,
+    "Concat": shapes.concat, "Slice": shapes.slice_, "Crop": shapes.crop, "Tile": shapes.tile,
+    "ExpandDims": shapes.axes_changed, "Squeeze": shapes.axes_changed, "Flip": shapes.flip,
+    "CopyTo": shapes.copy_to,
+    "ShuffleChannel": maps.shuffle, "PixelShuffle": maps.pixel_shuffle, "Reorg": maps.reorg,
+    "YoloV5Focus": maps.focus, "Interp": maps.interp, "Padding": maps.padding,
+    "Unfold": maps.unfold, "Fold": maps.fold, "GridSample": maps.grid_sample,
+    "Reduction": reductions.reduction, "StatisticsPooling": reductions.statistics,
+    "InnerProduct": products.inner_product, "Gemm": products.gemm, "MatMul": products.matmul,
+    "Einsum": products.einsum, "Embed": products.embed,
+    "MultiHeadAttention": attention.multi_head, "SDPA": attention.sdpa,
+    "RotaryEmbed": attention.rotary,
 }  # fmt: skip
 
 HEADS = ("DetectionOutput", "YoloDetectionOutput", "Yolov3DetectionOutput", "ArgMax")
@@ -48,29 +74,28 @@ def from_file(path: str | Path, input: Inputs = None) -> Imported:
     path = Path(path)
     layers = layers_of(read_text(path), path)
     try:
-        return Imported(_graph_of(path, layers, input).made.graph(), dict)
+        net = _graph_of(path, layers, input)
+        return Imported(net.made.graph(_ends(net, layers)), dict)
     except ArchscopeError as error:
         raise named(path, error) from None
 
 
 def _graph_of(path: Path, layers: list[ParamLayer], input: Inputs) -> Conversion:
     net = Conversion(path, layers)
-    stated = {layer.name: _input_size(layer) for layer in layers if layer.kind == "Input"}
-    sizes = sizes_of(stated, input)
+    _add_inputs(net, [layer for layer in layers if layer.kind == "Input"], input)
     heads: list[str] = []
     behind: list[str] = []
     for layer in layers:
         if layer.kind == "Input":
-            node = net.made.input(layer.name, sizes[layer.name], layer.line)
-            net.values.update(dict.fromkeys(layer.tops, node))
-        elif layer.kind == "MemoryData" and len(layer.tops) == 1:
-            net.constants[layer.tops[0]] = _input_size(layer) or (1,)
-            net.uncounted.add(layer.tops[0])
-        else:
-            results = _results(net, layer, heads, behind)
-            default = None if results is None else ASIDE
-            found = [*(results or ()), *([default] * len(layer.tops))]
-            net.values.update(zip(layer.tops, found, strict=False))
+            continue
+        if layer.kind == "MemoryData" and len(layer.tops) == 1:
+            size = _input_size(layer) or (1,)
+            net.constants[layer.tops[0]] = Constant(size, layer.name, layer.line)
+            continue
+        results = _results(net, layer, heads, behind)
+        default = None if results is None else ASIDE
+        found = [*(results or ()), *([default] * len(layer.tops))]
+        net.values.update(zip(layer.tops, found, strict=False))
     for why, names in (("", heads), (" after unknown layers", behind)):
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         if names:
@@ -78,39 +103,70 @@ def _graph_of(path: Path, layers: list[ParamLayer], input: Inputs) -> Conversion
     return net
 
 
+def _add_inputs(net: Conversion, layers: list[ParamLayer], given: Inputs) -> None:
+    """Add the inputs, of which a layer may have several: all caches of attention."""
+    places = {
+        top if len(layer.tops) > 1 else layer.name: (layer, top)
+        for layer in layers
+        for top in layer.tops
+    }
+    if isinstance(given, Mapping):  # the name of the layer stands for all that it has
+        given = {
+            title: size
+            for name, size in given.items()
+            for title in [each for each, (layer, _) in places.items() if name == layer.name]
+            or [name]
+        }
+    sizes = sizes_of({title: _input_size(layer) for title, (layer, _) in places.items()}, given)
+    for title, (layer, top) in places.items():
+        node = net.made.input(title, sizes[title], layer.line)
+        net.start = net.start or node
+        net.values[top] = Value(node)
+
+
+def _ends(net: Conversion, layers: list[ParamLayer]) -> set[str]:
+    """Return the nodes of results: of blobs that no layer reads."""
+    read = {blob for layer in layers if layer.kind not in HEADS for blob in layer.bottoms}
+    ends = set()
+    for blob, value in net.values.items():
+        if not value or value == ASIDE:
+            continue
+        if blob not in read or value.node not in net.made.read:
+            ends.add(net.plain(value, blob, 1))
+    return ends
+
+
 def _results(
     net: Conversion, layer: ParamLayer, heads: list[str], behind: list[str]
-) -> list[str] | None:
-    """Add a layer and return its nodes: none if it is left out, None if it is unknown."""
+) -> list[Value] | None:
+    """Add a layer and return its values: none if it is left out, None if it is unknown."""
     title = f"{layer.name[:60]} ({layer.kind[:60]})"
     values = [net.values[blob] for blob in layer.bottoms if blob not in net.constants]
+    known = [value for value in values if value and value != ASIDE]
     if layer.kind in HEADS:
         heads.append(title)
         return []
     if None in values:
         behind.append(title)
         return None
-    if layer.kind == "PriorBox" or (values and not any(values)):
+    if layer.kind == "PriorBox" or (values and not known):
         return []
-    known = layer.kind in LAYERS
-    if layer.kind in pointwise.SAME and layer.bottoms and not values:
+    if layer.kind in SAME and layer.bottoms and not values:
         net.constants.update(dict.fromkeys(layer.tops, net.constants[layer.bottoms[0]]))
-        net.uncounted.update(layer.tops[:1])
-        net.uncounted.discard(layer.bottoms[0])
         return []
-    if known and values and all(values):
+    if layer.kind in LAYERS and len(known) == len(values):
         return LAYERS[layer.kind](net, layer)
-    sources = [value for value in values if value]
-    if not sources:
+    if not known:
         raise net.made.error(f"unknown layer of ncnn '{layer.kind[:60]}'", layer.line)
+    sources = [net.plain(value, layer.name, layer.line) for value in known]
     shapes_ = layer.shapes()
     size = shapes_[0] if len(shapes_) == 1 else (1,)
     node = net.made.opaque(layer.name, layer.line, f"ncnn.{layer.kind}", sources, size=size)
-    return [node] if len(shapes_) == 1 else None
+    return [Value(node)] if len(shapes_) == 1 else None
 
 
 def _input_size(layer: ParamLayer) -> Shape:
     """Return the shape that a layer states, () if it states none."""
-    sides = [layer.integer(number, 0) for number in (2, 1, 0)]
+    sides = [layer.integer(number, 0) for number in (2, 11, 1, 0)]
     shape = tuple(side for side in sides if side > 0)
     return shape if sides[-1] > 0 else ()

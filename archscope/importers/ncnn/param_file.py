@@ -15,18 +15,23 @@ ARRAY = -23300  # the key of an array is this minus its number
 SHAPES = 30  # the number of the array that states the shape of each top
 WHOLE = re.compile(r"[-+]?\d{1,18}")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+WORD = re.compile(r'[-+]?\d+="[^"]*"|\S+')
 
 Number = int | float
 
 
 class ParamLayer(Struct):
-    """A layer: its type, its input and output blobs, and its parameters."""
+    """A layer: its type, its input and output blobs, and its parameters.
+
+    `texts` are the parameters that are expressions, in quotes in the file.
+    """
 
     kind: str
     name: str
     bottoms: list[str]
     tops: list[str]
     params: dict[int, list[Number]]
+    texts: dict[int, str]
     at: Source
 
     @property
@@ -35,7 +40,7 @@ class ParamLayer(Struct):
         return self.at.line
 
     def __contains__(self, number: int) -> bool:
-        return number in self.params
+        return number in self.params or number in self.texts
 
     def integers(self, number: int) -> list[int]:
         """Return a parameter that is an array of whole numbers. Raises SpecError."""
@@ -70,7 +75,7 @@ class ParamLayer(Struct):
 def layers_of(text: str, path: Path) -> list[ParamLayer]:
     """Return the layers of a file. Raises SpecError."""
     file = path.as_posix()
-    rows = [(at, line.split()) for at, line in enumerate(text.splitlines(), start=1)]
+    rows = [(at, WORD.findall(line)) for at, line in enumerate(text.splitlines(), start=1)]
     rows = [(at, words) for at, words in rows if words and not words[0].startswith("#")]
     if rows and rows[0][1] == [MAGIC]:
         rows = rows[1:]
@@ -98,11 +103,15 @@ def _layer(words: list[str], at: Source) -> ParamLayer:
     if len(blobs) < reads + gives or any("=" in blob for blob in blobs):
         raise SpecError(f"'{words[1][:60]}' names fewer than {reads} + {gives} blobs", at)
     params: dict[int, list[Number]] = {}
+    texts: dict[int, str] = {}
     for word in rest:
         key, equals, value = word.partition("=")
         if not equals or not WHOLE.fullmatch(key):
             raise SpecError(f"expected number=value, got {quoted(word)}", at)
         number = int(key)
+        if len(value) > 1 and value[0] == value[-1] == '"':
+            texts[number] = value[1:-1]
+            continue
         values = [_number(part, at) for part in value.split(",") if part]
         if number <= ARRAY:
             number = ARRAY - number
@@ -111,10 +120,11 @@ def _layer(words: list[str], at: Source) -> ParamLayer:
                     f"the array {quoted(word)} does not have the length that it states", at
                 )
             values = values[1:]
-        elif len(values) != 1:
-            raise SpecError(f"expected one number, got {quoted(word)}", at)
+        elif not values:
+            raise SpecError(f"expected a number, got {quoted(word)}", at)
         params[number] = values
-    return ParamLayer(words[0][:60], words[1][:100], blobs[:reads], blobs[reads:], params, at)
+    kind, name = words[0][:60], words[1][:100]
+    return ParamLayer(kind, name, blobs[:reads], blobs[reads:], params, texts, at)
 
 
 def _number(word: str, at: Source) -> Number:

@@ -1,205 +1,241 @@
-"""Layers of ncnn with weights, and pooling."""
+"""Layers of ncnn with windows: convolutions of one to three axes, and pooling."""
 
 from __future__ import annotations
 
 from math import prod
 from typing import Any
 
-from archscope.importers.ncnn.conversion import REST, Conversion
+from archscope.importers.ncnn.conversion import REST, Conversion, Value
 from archscope.importers.ncnn.param_file import ParamLayer
+from archscope.importers.ncnn.pointwise import activated
+from archscope.ir import Shape
+from archscope.ops.geometry import short_padding
 
 SAME_UPPER, SAME_LOWER = -233, -234
-ROUND_UP, ROUND_DOWN = 0, 1  # how pooling comes to its size
-MAXIMUM = 0  # of the kinds of pooling, else the mean
-RELU, LEAKY, CLIP, SIGMOID, MISH, HARDSWISH = 1, 2, 3, 4, 5, 6
-"""The activations that are fused into a layer."""
+
+Pairs = tuple[tuple[int, int], ...]
+"""The padding before and after each axis."""
 
 
-def _pair(layer: ParamLayer, width: int, height: int, default: int) -> Any:
-    """Return parameters of width and height as (height, width), or a single number if equal."""
-    across = layer.integer(width, default)
-    down = layer.integer(height, across)
-    return across if across == down else (down, across)
+def rank_of(layer: ParamLayer) -> int:
+    """Return the number of axes of a layer's windows, which its name states."""
+    return {"1D": 1, "3D": 3}.get(layer.kind[-2:], 2)
 
 
-def _padding(net: Conversion, layer: ParamLayer) -> Any:
+def _sides(layer: ParamLayer, numbers: tuple[int, ...], default: int) -> tuple[int, ...]:
+    """Return parameters of width, height and depth, which are the width by default, reversed."""
+    first = layer.integer(numbers[0], default)
+    return tuple(layer.integer(number, first) for number in reversed(numbers))
+
+
+def _short(sides: tuple[int, ...]) -> Any:
+    return sides[0] if len({*sides}) == 1 else sides
+
+
+def window_of(layer: ParamLayer, rank: int) -> dict[str, Any]:
+    """Return kernel, dilation and stride of a convolution."""
+    numbers = {"kernel": (1, 11, 21), "dilation": (2, 12, 22), "stride": (3, 13, 23)}
+    return {
+        word: _short(_sides(layer, own[:rank], int(word != "kernel")))
+        for word, own in numbers.items()
+    }
+
+
+def _pairs(
+    layer: ParamLayer, rank: int, befores: tuple[int, ...], afters: tuple[int, ...]
+) -> Pairs:  # fmt: skip
+    before = _sides(layer, befores[:rank], 0)
+    ends = [layer.integer(number, side)
+            for number, side in zip(reversed(afters[:rank]), before, strict=True)]  # fmt: skip
+    return tuple(zip(before, ends, strict=True))
+
+
+def pads_of(net: Conversion, layer: ParamLayer, rank: int) -> Any:
+    """Return the padding of a convolution."""
     left = layer.integer(4, 0)
     if left == SAME_UPPER:
         return "same"
     if left == SAME_LOWER:
-        raise net.made.error(
-            f"'{layer.name[:60]}' pads by SAME_LOWER, which is not supported", layer.line
-        )
-    right, top = layer.integer(15, left), layer.integer(14, left)
-    bottom = layer.integer(16, top)
-    if left == right == top == bottom:
-        return left
-    return (top, left) if (top, left) == (bottom, right) else ((top, bottom), (left, right))
+        window = window_of(layer, rank)
+        return short_padding(_lower(net.shape(layer)[1:], **window))
+    return short_padding(_pairs(layer, rank, (4, 14, 24), (15, 16, 17)))
 
 
-def _window(layer: ParamLayer) -> dict[str, Any]:
-    return {
-        "kernel": _pair(layer, 1, 11, 0),
-        "dilation": _pair(layer, 2, 12, 1),
-        "stride": _pair(layer, 3, 13, 1),
-    }
+def _lower(sizes: Shape, kernel: Any, stride: Any, dilation: Any = 1) -> Pairs:
+    """Return the padding that keeps ceil(size / stride) positions, more of it before."""
+    sides = [(n,) * len(sizes) if isinstance(n, int) else n for n in (kernel, stride, dilation)]
+    totals = [
+        max((k - 1) * d + 1 + (n - 1) // max(s, 1) * s - n, 0)
+        for n, k, s, d in zip(sizes, *sides, strict=True)
+    ]
+    return tuple((total - total // 2, total // 2) for total in totals)
 
 
-def _weighted(net: Conversion, layer: ParamLayer, word: str, given: dict[str, Any]) -> list[str]:
-    """Add a layer with weights and its fused activation."""
-    flat = given.pop("inputs", None)
-    node = net.add(layer, word, flat, out=layer.integer(0, 0), **given)
-    inner = 2 if word == "linear" else 6
-    net.check_weights(layer, node, layer.integer(inner, 0))
+def weighted(
+    net: Conversion, layer: ParamLayer, word: str, node: str, stated: int, **given: Any
+) -> str:  # fmt: skip
+    """Add a layer with weights, whose number the file states. Raises SpecError."""
+    made = net.add(layer, word, [node], out=layer.integer(0, 0), **given)
+    facts = net.made.builder.nodes[made].facts
+    found = facts.params - facts.biases
+    if stated and found != stated:
+        raise net.error(layer, f"has {found} weights by its sizes, the file states {stated}")
     if layer.integer(8, 0):
-        net.quantised(node)
-    return [activated(net, layer, node)]
+        quantised(net, made)
+    return made
 
 
-def activated(net: Conversion, layer: ParamLayer, node: str) -> str:
-    """Add the fused activation of a layer and return its node. Raises SpecError."""
-    kind = layer.integer(9, 0)
-    numbers = [*map(float, layer.params.get(10, [])), 0.0, 0.0]
-    words = {RELU: "relu", SIGMOID: "sigmoid"}
-    if kind == 0:
-        return node
-    if kind in words:
-        return net.part(layer, words[kind], words[kind], [node])
-    if kind == LEAKY:
-        return net.part(layer, "leaky_relu", "leaky_relu", [node], slope=numbers[0])
-    if kind == CLIP and numbers[:2] == [0, 6]:
-        return net.part(layer, "relu6", "relu6", [node])
-    if kind == MISH:
-        return mish_of(net, layer, node)
-    if kind == HARDSWISH and is_hard(*numbers[:2]):
-        return net.part(layer, "hardswish", "hardswish", [node])
-    if kind in (CLIP, HARDSWISH):
-        size = net.made.shape(node)
-        work = (2 if kind == CLIP else 5) * prod(size)
-        return net.made.opaque(
-            f"{layer.name}_activation",
-            layer.line,
-            "ncnn.activation",
-            [node],
-            products=0,
-            work=work,
-            pointwise=True,
+def quantised(net: Conversion, node: str, bits: int = 8) -> None:
+    """Record that a layer holds its weights in so many bits and its bias in 32."""
+    facts = net.made.builder.nodes[node].facts
+    weights = -(-(facts.params - facts.biases) * bits // 8)
+    net.made.builder.count(node, None, weights + 4 * facts.biases)
+
+
+def convolution(net: Conversion, layer: ParamLayer) -> list[Value]:
+    """Add a convolution, which on a vector is a fully connected layer."""
+    rank, shape = rank_of(layer), net.shape(layer)
+    if layer.integer(19, 0):
+        return [_computed(net, layer, rank)]
+    node, bias = net.node(layer), layer.integer(5, 0) != 0
+    window = window_of(layer, rank)
+    if len(shape) == 1 and window["kernel"] == 1:
+        node = weighted(net, layer, "linear", node, layer.integer(6, 0), bias=bias)
+        return [activated(net, layer, Value(node))]
+    _check_rank(net, layer, rank, shape)
+    pads, number = pads_of(net, layer, rank), layer.number(18, 0)
+    if number and pads != "same":
+        pairs = _pairs(layer, rank, (4, 14, 24), (15, 16, 17))
+        node = net.part(layer, "pad", "pad", [node], padding=pairs, value=number)
+        pads = 0
+    given = {**window, "padding": pads, "bias": bias, "groups": layer.integer(7, 1)}
+    node = weighted(net, layer, "conv", node, layer.integer(6, 0), **given)
+    return [activated(net, layer, Value(node))]
+
+
+def _check_rank(net: Conversion, layer: ParamLayer, rank: int, shape: Shape) -> None:
+    if len(shape) != rank + 1:
+        raise net.error(layer, f"({layer.kind}) needs {rank + 1} axes, got {len(shape)}")
+
+
+def _computed(net: Conversion, layer: ParamLayer, rank: int) -> Value:
+    """Add a convolution whose weights are another blob, of the file or computed."""
+    shape, weights = net.shape(layer), net.shape(layer, 1)
+    _check_rank(net, layer, rank, shape)
+    if len(weights) != rank + 2:
+        raise net.error(layer, f"needs weights of {rank + 2} axes, got {len(weights)}")
+    window = window_of(layer, rank) | {"kernel": _short(weights[2:])}
+    given = {**window, "padding": pads_of(net, layer, rank), "groups": layer.integer(7, 1)}
+    held = all(net.constant(layer, place) for place in range(1, len(layer.bottoms)))
+    given |= {"out": weights[0], "bias": len(layer.bottoms) > 2}
+    node = net.add(layer, "conv", [net.node(layer)], **given)
+    if not held:
+        made = net.made.builder.nodes.pop(node)
+        net.made.names.pop(node, None)
+        node = net.opaque(
+            layer, None, size=made.out, products=made.facts.macs, work=made.facts.elementwise
         )
-    raise net.made.error(f"'{layer.name[:60]}' has the unknown activation {kind}", layer.line)
+    return activated(net, layer, Value(node))
 
 
-def is_hard(slope: float, shift: float) -> bool:
-    """Return whether a hard sigmoid is relu6(x + 3) / 6."""
-    return abs(slope - 1 / 6) < 1e-5 and shift == 0.5
-
-
-def mish_of(net: Conversion, layer: ParamLayer, node: str) -> str:
-    """Add x times tanh(log(1 + exp(x)))."""
-    gate = net.part(layer, "softplus", "softplus", [node])
-    gate = net.part(layer, "tanh", "tanh", [gate])
-    return net.part(layer, "mul", "mul", [node, gate])
-
-
-def convolution(net: Conversion, layer: ParamLayer) -> list[str]:
-    """Add a convolution; padding values other than 0 are refused."""
-    if layer.number(18, 0) != 0 or layer.integer(19, 0):
-        raise net.made.error(
-            f"'{layer.name[:60]}' pads with a value or computes its weights,"
-            " which is not supported",
-            layer.line,
-        )
-    given = _window(layer) | {"padding": _padding(net, layer), "bias": layer.integer(5, 0) != 0}
-    return _weighted(net, layer, "conv", given | {"groups": layer.integer(7, 1)})
-
-
-def deconvolution(net: Conversion, layer: ParamLayer) -> list[str]:
-    """Add a transposed convolution with equal padding on both sides."""
-    given = _window(layer) | {
-        "padding": _padding(net, layer),
+def deconvolution(net: Conversion, layer: ParamLayer) -> list[Value]:
+    """Add a transposed convolution, cropped by its padding or to a size."""
+    rank, shape = rank_of(layer), net.shape(layer)
+    _check_rank(net, layer, rank, shape)
+    if layer.integer(28, 0):
+        raise net.error(layer, "computes its weights, which is not supported")
+    pairs = _pairs(layer, rank, (4, 14, 24), (15, 16, 17))
+    cut = max(map(max, pairs)) > 0
+    sizes = tuple(_sides(layer, (20, 21, 22)[:rank] if rank < 3 else (25, 26, 27), 0))
+    if not cut:
+        pairs = ((0, 0),) * rank
+    even = all(before == after for before, after in pairs)
+    given = {
+        **window_of(layer, rank),
+        "padding": _short(tuple(pair[0] for pair in pairs)) if even else 0,
         "bias": layer.integer(5, 0) != 0,
         "groups": layer.integer(7, 1),
-        "output_padding": _pair(layer, 18, 19, 0),
+        "output_padding": _short(_sides(layer, (18, 19, 20)[:rank], 0)),
     }
-    if layer.integer(20, 0):
-        raise net.made.error(
-            f"'{layer.name[:60]}' states the size of its output, which is not supported", layer.line
-        )
-    return _weighted(net, layer, "conv_transpose", given)
+    stated = layer.integer(6, 0)
+    node = weighted(net, layer, "conv_transpose", net.node(layer), stated, **given)
+    found = net.made.shape(node)[1:]
+    if not cut and all(sizes):
+        extra = [a - b for a, b in zip(found, sizes, strict=True)]
+        lower = SAME_LOWER in [layer.integer(number, 0) for number in (4, 14, 15, 16)]
+        pairs = tuple((n - n // 2, n // 2) if lower else (n // 2, n - n // 2) for n in extra)
+    if not even or not cut:
+        for axis, ((before, after), size) in enumerate(zip(pairs, found, strict=True), start=1):
+            if before or after:
+                node = net.part(layer, "cut", "slice", [node], start=before, stop=size - after,
+                                axis=axis)  # fmt: skip
+    return [activated(net, layer, Value(node))]
 
 
-def inner_product(net: Conversion, layer: ParamLayer) -> list[str]:
-    """Add a fully connected layer over all values, or over each row if these fit."""
-    shape, out = net.shape(layer), layer.integer(0, 0)
-    bias = layer.integer(1, 0) != 0
-    size = layer.integer(2, 0)
-    if len(shape) == 2 and out and size == shape[1] * out:
-        return [
-            net.opaque(
-                layer,
-                int(bias),
-                size=(shape[0], out),
-                learned=size + out * bias,
-                products=prod(shape) * out,
-            )
-        ]
-    node = net.node(layer)
-    if len(shape) > 1:
-        node = net.part(layer, "flatten", "flatten", [node])
-    return _weighted(net, layer, "linear", {"bias": bias, "inputs": [node]})
+FULL, VALID, UPPER, LOWER = range(4)  # how pooling comes to its size
+MAXIMUM = 0  # of the kinds of pooling, else the mean
+SMALLEST = -3.4028234e38
+"""The padding of a maximum, the smallest number of single precision."""
 
 
-def pooling(net: Conversion, layer: ParamLayer) -> list[str]:
+def pooling(net: Conversion, layer: ParamLayer) -> list[Value]:
     """Add pooling: over all of a map, to a size, or over windows rounded up, down or `same`."""
-    peak = layer.integer(0, 0) == MAXIMUM
-    word = "maxpool" if peak else "avgpool"
+    peak, rank = layer.integer(0, 0) == MAXIMUM, rank_of(layer)
+    word, shape = "maxpool" if peak else "avgpool", net.shape(layer)
     if layer.integer(4, 0):
         node = net.part(layer, "pool", f"global_{word}", [net.node(layer)])
-        return [net.add(layer, "flatten", [node])]
-    shape = net.shape(layer)
+        return [Value(net.add(layer, "flatten", [node]))]
+    _check_rank(net, layer, rank, shape)
     if layer.integer(7, 0):
-        wide, high = layer.integer(8, 0), layer.integer(18, layer.integer(8, 0))
-        sizes = tuple(
-            n if side == REST else side for n, side in zip(shape[1:], (high, wide), strict=False)
-        )
-        return [net.add(layer, f"adaptive_{word}", size=sizes)]
+        wanted = _sides(layer, (8, 18, 28)[:rank], 0)
+        pairs = zip(shape[1:], wanted, strict=True)
+        sizes = tuple(n if side == REST else side for n, side in pairs)
+        return [Value(net.add(layer, f"adaptive_{word}", size=sizes))]
     mode = layer.integer(5, 0)
-    given = {"kernel": _pair(layer, 1, 11, 0), "stride": _pair(layer, 2, 12, 1)}
-    left = layer.integer(3, 0)
-    right, top = layer.integer(14, left), layer.integer(13, left)
-    bottom = layer.integer(15, top)
-    pads = ((top, bottom), (left, right))
-    if mode not in (ROUND_UP, ROUND_DOWN) or len(shape) != 3:
-        return [_other_pooling(net, layer, word, given, mode)]
-    kernels, strides = (
-        sides if isinstance(sides, tuple) else (sides, sides) for sides in given.values()
-    )
-    if min(*kernels, *strides) < 1:
-        raise net.made.error(
-            f"'{layer.name[:60]}' needs a kernel and a stride of at least 1", layer.line
-        )
+    kernels, strides = _sides(layer, (1, 11, 21)[:rank], 0), _sides(layer, (2, 12, 22)[:rank], 1)
+    if min(*kernels, *strides) < 1 or not FULL <= mode <= LOWER:
+        raise net.error(layer, "needs a kernel and a stride of at least 1, and a known mode")
+    given: dict[str, Any] = {"kernel": _short(kernels), "stride": _short(strides)}
+    pads = _pairs(layer, rank, (3, 13, 23), (14, 15, 16))
+    if mode == UPPER:
+        given |= {"padding": "same"} if peak else {"padding": "same", "count_padding": True}
+        return [Value(net.add(layer, word, **given))]
+    if mode == LOWER:
+        pads = _lower(shape[1:], kernels, strides)
+    return [Value(_pooled(net, layer, word, pads, kernels, strides))]
+
+
+def _pooled(
+    net: Conversion, layer: ParamLayer, word: str, pads: Pairs,
+    kernels: tuple[int, ...], strides: tuple[int, ...],
+) -> str:  # fmt: skip
+    """Add pooling over windows, the last of which may begin in the padding, unlike torch's."""
+    shape, mode = net.shape(layer), layer.integer(5, 0)
+    given: dict[str, Any] = {"kernel": _short(kernels), "stride": _short(strides)}
     rooms = [n + sum(p) - k for n, p, k in zip(shape[1:], pads, kernels, strict=True)]
     floors = [room // s + 1 for room, s in zip(rooms, strides, strict=True)]
-    sizes_up = [-(-room // s) + 1 for room, s in zip(rooms, strides, strict=True)]
-    sizes = tuple(sizes_up if mode == ROUND_UP else floors)
-    # torch drops a window that would start beyond the input, ncnn does not.
-    beyond = mode == ROUND_UP and any(
+    sizes = floors
+    if mode == FULL:
+        sizes = [-(-room // s) + 1 for room, s in zip(rooms, strides, strict=True)]
+    around = tuple(
+        (before, after + (out - least) * s)
+        for (before, after), out, least, s in zip(pads, sizes, floors, strides, strict=True)
+    )
+    mean = word == "avgpool"
+    counted = mean and (layer.integer(6, 0) != 0 or mode == LOWER)
+    if counted:  # with the rest of the last window, which torch does not count
+        pads, floors = around, sizes
+    beyond = sizes != floors and any(
         (out - 1) * s >= n + p[0]
         for out, s, n, p in zip(sizes, strides, shape[1:], pads, strict=True)
     )
     if beyond or any(2 * max(p) > k for p, k in zip(pads, kernels, strict=True)):
-        size = (shape[0], *(max(side, 0) for side in sizes))
-        return [net.opaque(layer, prod(kernels), size=size)]
-    even = all(before == after for before, after in pads)
-    given["padding"] = (top if top == left else (top, left)) if even else pads
-    given["ceil"] = list(sizes) != floors
-    if not peak:
-        given["count_padding"] = bool(layer.integer(6, 0)) or not any(map(any, pads))
-    return [net.add(layer, word, **given)]
-
-
-def _other_pooling(
-    net: Conversion, layer: ParamLayer, word: str, given: dict[str, Any], mode: int
-) -> str:
-    if mode in (2, 3) and word == "maxpool":
-        return net.add(layer, word, padding="same", **given)
-    raise net.made.error(f"'{layer.name[:60]}' pools in a way that is not supported", layer.line)
+        if mean and not counted:
+            size = (shape[0], *(max(side, 0) for side in sizes))
+            return net.opaque(layer, prod(kernels), size=size)
+        value = 0.0 if mean else SMALLEST
+        node = net.part(layer, "pad", "pad", [net.node(layer)], padding=around, value=value)
+        return net.add(layer, word, [node], **given)
+    if mean:
+        given["count_padding"] = counted or not any(map(any, pads))
+    return net.add(layer, word, padding=short_padding(pads), ceil=sizes != floors, **given)
