@@ -26,7 +26,7 @@ def multi_head(net: Conversion, layer: ParamLayer) -> list[Value]:
     scale = layer.number(6, 1 / sqrt(width // heads))
     factor = scale * sqrt(width // heads)
     even = abs(factor - 1) < 1e-5
-    if places == 1 and even and not mask:
+    if len({*values}) == 1 and even and not mask:
         sources = [rows(net, layer, values[0], 3 * width, True, "qkv").node]
     else:
         sources = [
@@ -100,17 +100,18 @@ def rotary(net: Conversion, layer: ParamLayer) -> list[Value]:
     """Turn pairs of channels by an angle for each position, whose cosine and sine are inputs."""
     nodes, mixed = net.nodes(layer), layer.integer(0, 0) != 0
     shapes = [net.made.shape(node) for node in nodes]
-    if len(nodes) != 3 or len(shapes[0]) != 3 or shapes[0][2] % 2:
+    rank = len(shapes[0])
+    if len(nodes) != 3 or not 2 <= rank <= 3 or shapes[0][-1] % 2:
         raise net.error(layer, "needs (heads, positions, width), cosines and sines")
-    x = nodes[0]
-    half = shapes[0][2] // 2
+    x, axis = nodes[0], rank - 1
+    half = shapes[0][-1] // 2
     ranges = [(0, 2 * half, 2), (1, 2 * half, 2)] if mixed else [(0, half, 1), (half, 2 * half, 1)]
     left, right = (
-        net.part(layer, title, "slice", [x], start=start, stop=stop, step=step, axis=2)
+        net.part(layer, title, "slice", [x], start=start, stop=stop, step=step, axis=axis)
         for title, (start, stop, step) in zip(("left", "right"), ranges, strict=True)
     )
     cos, sin = (
-        net.reshaped(layer, title, node, (*(1,) * (3 - len(shape)), *shape))
+        net.reshaped(layer, title, node, (*(1,) * (rank - len(shape)), *shape))
         for title, node, shape in zip(("cos", "sin"), nodes[1:], shapes[1:], strict=True)
     )
     products = [
@@ -120,6 +121,6 @@ def rotary(net: Conversion, layer: ParamLayer) -> list[Value]:
     first = net.part(layer, "sub", "sub", products[:2])
     second = net.part(layer, "add", "add", products[2:])
     if not mixed:
-        return [Value(net.add(layer, "concat", [first, second], axis=2))]
-    pairs = net.part(layer, "stack", "stack", [first, second], axis=3)
+        return [Value(net.add(layer, "concat", [first, second], axis=axis))]
+    pairs = net.part(layer, "stack", "stack", [first, second], axis=rank)
     return [Value(net.add(layer, "reshape", [pairs], size=shapes[0]))]

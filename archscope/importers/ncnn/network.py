@@ -61,6 +61,8 @@ LAYERS: dict[str, Callable[[Conversion, ParamLayer], list[Value]]] = {
     "RotaryEmbed": attention.rotary,
 }  # fmt: skip
 
+MOST_AXES = 4
+
 HEADS = ("DetectionOutput", "YoloDetectionOutput", "Yolov3DetectionOutput", "ArgMax")
 """Layers after the result: the selection of boxes and classes."""
 
@@ -93,6 +95,8 @@ def _graph_of(path: Path, layers: list[ParamLayer], input: Inputs) -> Conversion
             net.constants[layer.tops[0]] = Constant(size, layer.name, layer.line)
             continue
         results = _results(net, layer, heads, behind)
+        for value in results or ():
+            _check_axes(net, layer, value)
         default = None if results is None else ASIDE
         found = [*(results or ()), *([default] * len(layer.tops))]
         net.values.update(zip(layer.tops, found, strict=False))
@@ -122,6 +126,12 @@ def _add_inputs(net: Conversion, layers: list[ParamLayer], given: Inputs) -> Non
         node = net.made.input(title, sizes[title], layer.line)
         net.start = net.start or node
         net.values[top] = Value(node)
+        _check_axes(net, layer, net.values[top])
+
+
+def _check_axes(net: Conversion, layer: ParamLayer, value: Value | None) -> None:
+    if value and value.node and len(net.shape_of(value)) > MOST_AXES:
+        raise net.error(layer, f"has {len(net.shape_of(value))} axes, ncnn has {MOST_AXES}")
 
 
 def _ends(net: Conversion, layers: list[ParamLayer]) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 from pathlib import Path
 
 from msgspec import Struct
@@ -130,7 +131,7 @@ def _layer(words: list[str], at: Source) -> ParamLayer:
 def _number(word: str, at: Source) -> Number:
     if WHOLE.fullmatch(word):
         return int(word)
-    if not NUMBER.fullmatch(word):
+    if not NUMBER.fullmatch(word) or not isfinite(float(word)):
         raise SpecError(f"expected a number, got {quoted(word)}", at)
     return float(word)
 

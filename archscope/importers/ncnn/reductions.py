@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archscope.importers.ncnn.conversion import Conversion, Step, Value
 from archscope.importers.ncnn.param_file import ParamLayer
-from archscope.importers.ncnn.shapes import axis_of
+from archscope.importers.ncnn.shapes import axes_of, axis_of
 
 ALONG = {"Softmax": "softmax", "CumulativeSum": "cumsum", "GLU": "glu"}
 
@@ -30,9 +30,9 @@ def reduction(net: Conversion, layer: ParamLayer) -> list[Value]:
         axes = [*range(len(shape))]
     elif not layer.integer(5, 0):
         axes = [axis - 1 if axis > 0 else axis for axis in axes]  # with the batch, at first
-    if kind not in FUNCTIONS or not all(-len(shape) <= axis < len(shape) for axis in axes):
-        raise net.error(layer, f"reduces axes {axes} of {len(shape)} by the function {kind}")
-    gone = sorted({axis % len(shape) for axis in axes})
+    if kind not in FUNCTIONS:
+        raise net.error(layer, f"reduces by the unknown function {kind}")
+    gone = axes_of(net, layer, axes, len(shape))
     size = tuple(
         1 if axis in gone else side for axis, side in enumerate(shape) if kept or axis not in gone
     ) or (1,)

@@ -7,10 +7,10 @@ from math import prod
 
 from archscope.importers.ncnn.conversion import REST, Conversion, Value
 from archscope.importers.ncnn.param_file import ParamLayer
-from archscope.importers.ncnn.size_expression import sides_of
+from archscope.importers.ncnn.size_expression import SIDES, sides_of
 from archscope.ir import Shape
 
-SIDES = {"w": 0, "h": 1, "d": 11, "c": 2}
+NUMBERS = {"w": 0, "h": 1, "d": 11, "c": 2}
 """The numbers of the parameters of a reshape for each side."""
 
 ORDERS = {
@@ -32,7 +32,7 @@ def flatten(net: Conversion, layer: ParamLayer) -> list[Value]:
 def reshape(net: Conversion, layer: ParamLayer) -> list[Value]:
     """Add a reshape: 0 keeps a side, -1 is inferred, and expressions name sides of inputs."""
     shape = net.shape(layer)
-    given = {side: layer.integer(number, REST) for side, number in SIDES.items()}
+    given = {side: layer.integer(number, REST) for side, number in NUMBERS.items()}
     sides = ["w", "h", *("d" for _ in "d" if given["d"] != REST), "c"]
     count = next((at for at, side in enumerate(sides) if given[side] == REST), len(sides))
     if 6 in layer.texts:
@@ -86,23 +86,27 @@ def axes_changed(net: Conversion, layer: ParamLayer) -> list[Value]:
         if not axes:
             return [_reshaped(net, layer, _stated(net, layer))]
         rank = len(shape) + len(axes)
-        for axis in sorted(axis + rank if axis < 0 else axis for axis in axes):
+        for axis in axes_of(net, layer, axes, rank):
             shape.insert(axis, 1)
         return [_reshaped(net, layer, tuple(shape))]
-    sides = ["cdhw", "chw", "hw", "w"][4 - len(shape)]
-    gone = {axis % len(shape) for axis in axes} if axes else {
-        axis for axis, side in enumerate(sides) if layer.integer(SIDES[side], 0)
-    }  # fmt: skip
+    gone = axes_of(net, layer, axes, len(shape)) or [
+        axis for axis, side in enumerate(SIDES[len(shape)]) if layer.integer(NUMBERS[side], 0)
+    ]
     size = tuple(n for axis, n in enumerate(shape) if n > 1 or axis not in gone) or (1,)
     return [_reshaped(net, layer, size)]
 
 
-def axis_of(net: Conversion, layer: ParamLayer, number: int, default: int = 0) -> int:
+def axes_of(net: Conversion, layer: ParamLayer, axes: list[int], rank: int) -> list[int]:
+    """Return axes that may count from the end, sorted. Raises SpecError."""
+    beyond = [axis for axis in axes if not -rank <= axis < rank]
+    if beyond:
+        raise net.error(layer, f"must have an axis of {rank} axes, got {beyond[0]}")
+    return sorted({axis % rank for axis in axes})
+
+
+def axis_of(net: Conversion, layer: ParamLayer, number: int) -> int:
     """Return the axis that a parameter names. Raises SpecError."""
-    rank, axis = len(net.shape(layer)), layer.integer(number, default)
-    if not -rank <= axis < rank:
-        raise net.error(layer, f"must have an axis of {rank} axes, got {axis}")
-    return axis % rank
+    return axes_of(net, layer, [layer.integer(number, 0)], len(net.shape(layer)))[0]
 
 
 def concat(net: Conversion, layer: ParamLayer) -> list[Value]:
@@ -175,12 +179,11 @@ def crop(net: Conversion, layer: ParamLayer) -> list[Value]:
     )
     if starts and ends:
         for axis, start, stop in zip(axes or range(len(shape)), starts, ends, strict=False):
-            if not -len(shape) <= axis < len(shape):
-                raise net.error(layer, f"has no axis {axis}")
+            (axis,) = axes_of(net, layer, [axis], len(shape))
             size = shape[axis]
             start = 0 if start == REST else start + size if start < 0 else start
             stop = size if stop == REST else stop + size if stop <= 0 else stop
-            ranges[axis % len(shape)] = (start, min(stop, size))
+            ranges[axis] = (start, min(stop, size))
     else:
         ranges = _sides_cut(net, layer, shape)
     value = net.value(layer)
@@ -201,7 +204,7 @@ def _sides_cut(net: Conversion, layer: ParamLayer, shape: Shape) -> list[tuple[i
     other = net.shape(layer, 1) if len(layer.bottoms) > 1 and not given else None
     ranges = []
     for axis, size in enumerate(shape):
-        side = ["cdhw", "chw", "hw", "w"][4 - len(shape)][axis]
+        side = SIDES[len(shape)][axis]
         begin, out, end = CUT[side]
         start, kept = layer.integer(begin, 0), layer.integer(out, 0)
         if other is not None:
@@ -237,21 +240,23 @@ def tile(net: Conversion, layer: ParamLayer) -> list[Value]:
 def flip(net: Conversion, layer: ParamLayer) -> list[Value]:
     """Reverse the order along axes."""
     rank, value = len(net.shape(layer)), net.value(layer)
-    axes = sorted(net.along(value, axis % rank) for axis in layer.integers(0))
-    return [Value(net.add(layer, "flip", [value.node], axes=axes), value.order)]
+    axes = [net.along(value, axis) for axis in axes_of(net, layer, layer.integers(0), rank)]
+    return [Value(net.add(layer, "flip", [value.node], axes=sorted(axes)), value.order)]
 
 
 def copy_to(net: Conversion, layer: ParamLayer) -> list[Value]:
     """Overwrite a range of a blob with another one."""
     shape, part = net.shape(layer, 0), net.shape(layer, 1)
-    starts = [layer.integer({"w": 0, "h": 1, "d": 13, "c": 2}[side], 0)
-              for side in ["cdhw", "chw", "hw", "w"][4 - len(shape)]]  # fmt: skip
-    for axis, start in zip(layer.integers(11) or range(len(shape)), layer.integers(9),
-                           strict=False):  # fmt: skip
+    if len(part) != len(shape):
+        raise net.error(layer, f"copies {len(part)} axes to {len(shape)}")
+    starts = [layer.integer(CUT[side][0], 0) for side in SIDES[len(shape)]]
+    given = layer.integers(11) or [*range(len(shape))]
+    axes_of(net, layer, given, len(shape))
+    for axis, start in zip(given, layer.integers(9), strict=False):
         starts[axis] = start + shape[axis] if start < 0 else start
-    axes = [axis for axis in range(len(shape)) if part[axis] != shape[axis]]
-    if len(axes) > 1 or len(part) != len(shape):
+    axes = [axis for axis in range(len(shape)) if part[axis] != shape[axis]] or [0]
+    if len(axes) > 1:
         return [Value(net.opaque(layer, size=shape))]
-    axis = axes[0] if axes else 0
-    return [Value(net.add(layer, "slice_scatter", net.nodes(layer)[:2], start=starts[axis],
-                          axis=axis))]  # fmt: skip
+    nodes = [net.node(layer, 0), net.node(layer, 1)]
+    start = starts[axes[0]]
+    return [Value(net.add(layer, "slice_scatter", nodes, start=start, axis=axes[0]))]

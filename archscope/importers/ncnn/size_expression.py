@@ -21,6 +21,9 @@ SIDE = re.compile(r"\d[whdcn]")
 WHOLE = re.compile(r"[-+]?\d{1,18}")
 DECIMAL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
+SIDES = {1: "w", 2: "hw", 3: "chw", 4: "cdhw"}
+"""The sides of a blob by the number of its axes, in our order."""
+
 Number = int | float
 
 
@@ -129,5 +132,4 @@ def _checked(value: Number) -> Number:
 
 def sides_of(shape: Shape) -> dict[str, int]:
     """Return width, height, depth, channels and batch of a blob; those that it lacks are 1."""
-    order = {1: "w", 2: "hw", 3: "chw", 4: "cdhw"}[len(shape)]
-    return dict.fromkeys("whdcn", 1) | dict(zip(order, shape, strict=True))
+    return dict.fromkeys("whdcn", 1) | dict(zip(SIDES[len(shape)], shape, strict=True))

@@ -162,6 +162,7 @@ SEVERAL: list[tuple[str, str, Sequence[Shape], Callable[..., Tensor]]] = [
     ("SDPA", "", [(2, 5, 4), (2, 7, 4), (2, 7, 3)], fn.scaled_dot_product_attention),
     ("SDPA", "5=1 6=0.3", [(4, 5, 4), (2, 7, 4), (2, 7, 3), (5, 7)], attention),
     ("RotaryEmbed", "0=1", [(2, 5, 8), (5, 4), (5, 4)], rotary),
+    ("RotaryEmbed", "0=1", [(5, 8), (5, 4), (5, 4)], rotary),
     ("GridSample", "0=1 1=2 2=1 3=1", [(3, 5, 6), (2, 4, 3)],
      lambda x, y: fn.grid_sample(x[None], y.permute(1, 2, 0)[None], padding_mode="border",
                                 align_corners=True)[0]),
