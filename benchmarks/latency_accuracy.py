@@ -10,11 +10,11 @@ and so is the interval. The macs alone, as the baseline, are one coefficient.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 from statistics import fmean
 
+import msgspec
 import numpy as np
 
 from archscope.bench.calibration import (
@@ -92,8 +92,7 @@ def main() -> None:
         if args.keep:
             args.keep.mkdir(parents=True, exist_ok=True)
             keep(profile, args.keep / f"{runtime}.json")
-            rows = [(s.network, s.family, s.varied, s.whole_seconds) for s in samples]
-            (args.keep / f"{runtime}-samples.json").write_text(json.dumps(rows))
+            (args.keep / f"{runtime}-samples.json").write_bytes(msgspec.json.encode(samples))
 
 
 if __name__ == "__main__":

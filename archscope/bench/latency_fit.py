@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from archscope.bench.calibration import RUNTIMES, Sample
 from archscope.errors import UnavailableError
 from archscope.latency.host import HERE, installed_version, this_host
-from archscope.latency.kernel_kinds import FEATURES
+from archscope.latency.kernel_kinds import ATTENTION, BATCH_NORM, FEATURES, PRODUCTS, RECURRENT
 from archscope.latency.predict import milliseconds, scaled
 from archscope.latency.profile import Error, Interval, Profile
 
@@ -56,6 +56,7 @@ def fit(samples: Sequence[Sample]) -> Kinds:
     kinds = sorted({kernel.kind for sample in samples for kernel in sample.kernels})
     columns = [(kind, feature) for kind in kinds for feature in FEATURES]
     starts = {kind: place * len(FEATURES) for place, kind in enumerate(kinds)}
+    used = {kind: np.array([depends(kind, feature) for feature in FEATURES]) for kind in kinds}
     rows, targets = [], []
     for sample in samples:
         whole = 1e3 * sample.whole_seconds
@@ -63,7 +64,7 @@ def fit(samples: Sequence[Sample]) -> Kinds:
         total = np.zeros(len(columns))
         for kernel, seconds in zip(sample.kernels, sample.seconds, strict=True):
             start = starts[kernel.kind]
-            values = np.array(scaled(kernel.features, 1))
+            values = np.array(scaled(kernel.features, 1)) * used[kernel.kind]
             total[start : start + len(values)] += values
             time = 1e3 * seconds * level
             if time > 0:
@@ -80,6 +81,16 @@ def fit(samples: Sequence[Sample]) -> Kinds:
         if value > 0:
             fitted[kind][feature] = float(f"{value:.6g}")
     return fitted
+
+
+def depends(kind: str, feature: str) -> bool:
+    """Return whether the time of a kind of kernel can depend on a feature.
+
+    What few networks have, such as biases and scales, would otherwise explain all else about them.
+    """
+    if feature == "work":
+        return kind not in PRODUCTS or kind in (ATTENTION, RECURRENT)
+    return kind in PRODUCTS or kind == BATCH_NORM or feature != "weight"
 
 
 def _non_negative(rows: NDArray[Any], targets: NDArray[Any]) -> NDArray[Any]:

@@ -1,25 +1,6 @@
-"""The kinds of kernels, and the features that their time depends on.
-
-The kind of a node follows from the facts of its operator: its macs, window, traits and ONNX form.
-"""
+"""The kinds of kernels, and the features that their time depends on."""
 
 from __future__ import annotations
-
-from functools import lru_cache
-from math import prod, sqrt
-
-from msgspec import Struct
-
-from archscope.ir import WHOLE, Op, Shape, Storage, facts
-from archscope.latency.layouts import (
-    AS_INPUTS,
-    FREE,
-    PLAIN,
-    layout,
-    moves_last_axis,
-    operators,
-)
-from archscope.onnx_form import Input, OnnxNode, Value
 
 FEATURES = (
     "kernels", "macs", "macs_by_8", "macs_by_16", "input", "output", "weight", "patches", "work",
@@ -45,155 +26,59 @@ LINEAR, PRODUCT, ATTENTION, RECURRENT = "linear", "product", "attention", "recur
 POOL, REDUCTION, NORM, ELEMENT_WISE, FUNCTION, COPY, VIEW = (
     "pool", "reduction", "norm", "element-wise", "function", "copy", "view",
 )  # fmt: skip
-PLAIN_CONV, PLAIN_DEPTHWISE, PLAIN_POOL, SWISH, TRANSPOSE, REORDER = (
-    "plain convolution", "plain depthwise", "plain pool", "swish", "transpose", "reorder",
+PLAIN_CONV, PLAIN_POINTWISE, PLAIN_DEPTHWISE, PLAIN_POOL = (
+    "plain convolution", "plain pointwise", "plain depthwise", "plain pool",
 )  # fmt: skip
+SWISH, TRANSPOSE, REORDER, RESPONSE_NORM, SOFTMAX = (
+    "swish", "transpose", "reorder", "response norm", "softmax",
+)  # fmt: skip
+UNFOLDED, UNFOLDED_GROUPS, PLAIN_GROUPED, STRIDED, UNALIGNED = (
+    "unfolded convolution", "unfolded groups", "plain grouped", "strided pointwise",
+    "unaligned pointwise",
+)  # fmt: skip
+MAX_POOL, BATCH_NORM, BINARY, SLOW_FUNCTION = "max pool", "batch norm", "binary", "slow function"
 KINDS = (
     DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, TRANSPOSED, LINEAR, PRODUCT, ATTENTION, RECURRENT,
     POOL, REDUCTION, NORM, ELEMENT_WISE, FUNCTION, COPY, VIEW,
-    PLAIN_CONV, PLAIN_DEPTHWISE, PLAIN_POOL, SWISH, TRANSPOSE, REORDER,
+    PLAIN_CONV, PLAIN_POINTWISE, PLAIN_DEPTHWISE, PLAIN_POOL,
+    SWISH, TRANSPOSE, REORDER, RESPONSE_NORM, SOFTMAX,
+    UNFOLDED, UNFOLDED_GROUPS, PLAIN_GROUPED, STRIDED, UNALIGNED,
+    MAX_POOL, BATCH_NORM, BINARY, SLOW_FUNCTION,
 )  # fmt: skip
 """What kernels are; a stem is a convolution of at most `FEW` channels, a function an element-wise
-operator of more than `CHEAP` operations for each element, a copy moves elements as they are. In
-onnxruntime alone, what is plain does not work on blocks of channels (see `layouts`), swish is
-x * sigmoid(x), for which it has a kernel, a transpose moves elements one by one, and a reorder
-makes blocks or resolves them."""
+operator of more than `CHEAP` operations for each element, a copy moves elements as they are, a
+transpose one by one.
+
+In onnxruntime, what is plain does not work on blocks of channels (see `layouts`), swish is
+x * sigmoid(x), for which it has a kernel, a reorder makes blocks or resolves them, and a response
+norm takes a power of each element. In eager torch (see `eager`), a convolution may be unfolded,
+group by group, grouped ones are plain if their groups are no blocks, and pointwise ones unaligned
+if their rows are; a binary operator has two inputs, and a slow function is an error function, a
+hyperbolic tangent, or the like."""
+
+PRODUCTS = frozenset({
+    DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, TRANSPOSED, LINEAR, PRODUCT, ATTENTION, RECURRENT,
+    PLAIN_CONV, PLAIN_POINTWISE, PLAIN_DEPTHWISE,
+    UNFOLDED, UNFOLDED_GROUPS, PLAIN_GROUPED, STRIDED, UNALIGNED,
+})  # fmt: skip
+"""The kinds that multiply and accumulate."""
 
 FEW, CHEAP = 4, 2
 
-NONE, ONNXRUNTIME, INDUCTOR = FUSIONS = ("none", "onnxruntime", "inductor")
-"""Eager torch runs every node; onnxruntime joins convolutions with what is behind them; inductor,
-of torch.compile, joins element-wise operators with one another."""
+NONE, ONNXRUNTIME, INDUCTOR, EAGER = FUSIONS = ("none", "onnxruntime", "inductor", "eager")
+"""Eager torch runs every node, on a CPU with kernels that `eager` tells apart; onnxruntime joins
+convolutions with what is behind them; inductor, of torch.compile, joins element-wise operators
+with one another."""
 
 JOINED = frozenset({"Relu", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid", "HardSwish"})
 """ONNX operators that onnxruntime fuses into preceding convolutions and linear layers."""
 
+SOFTMAXES = frozenset({"Softmax", "LogSoftmax"})
 PLAIN_OF = {
-    DENSE: PLAIN_CONV, POINTWISE: PLAIN_CONV, GROUPED: PLAIN_CONV, DEPTHWISE: PLAIN_DEPTHWISE,
+    DENSE: PLAIN_CONV, STEM: PLAIN_CONV, GROUPED: PLAIN_CONV, POINTWISE: PLAIN_POINTWISE,
+    DEPTHWISE: PLAIN_DEPTHWISE,
 }  # fmt: skip
-TAKES_ACTIVATION = frozenset({DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, LINEAR}) | {
-    PLAIN_CONV, PLAIN_DEPTHWISE,
-}  # fmt: skip
+CONVOLUTIONS = frozenset({DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM})
+TAKES_ACTIVATION = CONVOLUTIONS | {LINEAR, PLAIN_CONV, PLAIN_POINTWISE, PLAIN_DEPTHWISE}
 TAKES_SUM = TAKES_ACTIVATION - {LINEAR}
 BY_ELEMENT = frozenset({ELEMENT_WISE, FUNCTION})
-
-
-class Piece(Struct, frozen=True, gc=False):
-    """An operator on given inputs as a separate kernel, and the facts that onnxruntime uses."""
-
-    kind: str
-    features: tuple[float, ...]
-    layout: str = PLAIN
-    activation: str = ""  # in ONNX, if a convolution can absorb it
-    scales: bool = False  # only multiplies channels by weights, or adds weights to them
-
-
-@lru_cache(maxsize=1 << 14)
-def piece_of(op: Op, ins: tuple[Shape, ...], fusion: str = NONE) -> Piece:
-    """Return an operator on given inputs as a separate kernel."""
-    own, out = facts(op, ins), op.shape(*ins)
-    read, written = sum(map(prod, ins)), prod(out)
-    weight = own.params + own.buffers
-    groups, taps = _groups(op, ins, out)
-    kind = _kind(op, ins, groups, taps)
-    values = {
-        "kernels": 1.0,
-        "macs": own.macs,
-        "macs_by_8": own.macs * _padding(8, ins, out, groups, kind),
-        "macs_by_16": own.macs * _padding(16, ins, out, groups, kind),
-        "input": read,
-        "output": written,
-        "weight": weight,
-        "patches": own.macs * groups / out[0] if out and own.params else 0.0,
-        "work": own.elementwise,
-        "mixed": sqrt(own.macs * (read + written + weight)),
-    }
-    features = tuple(float(values.get(name, 0.0)) for name in FEATURES)
-    if fusion != ONNXRUNTIME:
-        return Piece(kind, features)
-    form = op.onnx(*ins)
-    if kind == VIEW or isinstance(form, Input):
-        moves = bool(operators(form) - FREE) and not op.is_identity(*ins)
-        kind = COPY if moves else VIEW
-    arranged = layout(form, ins, out, groups)
-    if kind == VIEW and op.is_identity(*ins):
-        arranged = AS_INPUTS
-    return Piece(
-        _in_onnxruntime(kind, form, arranged, len(out)),
-        features,
-        arranged,
-        _activation(op, form) if len(ins) == 1 else "",
-        op.valuewise and not op.nonlinear and len(ins) == 1 and own.params > 0,
-    )
-
-
-def _in_onnxruntime(kind: str, form: Value | None, arranged: str, rank: int) -> str:
-    """Return the kind of a kernel, which also depends on the layout."""
-    if kind == COPY and moves_last_axis(form):
-        return TRANSPOSE
-    if kind == FUNCTION and operators(form) == {"Mul", "Sigmoid"}:
-        return SWISH
-    if arranged != PLAIN or rank != 3:
-        return kind
-    if kind == POOL and operators(form) == {"AveragePool"}:
-        return PLAIN_POOL
-    return PLAIN_OF.get(kind, kind)
-
-
-def _groups(op: Op, ins: tuple[Shape, ...], out: Shape) -> tuple[int, int]:
-    """Return the groups of a convolution and the taps of its window; 1 and 1 for others."""
-    own = facts(op, ins)
-    if not op.convolution or not own.macs:
-        return 1, 1
-    taps = prod(getattr(window, "kernel", 1) for window in own.window or ())
-    met = own.macs // prod(out)  # weights per output value
-    return max(ins[0][0] * taps // max(met, 1), 1), taps
-
-
-def _kind(op: Op, ins: tuple[Shape, ...], groups: int, taps: int) -> str:
-    own = facts(op, ins)
-    if op.storage is Storage.VIEW or op.is_identity(*ins):
-        return VIEW
-    if own.macs:
-        return _kind_of_product(op, ins, groups, taps)
-    if op.normalises and not op.valuewise:
-        return NORM
-    if op.pools and own.window is not WHOLE:
-        return POOL
-    if not own.elementwise:
-        return COPY
-    if own.window is WHOLE:
-        return REDUCTION
-    return FUNCTION if own.elementwise > CHEAP * own.elements and op.nonlinear else ELEMENT_WISE
-
-
-def _kind_of_product(op: Op, ins: tuple[Shape, ...], groups: int, taps: int) -> str:
-    own = facts(op, ins)
-    if op.relates:
-        return RECURRENT if own.params else ATTENTION
-    if not own.params:
-        return PRODUCT
-    if not op.convolution:
-        return TRANSPOSED if own.window else LINEAR
-    channels = ins[0][0]
-    if groups > 1:
-        return DEPTHWISE if groups == channels else GROUPED
-    if channels <= FEW:
-        return STEM
-    return DENSE if taps > 1 else POINTWISE
-
-
-def _padding(lanes: int, ins: tuple[Shape, ...], out: Shape, groups: int, kind: str) -> float:
-    """Return the ratio by which padding to multiples of `lanes` increases channels."""
-    if not out or not ins or not ins[0] or kind in (PRODUCT, ATTENTION, RECURRENT):
-        return 1.0
-    sides = (out[0],) if kind in (DEPTHWISE, STEM) else (ins[0][0] // groups, out[0] // groups)
-    return prod(-(-max(side, 1) // lanes) * lanes / max(side, 1) for side in sides)
-
-
-def _activation(op: Op, form: Value | None) -> str:
-    """Return the ONNX operator of an activation that the previous kernel absorbs, if it is one."""
-    if not (op.valuewise and op.nonlinear and isinstance(form, OnnxNode) and form.kind in JOINED):
-        return ""
-    alone = isinstance(form.inputs[0], Input) and len(operators(form)) == 1
-    return form.kind if alone else ""

@@ -15,6 +15,7 @@ from archscope.analysis.batch_norms import foldable
 from archscope.ir import Graph, Node, Op
 from archscope.latency.kernel_kinds import (
     BY_ELEMENT,
+    EAGER,
     FEATURES,
     FUNCTION,
     INDUCTOR,
@@ -24,10 +25,9 @@ from archscope.latency.kernel_kinds import (
     TAKES_ACTIVATION,
     TAKES_SUM,
     VIEW,
-    Piece,
-    piece_of,
 )
 from archscope.latency.layouts import AS_INPUTS, BLOCKS, PLAIN
+from archscope.latency.operator_kernels import Piece, piece_of
 
 
 class Kernel(Struct, frozen=True, gc=False):
@@ -61,7 +61,9 @@ class _Open:
     def of(cls, node: Node, piece: Piece) -> _Open:
         # onnxruntime turns a batch norm that it cannot fold into a depthwise convolution.
         activates = piece.kind in TAKES_ACTIVATION or node.op.scales_channels
-        return cls(node.name, piece.kind, piece.features, activates)
+        made = cls(node.name, piece.kind, piece.features, activates)
+        made.has_sum = len(node.out) != 3  # only convolutions of images take one
+        return made
 
     @classmethod
     def resumed(cls, name: str, kernel: OpenKernel) -> _Open:
@@ -159,7 +161,7 @@ class _Fusion:
         if end is self.graph.nodes[0]:
             absorbs = self.entering is not None and self.entering.absorbs
         activates = kernel.activates and not kernel.closed
-        if self.fusion == NONE or not (absorbs or activates or kernel.takes_sum):
+        if self.fusion != ONNXRUNTIME or not (absorbs or activates or kernel.takes_sum):
             return kernel, None
         return kernel, OpenKernel(kernel.kind, (), activates, kernel.has_sum, absorbs)
 
@@ -174,7 +176,7 @@ class _Fusion:
                 twin.join(node)
             return
         piece = piece_of(node.op, node.ins, self.fusion)
-        if piece.kind == VIEW and self.fusion != NONE:
+        if piece.kind == VIEW and self.fusion not in (NONE, EAGER):
             kernel = self._alone(self._made_by(node.inputs[0]))
             joinable = self.fusion == INDUCTOR or piece.layout == AS_INPUTS
             if kernel is not None and joinable:  # by what is behind the view

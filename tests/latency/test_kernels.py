@@ -13,9 +13,9 @@ from archscope.latency.kernel_kinds import (
     KINDS,
     ONNXRUNTIME,
     REORDER,
-    piece_of,
 )
 from archscope.latency.kernels import Kernel, kernels
+from archscope.latency.operator_kernels import piece_of
 from archscope.ops.activation import ReLU
 from archscope.ops.conv import Conv
 from archscope.ops.input import Input
@@ -67,6 +67,28 @@ def test_kernels_keep_all_macs_and_every_node_once() -> None:
 )  # fmt: skip
 def test_kinds(text: str, expected: list[str]) -> None:
     assert kinds(load(f"INPUT 3x32x32 -> {text}")) == expected
+
+
+def test_what_has_no_blocks_in_onnxruntime_is_plain() -> None:
+    for size, expected in ((3, "plain convolution"), (1, "plain pointwise")):
+        assert piece_of(Conv(out=16, kernel=size), ((16, 32),), ONNXRUNTIME).kind == expected
+    assert kinds(load("zfnet")).count("response norm") == 2
+
+
+def test_sums_join_convolutions_of_images_only() -> None:
+    builder = Builder()
+    for rank in (1, 2, 3):
+        x, a, b, total = (f"{name}{rank}" for name in ("x", "a", "b", "sum"))
+        builder.add(x, Input(size=(16, *(8,) * rank)))
+        builder.add(a, Conv(out=16), (x,))
+        builder.add(b, Conv(out=16), (a,))
+        builder.add(total, Add(), (a, b))
+    outputs = tuple(Output(f"y{rank}", f"sum{rank}") for rank in (1, 2, 3))
+    found = kernels(Graph("sums", tuple(builder.nodes.values()), outputs), "onnxruntime")
+    assert [kernel.nodes[0] for kernel in found if feature(kernel, "merged")] == ["b2"]
+    assert [kernel.nodes for kernel in found if kernel.kind == "element-wise"] == [
+        ("sum1",), ("sum3",),
+    ]  # fmt: skip
 
 
 def test_groups() -> None:
@@ -162,7 +184,7 @@ def test_inductor_joins_what_goes_by_element() -> None:
 @pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
 def test_every_operator_is_of_some_kind(op: type[Op]) -> None:
     for example in op.examples():
-        for fusion in ("none", ONNXRUNTIME):
+        for fusion in FUSIONS:
             piece = piece_of(example.op, example.ins, fusion)
             assert piece.kind in KINDS
             assert min(piece.features) >= 0

@@ -1,0 +1,179 @@
+"""The kernel of a single operator: its kind and its features.
+
+The kind follows from the facts of the operator: its macs, window, traits and ONNX form.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod, sqrt
+
+from msgspec import Struct
+
+from archscope.ir import WHOLE, Op, Shape, Storage, facts
+from archscope.latency.eager import kind_in_eager
+from archscope.latency.kernel_kinds import (
+    ATTENTION,
+    CHEAP,
+    COPY,
+    DENSE,
+    DEPTHWISE,
+    EAGER,
+    ELEMENT_WISE,
+    FEATURES,
+    FEW,
+    FUNCTION,
+    GROUPED,
+    JOINED,
+    LINEAR,
+    NONE,
+    NORM,
+    ONNXRUNTIME,
+    PLAIN_OF,
+    PLAIN_POOL,
+    POINTWISE,
+    POOL,
+    PRODUCT,
+    RECURRENT,
+    REDUCTION,
+    RESPONSE_NORM,
+    SOFTMAX,
+    SOFTMAXES,
+    STEM,
+    SWISH,
+    TRANSPOSE,
+    TRANSPOSED,
+    UNFOLDED_GROUPS,
+    VIEW,
+)
+from archscope.latency.layouts import AS_INPUTS, FREE, PLAIN, layout, moves_last_axis, operators
+from archscope.onnx_form import Input, OnnxNode, Value
+
+
+class Piece(Struct, frozen=True, gc=False):
+    """An operator on given inputs as a separate kernel, and the facts that onnxruntime uses."""
+
+    kind: str
+    features: tuple[float, ...]
+    layout: str = PLAIN
+    activation: str = ""  # in ONNX, if a convolution can absorb it
+    scales: bool = False  # only multiplies channels by weights, or adds weights to them
+
+
+@lru_cache(maxsize=1 << 14)
+def piece_of(op: Op, ins: tuple[Shape, ...], fusion: str = NONE) -> Piece:
+    """Return an operator on given inputs as a separate kernel."""
+    own, out = facts(op, ins), op.shape(*ins)
+    read, written = sum(map(prod, ins)), prod(out)
+    weight = own.params + own.buffers
+    groups, taps = _groups(op, ins, out)
+    kind = _kind(op, ins, groups, taps)
+    values = {
+        "kernels": 1.0,
+        "macs": own.macs,
+        "macs_by_8": own.macs * _padding(8, ins, out, groups, kind),
+        "macs_by_16": own.macs * _padding(16, ins, out, groups, kind),
+        "input": read,
+        "output": written,
+        "weight": weight,
+        "patches": own.macs * groups / out[0] if out and own.params else 0.0,
+        "work": own.elementwise,
+        "mixed": sqrt(own.macs * (read + written + weight)),
+    }
+    if fusion == EAGER:
+        kind = kind_in_eager(kind, op, ins, out, groups)
+        values["kernels"] = float(groups) if kind == UNFOLDED_GROUPS else 1.0
+    features = tuple(float(values.get(name, 0.0)) for name in FEATURES)
+    if fusion != ONNXRUNTIME:
+        return Piece(kind, features)
+    form = op.onnx(*ins)
+    if kind == VIEW or isinstance(form, Input):
+        moves = bool(operators(form) - FREE) and not op.is_identity(*ins)
+        kind = COPY if moves else VIEW
+    arranged = layout(form, ins, out, groups)
+    if kind == VIEW and op.is_identity(*ins):
+        arranged = AS_INPUTS
+    return Piece(
+        _in_onnxruntime(kind, form, arranged),
+        features,
+        arranged,
+        _activation(op, form) if len(ins) == 1 else "",
+        op.valuewise and not op.nonlinear and len(ins) == 1 and own.params > 0,
+    )
+
+
+def _in_onnxruntime(kind: str, form: Value | None, arranged: str) -> str:
+    """Return the kind of a kernel, which also depends on the layout."""
+    used = operators(form)
+    if kind == COPY and moves_last_axis(form):
+        return TRANSPOSE
+    if kind == NORM and "LRN" in used:
+        return RESPONSE_NORM
+    if kind == FUNCTION and used & SOFTMAXES:
+        return SOFTMAX
+    if kind == FUNCTION and used == {"Mul", "Sigmoid"}:
+        return SWISH
+    if arranged != PLAIN:
+        return kind
+    if kind == POOL and used == {"AveragePool"}:
+        return PLAIN_POOL
+    return PLAIN_OF.get(kind, kind)
+
+
+def _groups(op: Op, ins: tuple[Shape, ...], out: Shape) -> tuple[int, int]:
+    """Return the groups of a convolution and the taps of its window; 1 and 1 for others."""
+    own = facts(op, ins)
+    if not op.convolution or not own.macs:
+        return 1, 1
+    taps = prod(getattr(window, "kernel", 1) for window in own.window or ())
+    met = own.macs // prod(out)  # weights per output value
+    return max(ins[0][0] * taps // max(met, 1), 1), taps
+
+
+def _kind(op: Op, ins: tuple[Shape, ...], groups: int, taps: int) -> str:
+    own = facts(op, ins)
+    if op.storage is Storage.VIEW or op.is_identity(*ins):
+        return VIEW
+    if own.macs:
+        return _kind_of_product(op, ins, groups, taps)
+    if op.normalises and not op.valuewise:
+        return NORM
+    if op.pools and own.window is not WHOLE:
+        return POOL
+    if not own.elementwise:
+        return COPY
+    if own.window is WHOLE:
+        return REDUCTION
+    return FUNCTION if own.elementwise > CHEAP * own.elements and op.nonlinear else ELEMENT_WISE
+
+
+def _kind_of_product(op: Op, ins: tuple[Shape, ...], groups: int, taps: int) -> str:
+    own = facts(op, ins)
+    if op.relates:
+        return RECURRENT if own.params else ATTENTION
+    if not own.params:
+        return PRODUCT
+    if not op.convolution:
+        return TRANSPOSED if own.window else LINEAR
+    channels = ins[0][0]
+    if groups > 1:
+        return DEPTHWISE if groups == channels else GROUPED
+    if channels <= FEW:
+        return STEM
+    return DENSE if taps > 1 else POINTWISE
+
+
+def _padding(lanes: int, ins: tuple[Shape, ...], out: Shape, groups: int, kind: str) -> float:
+    """Return the ratio by which padding to multiples of `lanes` increases channels."""
+    if not out or not ins or not ins[0] or kind in (PRODUCT, ATTENTION, RECURRENT):
+        return 1.0
+    sides = (out[0],) if kind in (DEPTHWISE, STEM) else (ins[0][0] // groups, out[0] // groups)
+    return prod(-(-max(side, 1) // lanes) * lanes / max(side, 1) for side in sides)
+
+
+def _activation(op: Op, form: Value | None) -> str:
+    """Return the ONNX operator of an activation that the previous kernel absorbs, if it is one."""
+    if not (op.valuewise and op.nonlinear and isinstance(form, OnnxNode) and form.kind in JOINED):
+        return ""
+    alone = isinstance(form.inputs[0], Input) and len(operators(form)) == 1
+    return form.kind if alone else ""

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from archscope.bench.machine import using_threads
+from archscope.ir import Shape
+from archscope.language import load
+from archscope.latency.eager import is_unfolded
+from archscope.latency.kernel_kinds import FEATURES
+from archscope.latency.kernels import kernels
+from archscope.latency.operator_kernels import piece_of
+from archscope.ops.conv import Conv
+
+
+@pytest.mark.parametrize(
+    ("op", "shape"),
+    [
+        (Conv(out=64), (64, 56, 56)),
+        (Conv(out=64), (64, 14, 14)),
+        (Conv(out=64, stride=2), (64, 56, 56)),
+        (Conv(out=64, stride=2), (64, 14, 14)),
+        (Conv(out=64, kernel=3), (64, 56, 56)),
+        (Conv(out=64, kernel=3), (64, 14, 14)),
+        (Conv(out=64, kernel=3, dilation=2), (64, 14, 14)),
+        (Conv(out=64, kernel=5, stride=2), (64, 14, 14)),
+        (Conv(out=64, kernel=(1, 7)), (64, 14, 14)),
+        (Conv(out=64, kernel=(4, 7)), (64, 14, 14)),
+        (Conv(out=60, groups=3), (60, 28, 28)),
+        (Conv(out=60, kernel=3, groups=3), (60, 7, 7)),
+        (Conv(out=60, kernel=3, groups=60), (60, 7, 7)),
+        (Conv(out=60, groups=60, stride=2), (60, 7, 7)),
+        (Conv(out=16, kernel=3), (16, 20)),
+        (Conv(out=16, kernel=3), (160, 200)),
+        (Conv(out=16), (160, 200)),
+    ],
+)
+def test_torch_unfolds_the_same_convolutions(op: Conv, shape: Shape) -> None:
+    sizes = op.onnx_weights(op.out, shape[0] // op.groups, *(w.kernel for w in op.window(shape)))
+    rank = len(shape) - 1
+    x, weight = torch.empty(1, *shape), torch.empty(sizes[0].shape)
+    stride, dilation = (
+        [getattr(w, name) for w in op.window(shape)] for name in ("stride", "dilation")
+    )
+    with using_threads(1), torch.inference_mode():
+        backend = torch._C._select_conv_backend(
+            x, weight, None, stride, [0] * rank, dilation, False, [0] * rank, op.groups, None
+        )
+    assert is_unfolded(op, (shape,), op.groups) == ("Slow" in str(backend))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "INPUT 64x56x56 -> CONV 64 1x1 -> BATCHNORM -> RELU",
+            ["pointwise", "batch norm", "element-wise"],
+        ),
+        ("INPUT 64x57x57 -> CONV 64 1x1", ["unaligned pointwise"]),
+        ("INPUT 64x7x7 -> CONV 64 1x1", ["pointwise"]),
+        ("INPUT 64x56x56 -> CONV 64 3x3 -> GELU -> SILU", ["dense", "slow function", "function"]),
+        ("INPUT 3x32x32 -> CONV 16 3x3 -> POOL", ["unfolded convolution", "max pool"]),
+        ("INPUT 3x224x224 -> CONV 16 3x3 -> SOFTMAX", ["stem", "softmax"]),
+    ],
+)
+def test_kinds(text: str, expected: list[str]) -> None:
+    assert [kernel.kind for kernel in kernels(load(text), "eager")] == expected
+
+
+def test_groups() -> None:
+    shapes = ((64, 28, 28),)
+    sizes = ((1, 4), (3, 4), (3, 16), (3, 64))
+    found = [piece_of(Conv(out=64, kernel=k, groups=g), shapes, "eager") for k, g in sizes]
+    assert [piece.kind for piece in found] == [
+        "unfolded groups", "grouped", "plain grouped", "depthwise",
+    ]  # fmt: skip
+    assert found[0].features[FEATURES.index("kernels")] == 4  # a product for each group
