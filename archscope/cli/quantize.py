@@ -212,14 +212,16 @@ def _trained_in_bits(
     graph: Graph, run: Path | None, given: Weights, source: str, options: dict[str, Any]
 ) -> tuple[list[Part], dict[str, Any]]:
     """Fine-tune a run in few bits; return the comparison of the two runs as parts and a record."""
-    from archscope.train.quantization_aware import rounded_graph
+    from archscope.train.quantization_aware import rate_factor, rounded_graph
+    from archscope.train.run_folder import read_recipe
 
     assert run is not None
     bits = options["bits"] or BITS
     material = _material(graph, run, given, source, options)
     batches = (images for images, _ in material.loader(material.calibration))
     rounded = rounded_graph(material.network, batches, bits)
-    tune = _fine_tuning(run, options, weight_bits=bits)
+    rate = read_recipe(run).learning_rate * rate_factor(bits)
+    tune = _fine_tuning(run, options, weight_bits=bits, learning_rate=rate)
     weights = tune.tuned(f"w{bits}a{bits}", rounded, _without_old_steps(given, graph, rounded))
     if options["output"] is not None:
         from archscope.weights import write_weights

@@ -19,6 +19,15 @@ SAMPLE = 20_000
 """Maximum number of activations per batch that determine the rounding."""
 
 
+def rate_factor(bits: int) -> float:
+    """Return the factor of the learning rate for training on in a number of bits.
+
+    Trained weights need small steps, as in LSQ (Esser et al. 2020). With a single bit, weights must
+    change their sign, which takes large ones.
+    """
+    return 1.0 if bits == 1 else 1 / 3
+
+
 def rounded_graph(network: Network, batches: Iterable[Tensor], bits: int) -> Graph:
     """Return the graph with the inputs of layers with weights rounded to a number of bits.
 

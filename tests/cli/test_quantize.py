@@ -11,6 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from archscope import load
 from archscope.build import build
+from archscope.train.quantization_aware import rate_factor
+from archscope.train.run_folder import read_recipe
 from tests.cli.conftest import Run
 
 SHARED = ["--method", "codebook"]
@@ -125,6 +127,10 @@ def test_a_run_is_trained_on_in_few_bits(run: Run, trained: Path) -> None:
     graph = load(str(trained.with_name("net-w2a2") / "spec.yaml"))
     assert [node.op.name for node in graph.nodes].count("fake_quantize") == 1
     assert data["runs"][1]["test"]["top1"] > 0.5
+    # Steps are smaller than in the run, but for a single bit.
+    rates = [read_recipe(trained.with_name(name)).learning_rate for name in ("net", "net-w2a2")]
+    assert rates[1] == pytest.approx(rates[0] / 3)
+    assert rate_factor(4) == rate_factor(2) < rate_factor(1) == 1
     one = run("quantize", str(trained), *SHARED, "--bits", "1")
     assert (one.code, one.out) == (2, "") and "2 to 8 bits" in one.err
 
