@@ -12,24 +12,32 @@ from torch.nn import functional
 class _Recurrent(nn.Module):
     """Mixin for torch's recurrent layers: channels first, and a single tensor as the result.
 
-    `state` returns the last state of each direction of the last layer instead of all outputs.
+    `result` is "sequence", "state" for the last state of each direction of the last layer, or
+    "sequence_and_cell" for the sequence with the last cells as one more position.
     """
 
-    def __init__(self, channels: int, hidden: int, state: bool = False, **words: Any) -> None:
+    def __init__(self, channels: int, hidden: int, result: str = "sequence", **words: Any) -> None:
         super().__init__(channels, hidden, batch_first=True, **words)
-        self.state = state
+        self.result = result
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (N, directions * hidden, rows..., positions), without positions for the state."""
-        rows = x.movedim(1, -1)
-        out, states = super().forward(rows.flatten(0, -3))
-        if not self.state:
-            sequence: Tensor = out.reshape(*rows.shape[:-1], -1).movedim(-1, 1).contiguous()
-            return sequence
-        last: Tensor = states[0] if isinstance(states, tuple) else states
+    def forward(self, x: Tensor, *first: Tensor) -> Tensor:
+        """Return (N, directions * hidden, rows..., positions), without positions for the state.
+
+        First states and cells are (N, directions * hidden), and zeros by default.
+        """
         directions = 2 if self.bidirectional else 1
-        joined = torch.cat([*last[-directions:]], dim=1)
-        return joined.reshape(*rows.shape[:-2], -1).movedim(-1, 1)
+        apart = [torch.stack([*part.chunk(directions, dim=1)]) for part in first]
+        given = tuple(apart) if len(apart) > 1 else apart[0] if apart else None
+        rows = x.movedim(1, -1)
+        out, states = super().forward(rows.flatten(0, -3), given)
+        if self.result == "state":
+            last: Tensor = states[0] if isinstance(states, tuple) else states
+            joined = torch.cat([*last[-directions:]], dim=1)
+            return joined.reshape(*rows.shape[:-2], -1).movedim(-1, 1)
+        sequence: Tensor = out.reshape(*rows.shape[:-1], -1).movedim(-1, 1).contiguous()
+        if self.result == "sequence":
+            return sequence
+        return torch.cat([sequence, torch.cat([*states[1]], dim=1).unsqueeze(2)], dim=2)
 
 
 class LSTM(_Recurrent, nn.LSTM):  # type: ignore[misc]

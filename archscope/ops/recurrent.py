@@ -11,21 +11,25 @@ from typing import Annotated, Any, ClassVar
 
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Op, Saved, Shape, call, text_of
-from archscope.onnx_form import Value, X, ints, node, weight
+from archscope.onnx_form import Input, Value, X, ints, node, weight
 from archscope.ops.attributes import Count, Flag, Positive, choice
 from archscope.ops.facts import free, moved, whole
 from archscope.ops.foreign import Foreign, Recognised, recognises
-from archscope.ops.layout import Permute
 from archscope.ops.registry import op
-from archscope.ops.reshape import Reshape
 
 Result = Annotated[str, choice("sequence", "state")]
+ResultOfLSTM = Annotated[str, choice("sequence", "state", "sequence_and_cell")]
 
 
 class Recurrent(Op, frozen=True, kw_only=True):
-    """The base class of recurrent layers; not an operator itself."""
+    """The base class of recurrent layers; not an operator itself.
+
+    A single layer may read its first state from a second input, that of the reverse direction
+    behind that of the other; without one, it starts from zeros.
+    """
 
     principal = "hidden"
+    arity = (1, 2)
     nonlinear = relates = True
 
     gates: ClassVar[int]  # products with the input, and with the state, at each position
@@ -60,9 +64,21 @@ class Recurrent(Op, frozen=True, kw_only=True):
         return self.hidden
 
     def shape(self, *ins: Shape) -> Shape:
-        (x,) = ins
+        x, *states = ins
         if len(x) < 2:
             raise ShapeError(f"'{self.name}' needs channels and positions, got {text_of(x)}")
+        if states and (self.layers > 1 or len(x) > 2):
+            raise ShapeError(
+                f"'{self.name}' with a first state has 1 layer, and no rows, got {self.layers}"
+                f" and {text_of(x)}"
+            )
+        widths = (self.width, self.hidden)  # of a state, and of an LSTM's cell
+        for state, width in zip(states, widths, strict=False):
+            if state != (self.directions * width,):
+                raise ShapeError(
+                    f"'{self.name}' needs states of {self.directions * width} channels,"
+                    f" got {text_of(state)}"
+                )
         sizes = x[1:] if self.result == "sequence" else x[1:-1]
         return self.directions * self.width, *sizes
 
@@ -95,9 +111,10 @@ class Recurrent(Op, frozen=True, kw_only=True):
         return self.directions * prod(ins[0][1:]) * sum(map(self.matrix, self.inputs(*ins)))
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
-        """Count all products twice, except for the first state and an input without gradient."""
+        """Count all products twice, except for inputs, and first states, without gradient."""
         rows = self.directions * self.gates * self.hidden
         states = prod(ins[0][1:-1]) * self.layers * rows * self.width
+        states = 0 if any(needed[1:2]) else states
         return 2 * self.macs(*ins) - states - (0 if needed[0] else rows * prod(ins[0]))
 
     def elementwise(self, *ins: Shape) -> int:
@@ -113,8 +130,8 @@ class Recurrent(Op, frozen=True, kw_only=True):
             words["bidirectional"] = True
         if not self.bias:
             words["bias"] = False
-        if self.result == "state":
-            words["state"] = True
+        if self.result != "sequence":
+            words["result"] = self.result
         return call(f"archscope.nn.{type(self).__name__}", ins[0][0], self.hidden, **words)
 
     def onnx(self, *ins: Shape) -> Value | None:
@@ -124,20 +141,34 @@ class Recurrent(Op, frozen=True, kw_only=True):
         if rows:  # (positions, N * rows, channels)
             x = node("Reshape", x, ints(0, -1, channels))
         results: Value = x
+        first = [self._apart(Input(place)) for place in range(1, len(ins))]
         for place, channels in enumerate(self.inputs(*ins)):
-            layer = self._onnx_layer(results, place, channels)
+            layer = self._onnx_layer(results, place, channels, first)
             if self.result == "state" and place == self.layers - 1:
-                states = node("Transpose", layer.result(1), perm=(1, 0, 2))
-                results = node("Reshape", states, ints(-1, *rows, width))
+                results = node("Reshape", self._together(layer.result(1)), ints(-1, *rows, width))
                 last = rank - 2
                 return node("Transpose", results, perm=(0, last, *range(1, last)))
             # (positions, directions, N, hidden) to (positions, N, directions * hidden)
             results = node("Reshape", node("Transpose", layer, perm=(0, 2, 1, 3)),
                            ints(0, 0, width))  # fmt: skip
         results = node("Reshape", results, ints(0, -1, *rows, width)) if rows else results
-        return node("Transpose", results, perm=(1, rank - 1, *range(2, rank - 1), 0))
+        sequence = node("Transpose", results, perm=(1, rank - 1, *range(2, rank - 1), 0))
+        if self.result == "sequence":
+            return sequence
+        cell = node("Reshape", self._together(layer.result(2)), ints(0, 0, 1))
+        return node("Concat", sequence, cell, axis=2)
 
-    def _onnx_layer(self, x: Value, place: int, channels: int) -> Any:
+    def _apart(self, states: Value) -> Value:
+        """Describe (N, directions * hidden) as ONNX's (directions, N, hidden)."""
+        each = node("Reshape", states, ints(0, self.directions, self.hidden))
+        return node("Transpose", each, perm=(1, 0, 2))
+
+    def _together(self, states: Value) -> Value:
+        """Describe ONNX's (directions, N, hidden) as (N, directions * hidden)."""
+        each = node("Transpose", states, perm=(1, 0, 2))
+        return node("Reshape", each, ints(0, self.directions * self.hidden))
+
+    def _onnx_layer(self, x: Value, place: int, channels: int, first: list[Value]) -> Any:
         rows = self.gates * self.hidden
         ends = [f"_l{place}{end}" for end in ("", "_reverse")[: self.directions]]
         spread = self.hidden**-0.5
@@ -156,6 +187,7 @@ class Recurrent(Op, frozen=True, kw_only=True):
             joined("weight_ih", rows, channels),
             joined("weight_hh", rows, self.hidden),
             biases,
+            *([None, *first] if first else []),
             hidden_size=self.hidden,
             direction="bidirectional" if self.bidirectional else "forward",
             **self.onnx_words(),
@@ -184,11 +216,17 @@ class LSTM(Recurrent, frozen=True, kw_only=True):
     the kernels that torch chooses.
     """
 
+    arity = (1, 3)
     gates = 4
     work = 22  # sums of both products, three sigmoids, two tanh, and 4 for the cell and the output
     onnx_gates = (0, 3, 1, 2)
 
     projection: Annotated[Count, "channels that the state is projected to; 0 for no projection"] = 0
+    result: Annotated[
+        ResultOfLSTM,
+        "the output: the whole sequence, the last state of each direction, or the sequence and"
+        " behind it the last cell of each direction as one more position",
+    ] = "sequence"
 
     @property
     def width(self) -> int:
@@ -199,7 +237,14 @@ class LSTM(Recurrent, frozen=True, kw_only=True):
             raise ShapeError(
                 f"'lstm' of {self.hidden} channels cannot project to {self.projection}"
             )
-        return super().shape(*ins)
+        if len(ins) == 2:
+            raise ShapeError("'lstm' reads a state and a cell, or neither, got one of them")
+        out = super().shape(*ins)
+        if self.result != "sequence_and_cell":
+            return out
+        if self.projection or self.layers > 1 or len(ins[0]) > 2:
+            raise ShapeError("'lstm' with its cell has 1 layer, no projection, and no rows")
+        return self.directions * self.hidden, ins[0][1] + 1
 
     def matrix(self, channels: int) -> int:
         return super().matrix(channels) + self.projection * self.hidden
@@ -227,6 +272,7 @@ class LSTM(Recurrent, frozen=True, kw_only=True):
             Example(cls(hidden=4, bias=False, result="state", bidirectional=True), ((3, 5),)),
             Example(cls(hidden=4, bidirectional=True), ((3, 2, 5),)),
             Example(cls(hidden=4, result="state", bidirectional=True), ((3, 2, 5),)),
+            Example(cls(hidden=4, result="sequence_and_cell"), ((5, 7), (4,), (4,))),
         )
 
 
@@ -253,6 +299,7 @@ class GRU(Recurrent, frozen=True, kw_only=True):
             Example(cls(hidden=4, layers=2, bidirectional=True), ((5, 7),)),
             Example(cls(hidden=4, bias=False, result="state"), ((3, 5),)),
             Example(cls(hidden=4, layers=2), ((3, 2, 5),)),
+            Example(cls(hidden=4, bidirectional=True), ((5, 7), (8,))),
         )
 
 
@@ -288,6 +335,7 @@ class RNN(Recurrent, frozen=True, kw_only=True):
             Example(cls(hidden=4, layers=2, bidirectional=True, function="relu"), ((5, 7),)),
             Example(cls(hidden=4, bias=False, result="state"), ((3, 5),)),
             Example(cls(hidden=4, layers=2), ((3, 2, 5),)),
+            Example(cls(hidden=4), ((5, 7), (4,))),
         )
 
 
@@ -302,36 +350,43 @@ KINDS: dict[str, tuple[type[Recurrent], dict[str, Any]]] = {
 
 @recognises(*(f"channels.{name}" for name in KINDS))
 def recurrent_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise a recurrent layer that starts from zeros: its sequence, or its only last state.
+    """Recognise a recurrent layer, with its channels in front.
 
-    Importers move the channels to the front, and state which result is used.
+    Importers give first states that are not zeros as `states`, and the result that they need.
     """
     kind, settings = KINDS[foreign.target.split(".")[1]]
-    args, x = foreign.args, foreign.args["input"]
-    states = args["hx"] if isinstance(args["hx"], tuple) else (args["hx"],)
+    args, x, states = foreign.args, foreign.args["input"], foreign.get("states", ())
     layers, place = args["num_layers"], args["result"]
-    if any(state.value != 0 for state in states) or place > 1 or (place and layers > 1):
+    if place or (args["dropout"] and layers > 1) or (not states and not starts_from_zeros(foreign)):
         return None
-    if args["dropout"] and layers > 1:
-        return None
-    ends = ("", "_reverse") if args["bidirectional"] else ("",)
-    words = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if args["has_biases"] else [])]
-    each = len(args["params"]) // (layers * len(ends))
-    projected = each > len(words)
-    words += ["weight_hr"] if projected else []
-    names = [f"{word}_l{layer}{end}" for layer in range(layers) for end in ends for word in words]
-    weights = dict(zip(names, args["params"], strict=True))
-    if projected:
+    weights = dict(zip(weight_names(foreign), args["params"], strict=True))
+    hidden = weights["weight_hh_l0"].shape[0] // kind.gates
+    if "weight_hr_l0" in weights:
         settings = {"projection": weights["weight_hr_l0"].shape[0]}
     found = kind(
-        hidden=weights["weight_hr_l0"].shape[1] if projected else weights["weight_hh_l0"].shape[1],
+        hidden=hidden,
         layers=layers,
         bidirectional=args["bidirectional"],
         bias=args["has_biases"],
-        result="state" if place else "sequence",
+        result=foreign.get("needed", "sequence"),
         **settings,
     )
-    rows = x.shape[2:-1]
-    sides, order = (len(ends), found.width, *rows), (1, 0, *range(2, len(rows) + 2))
-    then = (Reshape(size=sides), Permute(order=order)) if place else ()
-    return Recognised(found, (x,), weights, then)
+    return Recognised(found, (x, *states), weights)
+
+
+def starts_from_zeros(foreign: Foreign) -> bool:
+    """Return whether the first states of torch's recurrent layer are zeros."""
+    states = foreign.args["hx"]
+    return all(t.value == 0 for t in (states if isinstance(states, tuple) else (states,)))
+
+
+def weight_names(foreign: Foreign) -> list[str]:
+    """Return the names of the weights of torch's recurrent layer, in its order."""
+    args = foreign.args
+    ends = ("", "_reverse") if args["bidirectional"] else ("",)
+    words = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if args["has_biases"] else [])]
+    if len(args["params"]) > args["num_layers"] * len(ends) * len(words):
+        words.append("weight_hr")
+    return [
+        f"{w}_l{place}{end}" for place in range(args["num_layers"]) for end in ends for w in words
+    ]

@@ -198,31 +198,38 @@ def window_attention(module: Any, out: Tensor, x: Tensor) -> Tensor:
     return module._map(mixed).roll(module.shift, axes)
 
 
-def recurrent(module: Any, out: Tensor, x: Tensor) -> Tensor:
+def recurrent(module: Any, out: Tensor, x: Tensor, *first: Tensor) -> Tensor:
     if x.dim() > 3:  # each row is a sequence of its own
         each = x.movedim(1, -2)
         result = recurrent(module, out, each.reshape(-1, *each.shape[-2:]))
         return result.reshape(*each.shape[:-2], *result.shape[1:]).movedim(x.dim() - 2, 1)
     sequence, bias = x.unbind(2), module.bias
     for layer in range(module.num_layers):
-        ends = []
+        ends, cells = [], []
+        given = [part.chunk(1 + module.bidirectional, dim=1) for part in first]
         for end in ("", "_reverse")[: 1 + module.bidirectional]:
             held = [
                 getattr(module, f"{word}_l{layer}{end}")
                 for word in ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if bias else ()))
             ]
             steps = sequence[::-1] if end else sequence
-            states = _states(module, steps, held)
+            states, cell = _states(module, steps, held, [part[bool(end)] for part in given])
+            cells.append(cell)
             ends.append(states[::-1] if end else states)
         sequence = [torch.cat(both, dim=1) for both in zip(*ends, strict=True)]
-    if not module.state:
+    if module.result == "sequence":
         return torch.stack(sequence, dim=2)
+    if module.result == "sequence_and_cell":
+        return torch.stack([*sequence, torch.cat(cells, dim=1)], dim=2)
     return torch.cat([end[0] if place else end[-1] for place, end in enumerate(ends)], dim=1)
 
 
-def _states(module: Any, steps: Any, held: list[Tensor]) -> list[Tensor]:
-    """Return the state after each step of one direction of a recurrent layer."""
-    state = cell = steps[0].new_empty(len(steps[0]), module.hidden_size).fill_(0)
+def _states(
+    module: Any, steps: Any, held: list[Tensor], first: list[Tensor]
+) -> tuple[list[Tensor], Tensor]:
+    """Return the state after each step of a direction of a recurrent layer, and the last cell."""
+    zeros = steps[0].new_empty(len(steps[0]), module.hidden_size).fill_(0)
+    state, cell = (*first, zeros, zeros)[:2]
     states = []
     for x in steps:
         a, b = x @ held[0].T, state @ held[1].T
@@ -230,7 +237,7 @@ def _states(module: Any, steps: Any, held: list[Tensor]) -> list[Tensor]:
             a, b = a + held[2], b + held[3]
         state, cell = _step(module.mode, a, b, state, cell)
         states.append(state)
-    return states
+    return states, cell
 
 
 def _step(mode: str, a: Tensor, b: Tensor, state: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:

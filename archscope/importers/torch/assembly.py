@@ -54,7 +54,9 @@ def assemble(
             node = builder.add(copy, Identity(), [node])
         default = "output" if len(ends) == 1 else f"output{index}"
         outputs.append(Output(output_names.get(end.name, default), node))
-    about = unused_params(model, translator.weights.claimed)
+    read = {tensor.name for layer in kept.values() for tensor in layer.weights.values()}
+    held = {t.name for layer in translator.layers.values() for t in layer.weights.values()}
+    about = unused_params(model, translator.weights.claimed - (held - read))
     nodes = tuple(builder.nodes.values())
     return Graph(name, nodes, tuple(outputs), about, dtype=_dtype(model)), names
 

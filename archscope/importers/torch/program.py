@@ -41,9 +41,9 @@ def from_module(model: nn.Module, input: Any, name: str | None = None, batch: in
     for trace in traces(model, arguments, batch):
         importer = ProgramImporter(trace, model, arguments)
         importer.run()
-        if importer.translator.alike:
+        if importer.translator.opaque.alike:
             break
-        uneven |= importer.translator.uneven
+        uneven |= importer.translator.opaque.uneven
     why = trace.reason
     if uneven and not trace.batch.alike:
         listed = ", ".join([*uneven][:3]) + (", ..." if len(uneven) > 3 else "")

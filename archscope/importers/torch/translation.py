@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from math import prod
 from typing import Any
 
 from msgspec import structs
@@ -19,12 +18,7 @@ from archscope.errors import ShapeError
 from archscope.importers.torch.absorbed import PAD, AbsorbedMaps
 from archscope.importers.torch.aten import (
     DROPOUTS,
-    FREE,
     RESHAPES,
-    Cost,
-    aten_cost,
-    is_pointwise,
-    is_view,
     module_path,
     name_of,
     passed_on,
@@ -42,6 +36,8 @@ from archscope.importers.torch.canonical import (
 from archscope.importers.torch.computed import FILLS
 from archscope.importers.torch.in_steps import in_steps
 from archscope.importers.torch.layers import ImportedLayer
+from archscope.importers.torch.opaque import OpaqueLayers
+from archscope.importers.torch.recurrent import Adder, Results, StackedStates
 from archscope.importers.torch.tracing import Trace
 from archscope.importers.torch.weight_table import WeightTable
 from archscope.ir import Op
@@ -52,6 +48,7 @@ from archscope.ops.opaque import Opaque
 from archscope.ops.pad import Pad
 from archscope.ops.parameter import Parameter
 from archscope.ops.rearrange import ChannelShuffle
+from archscope.ops.recurrent import starts_from_zeros
 from archscope.ops.reshape import Slice
 
 
@@ -70,11 +67,10 @@ class OperatorTranslator:
         self.shared: dict[str, str] = {}  # layers by those that have the same weights
         self.absorbed = AbsorbedMaps(trace.batch)
         self.materialised: dict[str, Tensor] = {}  # permuted and padded maps that became layers
+        self.states = StackedStates()
+        self.recurrent: dict[fx.Node, Results | None] = {}
         self.cells: dict[fx.Node, Tensor] = {}  # state and cell of a step
-        self.counted: set[fx.Node] = set()  # nodes of several results, one of which was counted
-        self.whole = FREE  # the known cost of opaque operators for the whole batch
-        self.alike = True  # whether all costs are proportional to the batch
-        self.uneven: dict[str, None] = {}  # operators whose cost is not proportional
+        self.opaque = OpaqueLayers(self.batch, self.weights)
 
     def translate(self, node: fx.Node, foreign: Foreign) -> Tensor:
         """Add the layer of an operator and return its result."""
@@ -83,10 +79,16 @@ class OperatorTranslator:
             return self.weights.constant(node, foreign)
         factors = (foreign.get(name) for name in ("other", "alpha", "value"))
         if not self.batch.suits(foreign.out) or any(map(self.batch.has, factors)):
-            self.alike = False
+            self.opaque.alike = False
         same = passed_on(foreign)
         if same is not None:
             return same
+        part = self.states.part(node.name, foreign)
+        if part is not None:
+            return part
+        if name_of(foreign.target) not in RECURRENT:
+            args = {key: self._of_states(node, value) for key, value in foreign.args.items()}
+            foreign = Foreign(foreign.target, args, foreign.out)
         if name_of(foreign.target) in ("view_as", "reshape_as"):
             foreign = Foreign("aten.reshape.default", {"self": foreign.ins[0]}, foreign.out)
         form = canonical(foreign, self.batch)
@@ -103,11 +105,11 @@ class OperatorTranslator:
             value = self.absorbed.padded(form)
         if value is not None:
             return value
-        if name_of(form.target) in RECURRENT and not _is_one_result(node):
-            return self._fallback(node, foreign)
         steps = in_steps(form)
         if steps is not None:
             return steps(partial(self.translate, node), form)
+        if name_of(form.target) in RECURRENT and _returns_more(node, form):
+            return self._recurrent(node, form) or self._fallback(node, foreign)
         if name_of(form.target) == "lstm_cell":
             return self._part_of_cell(node, form) or self._fallback(node, foreign)
         for tensor in self.absorbed.wants_first(form):
@@ -162,6 +164,36 @@ class OperatorTranslator:
         part = Recognised(Slice(start=start, stop=start + hidden), (both,))
         return self._add(node, form.out, part)
 
+    def _recurrent(self, node: fx.Node, form: Foreign) -> Tensor | None:
+        """Return a result of a recurrent module, all of whose layers are added at once, or None."""
+        source: Any = node.args[0]
+        if source not in self.recurrent:
+            args = {key: value for key, value in form.args.items() if key != "hx"}
+            rank = len(form.args["input"].shape)
+            plain = Foreign(form.target, args, (self.batch.size, *(1,) * (rank - 1)))
+            for tensor in self.absorbed.wants_first(plain):
+                self._turn(node, tensor)
+            first = self.absorbed.as_channels_first(plain)
+            if first is not None:
+                first = Foreign(first.target, {**first.args, "hx": form.args["hx"]}, first.out)
+                self.recurrent[source] = self.states.results(first, _read(node), self._adder(node))
+        found = self.recurrent.get(source)
+        if found is None:
+            return None
+        place = form.args["result"]
+        if place == 0:
+            return None if found.sequence is None else self.absorbed.channels_last(found.sequence)
+        rows = found.states if place == 1 else found.cells
+        return self.states.stacked(f"{source.name}:{place}", rows) if rows else None
+
+    def _adder(self, node: fx.Node) -> Adder:
+        return Adder(
+            self._recognised,
+            lambda shape, found: self._add(node, shape, found),
+            lambda value: self.materialise(node, value),
+            self.weights.fit,
+        )
+
     def _turn(self, node: fx.Node, tensor: Tensor) -> None:
         """Add a layer that brings the last axis of a value to the front."""
         batch, *sizes, channels = tensor.shape
@@ -175,13 +207,24 @@ class OperatorTranslator:
         foreign = Foreign(foreign.target, args, foreign.out)
         if foreign.target in DROPOUTS:
             return foreign.ins[0]
-        found = Recognised(self._opaque(node, foreign), foreign.ins)
+        found = Recognised(self.opaque.layer(node, foreign), foreign.ins)
         return self._add(node, foreign.out, found)
 
+    def _of_states(self, node: fx.Node, value: Any) -> Any:
+        """Return a value; states that are still by themselves become a layer."""
+        if isinstance(value, tuple):
+            return tuple(self._of_states(node, part) for part in value)
+        if self.states.find(value) is None:
+            return value
+        if value.name not in self.materialised:
+            self.materialised[value.name] = self.states.together(value, self._adder(node))
+        return self.materialised[value.name]
+
     def materialise(self, node: fx.Node, value: Any) -> Any:
-        """Return a value; a pending permutation or padding becomes a layer."""
+        """Return a value; a pending permutation or padding becomes a layer, and so do states."""
         if isinstance(value, tuple):
             return tuple(self.materialise(node, part) for part in value)
+        value = self._of_states(node, value)
         absorbed = self.absorbed.find(value)
         if absorbed is None:
             return value
@@ -226,45 +269,6 @@ class OperatorTranslator:
             return None
         return found if out == foreign.out[1:] and self.weights.fit(found) else None
 
-    def _opaque(self, node: fx.Node, foreign: Foreign) -> Opaque:
-        """Return the known facts of an unrecognised operator."""
-        cost = aten_cost(foreign)
-        if "result" in foreign.args:  # counted with the first result that is read
-            source: Any = node.args[0]
-            cost = FREE if source in self.counted else cost
-            self.counted.add(source)
-        if not (self.batch.divides(cost.macs) and self.batch.divides(cost.work)):
-            self.alike = False
-            self.uneven[name_of(foreign.target)] = None
-        weights = self.weights
-        sources = weights.claim(foreign)
-        # Results computed from weights alone are not kept, so their first reader bears the cost.
-        before = [weights.costs[source] for source in sources if source in weights.costs]
-        cost = sum((part.known for part in before), self._share(cost))
-        has_statistics = foreign.target == "aten.batch_norm.default"
-        buffers = sources & weights.buffers if has_statistics else ()
-        return Opaque(
-            kind=foreign.target,
-            size=self.batch.without(foreign.out) or (1,),
-            learned=sum(prod(weights.tensors[path].shape) for path in sources & weights.params),
-            kept=sum(prod(weights.tensors[path].shape) for path in buffers),
-            products=cost.macs,
-            work=None if any(part.work is None for part in before) else cost.work,
-            least=cost.macs is not None and any(part.macs is None for part in before),
-            view=is_view(node, foreign),
-            pointwise=is_pointwise(foreign, self.batch),
-        )
-
-    def _share(self, cost: Cost) -> Cost:
-        """Return the cost of an operator for one image, so that the sum is right for the batch."""
-        before, self.whole = self.whole, self.whole + cost.known
-        size = self.batch.size
-        macs, work = (
-            -(-after // size) - -(-sofar // size)
-            for after, sofar in zip(self.whole.numbers, before.numbers, strict=True)
-        )
-        return Cost(None if cost.macs is None else macs, None if cost.work is None else work)
-
     def _add(self, node: fx.Node, shape: tuple[int, ...], found: Recognised) -> Tensor:
         """Add the layers of a recognised operator and return their result."""
         key, inputs = "", tuple(tensor.name for tensor in found.inputs)
@@ -293,10 +297,16 @@ def _with_values(foreign: Foreign, values: Mapping[str, Tensor]) -> Foreign:
     return Foreign(foreign.target, args, foreign.out)
 
 
-def _is_one_result(node: fx.Node) -> bool:
-    """Return whether no other result of the node's input is read."""
+def _read(node: fx.Node) -> set[int]:
+    """Return which results of the node's input are read."""
     source: Any = node.args[0]
-    return len({user.args[1] for user in source.users}) == 1
+    return {user.args[1] for user in source.users}
+
+
+def _returns_more(node: fx.Node, form: Foreign) -> bool:
+    """Return whether a recurrent module is more than one operator that gives a sequence."""
+    drops = form.args["dropout"] and form.args["num_layers"] > 1
+    return _read(node) != {0} or bool(drops) or not starts_from_zeros(form)
 
 
 assert archscope.ops  # its modules register the recognisers

@@ -97,6 +97,71 @@ def _vlad(x: Tensor, centres: Tensor) -> Tensor:
     return residuals.sum(-1)
 
 
+class Recurrent(nn.Module):
+    """A recurrent module on the rows of a map, and what is read of it."""
+
+    def __init__(self, module: nn.Module, what: str) -> None:
+        super().__init__()
+        self.module, self.what = module, what
+
+    def forward(self, x: Tensor) -> Tensor:
+        steps = x.mean(2).transpose(1, 2)
+        n = steps.shape[0]
+        out, states = self.module(steps if self.module.batch_first else steps.transpose(0, 1))
+        last, cells = states if isinstance(states, tuple) else (states, states)
+        match self.what:
+            case "last":
+                return last[-1]
+            case "both ends":
+                return torch.cat([last[-2], last[-1]], 1)
+            case "all":
+                return last.transpose(0, 1).flatten(1)
+            case "by layer":
+                return last.view(2, 2, n, 6)[0].sum(0)
+            case "cells":
+                return cells.permute(1, 0, 2).reshape(n, -1)
+            case "sequence":
+                return out[:, -1]
+            case _:
+                return torch.cat([out.mean(1), last[0], *cells.unbind(0)], 1)
+
+
+class Translation(nn.Module):
+    """A decoder that starts from the states of an encoder, Sutskever et al. 2014."""
+
+    def __init__(self, kind: type[nn.RNNBase], **words: int) -> None:
+        super().__init__()
+        self.encoder = kind(8, 6, batch_first=True, **words)
+        self.decoder = kind(8, 6, batch_first=True, **words)
+
+    def forward(self, x: Tensor) -> Tensor:
+        steps = x.mean(2).transpose(1, 2)
+        encoded, states = self.encoder(steps)
+        decoded = self.decoder(steps[:, :5], states)[0]
+        return torch.cat([encoded, decoded], 1)
+
+
+class Started(nn.Module):
+    """A recurrent module that starts from features of the image, or from a parameter."""
+
+    def __init__(self, kind: type[nn.RNNBase], learned: bool = False) -> None:
+        super().__init__()
+        self.module = kind(8, 6, num_layers=2, batch_first=True)
+        self.features = nn.Linear(8, 12)
+        self.start = nn.Parameter(torch.rand(2, 1, 6)) if learned else None
+        self.requires_grad_(False)  # or the counter fails on what is expanded
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.features(x.mean((2, 3)))
+        start = features.view(-1, 2, 6).transpose(0, 1).contiguous()
+        if self.start is not None:
+            start = self.start.expand(-1, x.shape[0], -1).contiguous()
+        zeros = torch.zeros(2, x.shape[0], 6)
+        states = (start, zeros) if isinstance(self.module, nn.LSTM) else start
+        out = self.module(x.mean(2).transpose(1, 2), states)[0]
+        return torch.cat([out[:, -1], features], 1)
+
+
 MODELS: dict[str, nn.Module] = {
     "chosen_set": Ordinary(_chosen_set, last=8),
     "masked_scores_of_data": Ordinary(
@@ -143,4 +208,39 @@ MODELS: dict[str, nn.Module] = {
     "padded_keys_causal": Ordinary(lambda x, a: a(x), PaddedKeys(causal=True)),
     "capsules": Ordinary(lambda x, p: p(x), Held(_routed, 1, 10, 3, 6, 8)),
     "vlad": Ordinary(lambda x, p: p(x), Held(_vlad, 4, 8)),
+    # states of recurrent modules
+    "lstm_last": Ordinary(
+        lambda x, r: r(x), Recurrent(nn.LSTM(8, 6, 2, batch_first=True), "last")
+    ),
+    "lstm_both_ends": Ordinary(
+        lambda x, r: r(x),
+        Recurrent(nn.LSTM(8, 6, 2, batch_first=True, bidirectional=True), "both ends"),
+    ),
+    "lstm_all": Ordinary(
+        lambda x, r: r(x), Recurrent(nn.LSTM(8, 6, 2, bidirectional=True, bias=False), "all")
+    ),
+    "lstm_cells": Ordinary(
+        lambda x, r: r(x), Recurrent(nn.LSTM(8, 6, 2, batch_first=True), "cells")
+    ),
+    "lstm_everything": Ordinary(
+        lambda x, r: r(x), Recurrent(nn.LSTM(8, 6, batch_first=True, bidirectional=True), "")
+    ),
+    "lstm_projected": Ordinary(
+        lambda x, r: r(x), Recurrent(nn.LSTM(8, 6, 2, batch_first=True, proj_size=3), "last")
+    ),
+    "lstm_dropout": Ordinary(
+        lambda x, r: r(x), Recurrent(nn.LSTM(8, 6, 2, batch_first=True, dropout=0.2), "sequence")
+    ),
+    "gru_last": Ordinary(lambda x, r: r(x), Recurrent(nn.GRU(8, 6, 2, batch_first=True), "last")),
+    "gru_by_layer": Ordinary(
+        lambda x, r: r(x), Recurrent(nn.GRU(8, 6, 2, bidirectional=True), "by layer")
+    ),
+    "rnn_all": Ordinary(lambda x, r: r(x), Recurrent(nn.RNN(8, 6, 3, batch_first=True), "all")),
+    "lstm_translation": Ordinary(lambda x, r: r(x), Translation(nn.LSTM)),
+    "gru_translation": Ordinary(
+        lambda x, r: r(x), Translation(nn.GRU, num_layers=2, bidirectional=True)
+    ),
+    "lstm_started": Ordinary(lambda x, r: r(x), Started(nn.LSTM)),
+    "gru_started": Ordinary(lambda x, r: r(x), Started(nn.GRU)),
+    "gru_learned_start": Ordinary(lambda x, r: r(x), Started(nn.GRU, learned=True)),
 }  # fmt: skip

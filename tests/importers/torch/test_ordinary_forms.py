@@ -41,7 +41,8 @@ def test_form(name: str) -> None:
     images = torch.rand(2, *SHAPE) - 0.5
     if name not in PRODUCTS_OF_WEIGHTS:
         macs = result.totals.macs - NOT_OF_TORCH.get(name, 0)
-        assert 2 * macs == flops(module, (images[:1],))
+        with torch.backends.mkldnn.flags(enabled=False):  # type: ignore[attr-defined]
+            assert 2 * macs == flops(module, (images[:1],))  # with those of LSTMs
     read = readable(found.graph)
     network = build(read.graph).eval()
     network.load_state_dict(state_dict_of(read.graph, found.weights(), read.names))
