@@ -89,18 +89,18 @@ def _ship(found: Quality) -> str:
             f" {accuracy_text(first, key)}, at {price}."
         )
     others = [network for network in found.tied if network is not chosen]
-    against = f"{percent(number(chosen, key) or 0.0)} against {accuracy_text(first, key)}"
-    if chosen is first:
-        against = f"with {accuracy_text(first, key)} the best of them"
-    error = "chance" if key == ACCURACY else "error"
-    why = f", where {points(found.chance)} may be {error}" if found.chance else ""
-    text = f"{chosen.name}: it is tied in accuracy with {names(others)}, {against}{why}"
+    told = [] if chosen is first else [f"the best has {percent(number(first, key) or 0.0)}"]
+    if found.chance:
+        error = "chance" if key == ACCURACY else "error"
+        told.append(f"up to {points(found.chance)} may be {error}")
+    why = f" ({'; '.join(told)})" if told else ""
+    text = f"{chosen.name}: {accuracy_text(chosen, key)}, tied with {names(others)}{why}"
     if _price(chosen, cost) > min(_price(net, cost) for net in others):
-        return f"{text}{'; more seeds would tell' if key == ACCURACY else ''}."
+        return f"{text}{'; more seeds would tell them apart' if key == ACCURACY else ''}."
     equal = [net for net in others if _price(net, cost) == _price(chosen, cost)]
     if equal:
-        return f"{text}, and costs no more than {names(equal)}, {price}."
-    return f"{text}, and needs the {_least(cost)}, {_value(chosen, cost)}."
+        return f"{text}, and costs no more than {names(equal)}: {price}."
+    return f"{text}, and needs the {_least(cost)}: {_value(chosen, cost)}."
 
 
 def _alternative(found: Quality) -> str:
@@ -120,7 +120,7 @@ def _alternative(found: Quality) -> str:
     if not cheaper:
         least, value = min(known, key=lambda pair: pair[1])
         if value == most:
-            return f"{least.name} needs as much: {_value(least, cost)} {label}."
+            return f"{least.name} costs the same: {_value(least, cost)} {label}."
         return f"{least.name}, the next by cost, needs {ratio(value, most)} more {label}."
     best = number(chosen, key) or 0.0
 
@@ -199,9 +199,9 @@ def _trust(found: Quality) -> str:
 def _about_images(images: set[str]) -> list[str]:
     told = []
     if any(on.partition(":")[0].split()[0] in DEMONSTRATIONS for on in images if on):
-        told.append("digits is a demonstration: it does not tell good networks apart.")
+        told.append("digits is a demonstration data set: it does not tell good networks apart.")
     if any(on.endswith("validation images") for on in images):
-        told.append("Validation images chose the best epoch, so that this accuracy is optimistic.")
+        told.append("The validation images chose the best epoch, so this accuracy is optimistic.")
     return told
 
 
@@ -214,8 +214,8 @@ def _unknown(networks: Sequence[NetworkSection]) -> list[str]:
         (only,) = networks
         return [f"{only.name} reaches {accuracy_text(only, known)}; there is nothing to compare."]
     if known is not None:
-        return ["Which to ship is open: no two of these networks have an accuracy of the same"
-                " images and costs for the same input."]  # fmt: skip
+        return ["Which to ship is open: no two of these networks have the same input size and"
+                " an accuracy on the same images."]  # fmt: skip
     subject = "this network is" if len(networks) == 1 else "these networks are"
     open_ = "" if len(networks) == 1 else "Which to ship is open: "
     text = f"how accurate {subject} is not known here; archscope train measures and --predict"

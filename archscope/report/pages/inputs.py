@@ -144,8 +144,9 @@ class ReportInputs:
                 structs.replace(network, overlay=painted.get(network.name, network.overlay))
                 for network in networks
             )
-        names = [network.name for network in networks]
-        names = names or [study.name for study in self.studies] + [run.name for run in self.runs]
+        studies = {f"winner of {study.name}": f"study {study.name}" for study in self.studies}
+        names = [studies.get(network.name, network.name) for network in networks]
+        names = names or [*studies.values(), *(run.name for run in self.runs)]
         return Page(
             format=FORMAT,
             title=title or _title(names),

@@ -199,7 +199,7 @@ def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome], summary: dict
         text += (
             f" The baseline, drawn uniformly from all feasible networks, reached"
             f" {100 * best['baseline']:.1f} %, the search {100 * best['search']:.1f} %"
-            f"{_areas(trials)}; each is a single run, which proves nothing about another."
+            f"{_areas(trials)}; each is a single run, so another may turn out differently."
         )
     return " ".join([*_told(summary, "verdict"), text])
 

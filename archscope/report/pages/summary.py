@@ -41,7 +41,8 @@ def measures_of(networks: Sequence[NetworkSection]) -> tuple[Measure, ...]:
 def winners(networks: Sequence[NetworkSection]) -> tuple[Winner, ...]:
     """Return the best network by each measure that two or more comparable networks have."""
     found = []
-    for key in COMPARED:
+    judged = quality(networks)
+    for key in dict.fromkeys((*([judged.measure] if judged else []), *COMPARED)):
         measure = MEASURES[key]
         ranked = _ranked(rivals(networks, key), measure)
         if len(ranked) < 2:
@@ -49,8 +50,8 @@ def winners(networks: Sequence[NetworkSection]) -> tuple[Winner, ...]:
         best, second = ranked[0], ranked[1]
         high, low = number(best, key) or 0.0, number(second, key) or 0.0
         if high == low:
-            margin = f"as has {second.name}"
-        elif key == ACCURACY:
+            margin = f"the same as {second.name}"
+        elif key in KINDS:
             margin = _margin(networks, second, lead(high, low))
         else:
             margin = f"{ratio(max(high, low), min(high, low))} less than {second.name}"
@@ -65,7 +66,7 @@ def _margin(networks: Sequence[NetworkSection], second: NetworkSection, points: 
     found = quality(networks)
     if found is not None and second.id in {network.id for network in found.tied}:
         return f"tied with {second.name}, {points} behind, which may be chance"
-    return f"{points} before {second.name}"
+    return f"{points} ahead of {second.name}"
 
 
 def pareto_front(networks: Sequence[NetworkSection], x: str, y: str) -> list[NetworkSection]:
@@ -126,9 +127,8 @@ def _front(networks: Sequence[NetworkSection]) -> list[str]:
     best = pareto_front(group, "macs", key)
     if not best:
         return []
-    rest = len(group) - len(best)
-    others = "the other one is" if rest == 1 else f"the other {rest} are"
-    left = f"; {others} dominated" if rest else ""
+    others = [network for network in group if network not in best]
+    left = f"; {names(others)} {'is' if len(others) == 1 else 'are'} dominated" if others else ""
     verb = "is" if len(best) == 1 else "are"
     return [f"{names(best)} {verb} Pareto-optimal in macs and {MEASURES[key].label}{left}."]
 
@@ -161,12 +161,12 @@ def _lightest(networks: Sequence[NetworkSection]) -> list[str]:
     first, second = ranked[0], ranked[1]
     if weight[second.id] < 1.005 * weight[first.id]:
         return [
-            f"{first.name} and {second.name} are the lightest, and equal, by macs, params, memory"
-            " access and peak memory taken together."
+            f"{first.name} and {second.name} are equally light, and the lightest, by the geometric"
+            " mean of macs, params, memory access and peak memory."
         ]
     return [
-        f"{first.name} is the lightest by macs, params, memory access and peak memory taken"
-        f" together, {weight[second.id] / (weight[first.id] or 1.0):.2f} times lighter than"
+        f"{first.name} is the lightest by the geometric mean of macs, params, memory access and"
+        f" peak memory, {weight[second.id] / (weight[first.id] or 1.0):.2f} times lighter than"
         f" {second.name}."
     ]
 
@@ -180,9 +180,9 @@ def _spread(networks: Sequence[NetworkSection]) -> list[str]:
         low, high = number(least, key), number(most, key)
         if low and high and high > low:
             words.append(
-                f"{measure.label[0].upper()}{measure.label[1:]} go from"
+                f"{measure.label[0].upper()}{measure.label[1:]} range from"
                 f" {written(low, measure.kind)} ({least.name}) to {written(high, measure.kind)}"
-                f" ({most.name}), {ratio(high, low)}."
+                f" ({most.name}), {ratio(high, low)} as many."
                 if key == "macs"
                 else f"{most.name} needs the most memory for feature maps,"
                 f" {written(high, measure.kind)} at {most.totals.peak_node}; {least.name} the"
@@ -199,7 +199,7 @@ def _guidelines(networks: Sequence[NetworkSection]) -> list[str]:
     if clean:
         rest = len(scored) - len(clean)
         tail = f"; {rest} of {len(scored)} break at least one" if rest else ""
-        verb = "keeps" if len(clean) == 1 else "keep"
+        verb = "follows" if len(clean) == 1 else "follow"
         return [f"{names(clean)} {verb} all four guidelines of ShuffleNetV2{tail}."]
     if len(scored) == 1:
         broken = [score.code for score in scored[0].scores if score.broken]
@@ -237,7 +237,7 @@ def _stage(key: str) -> str:
 def _trained(networks: Sequence[NetworkSection]) -> list[str]:
     """State the accuracy of trained networks."""
     known = [network for network in networks if network.measured is not None]
-    told = [f"{net.name} is right for {accuracy_text(net, ACCURACY)}." for net in known[:NAMED]]
+    told = [f"Accuracy of {net.name}: {accuracy_text(net, ACCURACY)}." for net in known[:NAMED]]
     if len(known) > NAMED:
         told[-1] = f"{told[-1][:-1]}; {len(known) - NAMED} more were trained."
     return told

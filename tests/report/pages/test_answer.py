@@ -132,14 +132,14 @@ def group_of(overview: dict[str, dict[str, str]], name: str, column: str) -> dic
 
 def ship(text: str, overview: dict[str, dict[str, str]], bold: set[tuple[str, str]]) -> int:
     single = re.search(r"[Ss]hip (\w+): of (\d+) networks it is the most accurate, ([\d.]+ %)"
-                       r" (of the|predicted|published)", text)  # fmt: skip
-    tie = re.search(r"[Ss]hip (\w+): it is tied in accuracy with ([^.]+?), (?:with )?([\d.]+ %)"
-                    r"(?: against ([\d.]+ %))? (of the|predicted|published)", text)  # fmt: skip
+                       r" (?P<kind>of the|predicted|published)", text)  # fmt: skip
+    tie = re.search(r"[Ss]hip (\w+): ([\d.]+ %) (?P<kind>of the|predicted|published)[^:]*?, tied"
+                    r" with ([\w ,]+?)(?:, and (?:needs|costs)| \(|;|\.)", text)  # fmt: skip
     match = single or tie
     if match is None:
         assert not re.search(r"[Ss]hip \w+: ", text), text
         return 0
-    column = {"of the": "accuracy"}.get(match[match.re.groups], f"{match[match.re.groups]} top-1")
+    column = {"of the": "accuracy"}.get(match["kind"], f"{match['kind']} top-1")
     name = match[1]
     cells = group_of(overview, name, column)
     best = {row for row, each in bold if each == column}
@@ -150,11 +150,12 @@ def ship(text: str, overview: dict[str, dict[str, str]], bold: set[tuple[str, st
         assert percent(single[3]) == percent(cells[name]) == most
         return 1
     assert tie is not None
-    others = [each for each in listed(tie[2]) if not each.endswith("more")]
+    others = [each for each in listed(tie[4]) if not each.endswith("more")]
     assert set(others) <= best - {name}
-    assert percent(tie[3]) == percent(cells[name])
-    assert percent(tie[4] or tie[3]) == most
-    fewest = re.search(r"needs the fewest macs, ([\d.,]+ ?[KMG]?)", text)
+    assert percent(tie[2]) == percent(cells[name])
+    better = re.search(r"\(the best has ([\d.]+ %)", text)
+    assert percent(better[1] if better else tie[2]) == most
+    fewest = re.search(r"needs the fewest macs: ([\d.,]+ ?[KMG]?)", text)
     if fewest:
         assert value(fewest[1]) == value(overview[name]["macs"])
         assert value(fewest[1]) <= min(value(overview[each]["macs"]) for each in best)
@@ -227,13 +228,13 @@ def of_study(text: str, read: Reader) -> int:
 
 
 def costs(text: str, overview: dict[str, dict[str, str]]) -> int:
-    match = re.match(r"Macs go from (\S+ ?[KMG]?) \((\w+)\) to (\S+ ?[KMG]?) \((\w+)\)", text)
+    match = re.match(r"Macs range from (\S+ ?[KMG]?) \((\w+)\) to (\S+ ?[KMG]?) \((\w+)\)", text)
     if match:
         assert (overview[match[2]]["macs"], overview[match[4]]["macs"]) == (match[1], match[3])
         return 1
     card = re.match(
         r"(?:best|least) ([a-z -]+?) ([\d.,]+(?: ?[KMGT%]i?B?)?) (\w+)"
-        r" (?:as has|tied with|[\d.,]+)",
+        r" (?:the same as|tied with|[\d.,]+)",
         text,
     )
     if card:

@@ -145,7 +145,7 @@ def test_axes_and_pins(opened: Any) -> None:
     assert one.page.evaluate(title) == "macs"
     one.page.select_option("#axis-x", "G4")
     one.page.locator("#scatter .xtitle", has_text="G4").wait_for()
-    assert "less G4" in one.page.inner_text("#front")
+    assert "lower G4" in one.page.inner_text("#front")
     one.page.select_option("#axis-y", "depth")
     assert "no network is dominated" in one.page.inner_text("#front")
 
@@ -216,15 +216,15 @@ def test_a_network_opens_with_everything(opened: Any) -> None:
 
 def test_pinned_networks_are_compared(opened: Any) -> None:
     one = opened()
-    assert "the first 3 networks" in one.page.inner_text("#compared")
+    assert "The first 3 networks" in one.page.inner_text("#compared")
     for name in ("resnet50", "mobilenet_v2", "shufflenet_v2_x1_0"):
         one.page.check(f"input[aria-label='pin {name}']")
-    assert "the 3 pinned networks" in one.page.inner_text("#compared")
+    assert "The 3 pinned networks" in one.page.inner_text("#compared")
     one.page.select_option("#baseline", "resnet50")
     table = one.page.get_by_role("region", name="Compared networks", exact=True)
     row = table.locator("tbody tr", has=one.page.get_by_role("rowheader", name="params"))
     cells = [" ".join(text.split()) for text in row.locator("td").all_inner_texts()]
-    assert cells == ["25.56 M", "3.505 M ▼ 7.29 times", "2.279 M ▼ 11.22 times"]
+    assert cells == ["25.56 M", "3.505 M ▼ 7.29 times", "2.279 M ▼ 11.2 times"]
     stages = one.page.get_by_role("region", name="Stages of the compared networks")
     names = stages.locator("tbody th").all_inner_texts()
     assert names == [f"1/{2**step} of the input" for step in range(6)] + ["vectors"]
@@ -457,4 +457,4 @@ def test_only_networks_of_one_input_are_judged(opened: Any) -> None:
     one.page.select_option("#axis-y", "memory_access_bytes")
     told = one.page.inner_text("#front")
     assert "first" not in told
-    assert told.endswith("Compared are the 6 with input 3x224x224.")
+    assert told.endswith("Only the 6 networks with input 3x224x224 are compared.")

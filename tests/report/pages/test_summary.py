@@ -20,7 +20,7 @@ def test_the_five(five: tuple[NetworkSection, ...]) -> None:
     assert any(line.startswith("shufflenet_v2_x1_0 is the lightest") for line in words)
     assert (
         "resnet50, mobilenet_v2, shufflenet_v1_g3 and shufflenet_v2_x1_0 are Pareto-optimal in macs"
-        " and published top-1; the other one is dominated." in words
+        " and published top-1; vgg16 is dominated." in words
     )
 
 
@@ -50,7 +50,7 @@ def test_accuracy_that_is_no_number_is_nobodys_win(five: tuple[NetworkSection, .
     good, worse = changed(five[1], accuracy=0.9), changed(five[2], accuracy=0.8)
     (first, *_) = winners([broken, good, worse])
     assert (first.measure, first.name, first.margin) == (
-        "accuracy", "resnet50", "10.0 points before mobilenet_v2",
+        "accuracy", "resnet50", "10.0 points ahead of mobilenet_v2",
     )  # fmt: skip
     assert "resnet50 and mobilenet_v2 are Pareto-optimal in macs and accuracy" in " ".join(
         summary([broken, good, worse])
@@ -79,5 +79,5 @@ def test_one_network_and_none() -> None:
 def test_equals_are_told_as_equals(five: tuple[NetworkSection, ...]) -> None:
     twin = structs.replace(five[0], id="twin", name="twin")
     words = summary([five[0], twin])
-    assert words[1].startswith("vgg16 and twin are the lightest, and equal")
-    assert [winner.margin for winner in winners([five[0], twin])] == ["as has twin"] * 4
+    assert words[1].startswith("vgg16 and twin are equally light, and the lightest")
+    assert [winner.margin for winner in winners([five[0], twin])] == ["the same as twin"] * 5

@@ -18,9 +18,16 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// Round ties to even, as Python does: a number reads the same in sentences and in tables.
+function fixed(value, places) {
+  const text = value.toFixed(places);
+  const tie = Math.abs(value) * 2 ** (places + 1) % 2 === 1 && value * 10 ** places % 1 !== 0;
+  return tie && Number(text.at(-1)) % 2 ? (value * (1 - Number.EPSILON)).toFixed(places) : text;
+}
+
 function digits(value) {
   const whole = String(Math.trunc(Math.abs(value))).length;
-  return value.toFixed(Math.max(4 - whole, 0));
+  return fixed(value, Math.max(4 - whole, 0));
 }
 
 function count(value) {
@@ -50,15 +57,13 @@ function written(value, kind) {
   if (!Number.isFinite(value)) return "no number";
   if (kind === "count") return count(value);
   if (kind === "bytes") return bytes(value);
-  if (kind === "share") return `${(100 * value).toFixed(1)} %`;
-  if (kind === "ratio") return value.toFixed(2);
+  if (kind === "share") return `${fixed(100 * value, 1)} %`;
+  if (kind === "ratio") return fixed(value, 2);
   if (kind === "seconds") return `${Number((1000 * value).toPrecision(4))} ms`;
   if (kind === "number") return value.toLocaleString("en-US");
   return scaled(value, kind);
 }
 
-// Percentages with as many digits as the axis needs.
-const PERCENT = ".3~%";
 const shape = (out) => out.join("x");
 const known = (value) => typeof value === "number" && Number.isFinite(value);
 

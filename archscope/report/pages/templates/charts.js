@@ -43,6 +43,12 @@ function scale(title, values, kind, log = false) {
     tickmode: "array", tickvals: places, ticktext: places.map(text) });
 }
 
+// An axis of shares as percentages, written as in the tables; plotly chooses its ends.
+function shares(title, values, more = {}) {
+  const places = steps(...(more.range ?? ends(values.filter(known), false)));
+  return axis(title, { tickmode: "array", tickvals: places, ticktext: places.map((place) => `${Number((100 * place).toPrecision(4))} %`), ...more });
+}
+
 // An axis of whole numbers such as epochs.
 const whole = (title, values, more = {}) => axis(title, { tickmode: "array", tickvals: steps(0, Math.max(1, ...values.filter(known)), true, 8).filter((place) => place > 0 || more.rangemode), ...more });
 

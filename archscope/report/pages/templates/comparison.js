@@ -25,16 +25,18 @@ function pixels(key) {
   return key.endsWith("x") ? 1 / Number(key.slice(0, -1)) : Number(key.slice(2));
 }
 
-// How a value differs from that of the baseline.
-function change(one, other, better) {
-  if (one === other) return make("span", { class: "muted small" }, "same");
+// How a value differs from that of the baseline: shares in points, all else by a factor.
+function change(one, other, kind, better) {
+  const points = fixed(Math.abs(Number(fixed(100 * other, 1)) - Number(fixed(100 * one, 1))), 1);
+  if (one === other || (kind === "share" && points === "0.0")) return make("span", { class: "muted small" }, "same");
   const [less, more] = [Math.min(one, other), Math.max(one, other)];
-  const ratio = less > 0 ? `${(more / less).toFixed(2)} times` : other > one ? "new" : "none";
-  const kind = better ? (other < one === (better === "less") ? "better" : "worse") : "muted";
-  return make("span", { class: `${kind} small` }, `${other < one ? "\u25BC" : "\u25B2"} ${ratio}`);
+  const factor = more / less;
+  const times = less > 0 ? `${factor < 10 ? factor.toFixed(2) : count(Number(factor.toPrecision(3)))} times` : other > one ? "new" : "none";
+  const look = better ? (other < one === (better === "less") ? "better" : "worse") : "muted";
+  return make("span", { class: `${look} small` }, `${other < one ? "\u25BC" : "\u25B2"} ${kind === "share" ? `${points} points` : times}`);
 }
 
-const cell = (value, kind, base, better) => make("td", { class: "number" }, written(value, kind), known(value) && known(base) ? change(base, value, better) : null);
+const cell = (value, kind, base, better) => make("td", { class: "number" }, written(value, kind), known(value) && known(base) ? change(base, value, kind, better) : null);
 
 function comparisonTable(label, heads, rows) {
   const whole = make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((text, place) => make("th", { scope: "col", class: place ? "number" : null }, text)))),
@@ -50,8 +52,8 @@ function showComparison() {
   if (nets.some((one) => one.id === before)) select.value = before;
   const base = networks.get(select.value);
   const ordered = [base, ...nets.filter((one) => one !== base)];
-  find("compared").textContent = pinned.size ? `Compared are the ${nets.length} pinned networks.`
-    : `Compared are the first ${nets.length} networks; pin others in the table or in the chart of trade-offs.`;
+  find("compared").textContent = pinned.size ? `The ${nets.length} pinned networks are compared.`
+    : `The first ${nets.length} networks are compared; pin others in the overview or in the chart of trade-offs.`;
   const used = page.measures.filter((measure) => ordered.some((one) => known(one.values[measure.key])));
   const totals = used.map((measure) => make("tr", {}, make("th", { scope: "row", title: measure.about }, measure.label),
     ...ordered.map((one) => cell(one.values[measure.key], measure.kind, one === base ? undefined : base.values[measure.key], measure.better))));
@@ -74,7 +76,7 @@ function showStages(nets, place, table, choose) {
     ...nets.map((_, side) => {
       const made = cell(value(side, key), kind, side ? value(0, key) : undefined, "less");
       const stage = stages[side].get(key);
-      if (stage) made.append(make("span", { class: "muted small" }, `${stage[2]} layers, ${stage[3]} channels`));
+      if (stage) made.append(make("span", { class: "muted small" }, `${stage[2]} ${stage[2] === 1 ? "layer" : "layers"}, ${stage[3]} ${stage[3] === 1 ? "channel" : "channels"}`));
       return made;
     })));
   const focused = table.contains(document.activeElement) ? [...table.querySelectorAll("button")].indexOf(document.activeElement) : -1;

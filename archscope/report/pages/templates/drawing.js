@@ -1,7 +1,7 @@
 // The architecture as SVG. Blocks unfold and fold; the colour of a box shows its share.
 const HEATS = [["macs", "macs"], ["params", "params"], ["access", "memory access"], ["seconds", "measured time"]];
 const OPEN_AT_FIRST = 36; // boxes
-const HINT = "The full name and all numbers of the box under the mouse are told here.";
+const HINT = "Point at a box to see its full name and all its numbers.";
 
 class Drawing {
   constructor(net) {
@@ -126,6 +126,7 @@ class Drawing {
   show() {
     const whole = lay(this.net.root, 0, (item) => this.open.has(item.name));
     const [blocks, edges, boxes] = [[], [], []];
+    this.titles = []; // of open blocks, written over the edges
     const collect = (laid, x, y, top) => {
       if (!top) (laid.inside.length ? blocks : boxes).push(this.box(laid, x, y));
       for (const points of laid.edges) edges.push(make("svg:path", { class: "wire", d: wayOf(points, x, y) }));
@@ -135,7 +136,7 @@ class Drawing {
     const scroll = this.place.scrollTop;
     this.size = [whole.width, whole.height];
     this.place.replaceChildren(make("svg:svg", { width: whole.width * this.zoom, height: whole.height * this.zoom, viewBox: `0 0 ${whole.width} ${whole.height}`, role: "group", "aria-label": `architecture of ${this.net.name}` },
-      ...blocks, ...edges, ...boxes));
+      ...blocks, ...edges, ...this.titles, ...boxes));
     const middle = () => { this.place.scrollLeft = (this.place.scrollWidth - this.place.clientWidth) / 2; };
     if (this.place.isConnected) middle(); else requestAnimationFrame(middle);
     this.place.scrollTop = scroll;
@@ -168,8 +169,8 @@ class Drawing {
     const given = this.heat === "overlay" && known(this.net.overlay.values[item.name]); // of a block itself
     const rect = { x, y, width, height, rx: 5 };
     if (!shut) {
-      return make("svg:g", attributes, make("svg:title", {}, all), make("svg:rect", { ...rect, class: "block", style: given ? `fill:${fill}` : null }),
-        make("svg:text", { x: x + 8, y: y + BOX.heading - 8 }, `\u2212 ${cut(item.label, 11 + Math.trunc((width - BOX.width) / 16))}${given ? ` \u00b7 ${this.painted(own)}` : ""}`));
+      this.titles.push(make("svg:text", { class: "title", x: x + 8, y: y + BOX.heading - 8 }, `\u2212 ${cut(item.label, 11 + Math.trunc((width - BOX.width) / 16))}${given ? ` \u00b7 ${this.painted(own)}` : ""}`));
+      return make("svg:g", attributes, make("svg:title", {}, all), make("svg:rect", { ...rect, class: "block", style: given ? `fill:${fill}` : null }));
     }
     const work = this.heat === "overlay" ? (own === null ? "" : ` \u00b7 ${this.painted(own)}`) : macs ? ` \u00b7 ${count(macs)} macs` : params ? ` \u00b7 ${count(params)} params` : "";
     const size = (this.heat === "overlay" && this.net.overlay.sizes?.[last.name]) || shape(last.out);

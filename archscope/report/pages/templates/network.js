@@ -24,8 +24,8 @@ function openNetwork(details) {
     make("h4", {}, "Architecture"), drawing.tools(), drawing.place, drawing.told, ...beforeAndAfter(net),
     make("div", { class: "pair" },
       make("div", {}, make("h4", {}, "Cost by stage"), stagesPlace),
-      make("div", {}, make("h4", {}, "Memory timeline"), memoryPlace, make("p", { class: "muted small" }, `The peak is ${bytes(net.peak_bytes)}, when ${net.peak} runs.`)),
-      make("div", {}, make("h4", {}, "Receptive field growth"), fieldPlace, make("p", { class: "muted small" }, `The last map sees ${net.field || "the whole input"} (size / stride in pixels).`)),
+      make("div", {}, make("h4", {}, "Memory timeline"), memoryPlace, make("p", { class: "muted small" }, `The peak is ${bytes(net.peak_bytes)}, while ${net.peak} runs.`)),
+      make("div", {}, make("h4", {}, "Receptive field growth"), fieldPlace, make("p", { class: "muted small" }, net.field ? `The receptive field of the last feature map is ${net.field} (size / stride, in pixels).` : "The last feature map sees the whole input.")),
       make("div", {}, ...roofline(net, roofPlace))),
     stageTable(net), ...findings(net), make("h4", {}, "Layers"), layerTable(net),
     ...(net.yaml ? [make("h4", {}, "Spec"), make("pre", { tabindex: 0 }, net.yaml)] : []));
@@ -41,7 +41,7 @@ function introduction(net) {
     const text = one.key === "field" ? net.field || "-" : written(net.values[one.key], one.kind);
     const limit = net.scores.find((score) => score.code === one.key)?.limit;
     const exact = one.kind === "count" ? net.values[one.key].toLocaleString("en-US") : one.about;
-    return make("div", { title: exact }, make("dt", {}, one.label), make("dd", { class: broken ? "broken" : null }, limit === undefined || limit === null ? text : `${text} ${broken ? "breaks the guideline: over" : "within"} ${written(limit, one.kind)}`));
+    return make("div", { title: exact }, make("dt", {}, one.label), make("dd", { class: broken ? "broken" : null }, limit === undefined || limit === null ? text : `${text} ${broken ? "breaks the guideline: over" : "(limit"} ${written(limit, one.kind)}${broken ? "" : ")"}`));
   });
   return [
     net.about ? make("p", {}, net.about, net.paper ? " " : "", link || null) : null,
@@ -62,7 +62,7 @@ function stageBars(net) {
       marker: { color: tone(colour), pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } },
       hovertext: net.stages.map((stage) => `${stageLabel(stage)}: ${column === 6 ? bytes(stage[column]) : count(stage[column])} ${name}`), hoverinfo: "text" };
   });
-  return [traces, { barmode: "group", showlegend: true, xaxis: axis("stage: map size / input size", { type: "category" }), yaxis: axis("share of the network", { tickformat: PERCENT }) }];
+  return [traces, { barmode: "group", showlegend: true, xaxis: axis("stage: map size / input size", { type: "category" }), yaxis: shares("share of the network", [0, ...traces.flatMap((trace) => trace.y)]) }];
 }
 
 const shortTick = (net) => axis("layer, in order of execution", { range: [-0.5, net.layers.length - 0.5] });
@@ -71,13 +71,14 @@ function memoryLine(net) {
   const alive = net.layers.map((layer) => layer.alive);
   if (!alive.every(known)) return [[], nothing("a saved analysis has no timeline")];
   const peak = alive.indexOf(Math.max(...alive));
+  const room = Math.max(alive[peak], 1) * 1.2;
   const at = net.layers[peak];
   return [[{ type: "scatter", mode: "lines", fill: "tozeroy", line: { shape: "hvh", color: tone("accent"), width: 1.5 },
-    x: alive.map((_, place) => place), y: alive.map((value) => value / 1048576),
+    x: alive.map((_, place) => place), y: alive,
     hovertext: net.layers.map((layer) => `${plain(layer.name)}<br>${bytes(layer.alive)} alive`), hoverinfo: "text" },
-  { type: "scatter", mode: "markers", x: [peak], y: [at.alive / 1048576], hoverinfo: "skip", marker: { color: tone("second"), size: 11, symbol: "diamond" } }],
-  { xaxis: shortTick(net), yaxis: axis("MiB of feature maps", { rangemode: "tozero", range: [0, (at.alive / 1048576) * 1.2] }),
-    annotations: [{ x: peak, y: at.alive / 1048576, text: `peak ${bytes(at.alive)}`, showarrow: false, yshift: 15,
+  { type: "scatter", mode: "markers", x: [peak], y: [at.alive], hoverinfo: "skip", marker: { color: tone("second"), size: 11, symbol: "diamond" } }],
+  { xaxis: shortTick(net), yaxis: { ...scale("memory of feature maps", [0, room], "bytes"), range: [0, room] },
+    annotations: [{ x: peak, y: at.alive, text: `peak ${bytes(at.alive)}`, showarrow: false, yshift: 15,
       xanchor: peak < net.layers.length / 3 ? "left" : peak > (2 * net.layers.length) / 3 ? "right" : "center" }] }];
 }
 
@@ -118,7 +119,7 @@ function roofChart(net, peak, band, note) {
   const others = net.layers.filter((layer) => !layer.macs).reduce((sum, layer) => sum + layer.access / band, 0);
   const least = points.reduce((sum, point) => sum + point.seconds, others);
   const held = points.filter((point) => point.bound === "memory").reduce((sum, point) => sum + point.seconds, others);
-  note.textContent = least ? `At least ${written(least, "seconds")} for a pass, ${(100 * held / least).toFixed(0)} % of it bound by memory (an example machine; type in yours).` : "";
+  note.textContent = least ? `At least ${written(least, "seconds")} for a forward pass, ${(100 * held / least).toFixed(0)} % of it bound by memory (for this example; enter the numbers of your machine).` : "";
   if (!points.length) return [[], nothing("no layer has macs")];
   const reach = points.map((point) => point.x).concat(peak / band);
   const ends = [Math.min(...reach) / 2, peak / band, Math.max(...reach) * 2];
@@ -139,8 +140,11 @@ function stageTable(net) {
 }
 
 function findings(net) {
+  const told = (value) => (typeof value === "number" ? value.toLocaleString("en-US", { maximumSignificantDigits: Number.isInteger(value) ? 21 : 4 })
+    : Array.isArray(value) ? value.map(told).join(" and ") : value && typeof value === "object" ? `(${listed(value)})` : String(value));
+  const listed = (facts) => Object.entries(facts).map(([name, value]) => `${name.replace(/_/g, " ")} ${told(value)}`).join(", ");
   const list = net.findings.map((found) => {
-    const evidence = Object.entries(found.evidence ?? {}).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ");
+    const evidence = listed(found.evidence ?? {});
     const where = [found.node, found.line ? `line ${found.line}` : "", found.others ? `and ${found.others.length} more` : ""].filter(Boolean).join(", ");
     return make("li", { class: found.severity }, make("span", { class: "code" }, found.code), `${found.rule ?? ""}: ${found.message}`,
       make("span", { class: "muted small" }, ` ${[where, evidence].filter(Boolean).join(" \u2014 ")}`),

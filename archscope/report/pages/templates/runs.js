@@ -25,7 +25,7 @@ function openRun(details) {
     if (!curves.some((curve) => curve.y.some(known))) { place.replaceWith(make("p", { class: "muted" }, "No number of it is known.")); continue; }
     chart(place, () => [curves.map((curve, number) => ({ type: "scatter", mode: "lines+markers", name: plain(curve.name.replace(/_/g, " ")), x: curve.x, y: curve.y,
       marker: { size: 6, symbol: number ? "diamond" : "circle" }, line: { color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid", width: 2 } })),
-    { showlegend: curves.length > 1, xaxis: whole(axisName, curves.flatMap((curve) => curve.x)), yaxis: axis(title, /^(top|accuracy)/.test(measure) ? { tickformat: PERCENT } : {}) }]);
+    { showlegend: curves.length > 1, xaxis: whole(axisName, curves.flatMap((curve) => curve.x)), yaxis: /^(top|accuracy)/.test(measure) ? shares(title, curves.flatMap((curve) => curve.y)) : axis(title) }]);
   }
   if (run.look) body.append(...inspection(run));
   else body.append(make("p", { class: "note" }, `Filters, feature maps, layers and wrong images are not in this run folder; archscope evaluate RUN --keep puts them there.`));
@@ -59,20 +59,20 @@ function inspection(run) {
     chart(place, () => [[{ type: key === "dead" ? "bar" : "scatter", mode: "markers", orientation: "h", y: known.map((_, place) => place), x: known.map((layer) => layer[key]),
       marker: key === "dead" ? { color: tone("accent") } : { color: tone("accent"), size: 10 },
       hovertext: known.map((layer) => `${plain(layer.name)}: ${key === "dead" ? written(layer[key], "share") : layer[key].toPrecision(3)}`), hoverinfo: "text" }],
-    { xaxis: more ? axis(label, more) : positive(label, known.map((layer) => layer[key])), yaxis: axis("layer", known.length <= 34 ? { tickvals: known.map((_, place) => place), ticktext: known.map((layer) => plain(cut(layer.name, 28))) } : { showticklabels: false, title: { text: "layers, the first on top" } }) }]);
+    { xaxis: more ?? positive(label, known.map((layer) => layer[key])), yaxis: axis("layer", known.length <= 34 ? { tickvals: known.map((_, place) => place), ticktext: known.map((layer) => plain(cut(layer.name, 28))) } : { showticklabels: false, title: { text: "layers, the first on top" } }) }]);
   };
   bars("Gradient by layer", "gradient", "gradient norm / weight norm", null);
-  bars("Dead units by layer", "dead", "units that are 0 for all images", { tickformat: PERCENT, range: [0, 1.02] });
+  bars("Dead units by layer", "dead", "units that are 0 for all images", shares("units that are 0 for all images", [0, 1], { range: [0, 1.02] }));
   if (pair.childElementCount) parts.push(pair);
   if (field) {
     const side = (sizes) => sizes.join(" x ");
-    const most = field.theoretical ? `${side(field.theoretical)} could be seen (blue, where it lies inside of the image)` : "what could be seen is not known";
+    const most = field.theoretical ? `the theoretical receptive field is ${side(field.theoretical)} (blue, as far as it lies within the image)` : "the theoretical receptive field is not known";
     parts.push(make("h4", {}, `Effective receptive field of ${field.layer}`), picture(field.png, `effective receptive field of ${field.layer}`, "field"),
-      make("p", { class: "muted small" }, `What the centre of the layer depends on, by gradients over ${field.images.toLocaleString("en-US")} images: ${side(field.effective)} of ${side(field.input)} pixels hold ${written(field.share, "share")} of the energy along each axis (orange); ${most}.`));
+      make("p", { class: "muted small" }, `The pixels that the centre of the layer depends on, by gradients over ${field.images.toLocaleString("en-US")} images: ${side(field.effective)} of ${side(field.input)} pixels hold ${written(field.share, "share")} of the energy along each axis (orange); ${most}.`));
   }
   if (filters) {
     parts.push(make("h4", {}, `Filters of ${filters.layer}`), picture(filters.png, `filters of ${filters.layer}`, "sheet"),
-      make("p", { class: "muted small" }, `${filters.about}; grey is 0, each filter to its own largest weight.`));
+      make("p", { class: "muted small" }, `${filters.about}. Grey is 0; each filter is scaled to its largest weight.`));
   }
   if (samples.length) {
     parts.push(make("h4", {}, "Feature maps"), make("p", { class: "muted small" }, "The most varied feature maps of single images, each scaled to its own range."));

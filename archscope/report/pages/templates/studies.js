@@ -23,7 +23,7 @@ function openStudy(details) {
       : "The baseline trained too few networks to estimate the band of random search."));
     chart(bestPlace, () => [[...band, ...study.best.map((curve, number) => ({ type: "scatter", mode: "lines+markers", name: plain(curve.name), x: curve.x, y: curve.y,
       line: { shape: "hv", width: 2, color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid" } }))],
-    { showlegend: true, xaxis: whole(`${study.prior ? "predicted" : "trained"} networks`, study.best.flatMap((curve) => curve.x), { rangemode: "tozero" }), yaxis: axis(scoreOf(study), { tickformat: PERCENT }) }]);
+    { showlegend: true, xaxis: whole(`${study.prior ? "predicted" : "trained"} networks`, study.best.flatMap((curve) => curve.x), { rangemode: "tozero" }), yaxis: shares(scoreOf(study), study.best.flatMap((curve) => curve.y).concat(low ? [...low.y, ...high.y] : [])) }]);
   }
   if (study.importance.length) {
     pair.append(make("div", {}, make("h4", {}, "Importance of decisions"), importancePlace));
@@ -31,14 +31,15 @@ function openStudy(details) {
     importancePlace.style.height = `${Math.max(340, 80 + 18 * study.importance.length)}px`;
     const ordered = [...study.importance].sort((one, other) => one[1] - other[1]);
     chart(importancePlace, () => [[{ type: "bar", orientation: "h", y: ordered.map(([name]) => plain(name)), x: ordered.map(([, value]) => value), marker: { color: tone("accent") } }],
-      { xaxis: axis("share (PED-ANOVA)", { tickformat: PERCENT }), yaxis: axis("decision", { type: "category", dtick: 1 }) }]);
+      { xaxis: shares("share of the importance (PED-ANOVA)", [0, ...ordered.map(([, value]) => value)]), yaxis: axis("decision", { type: "category", dtick: 1 }) }]);
   }
   const bars = (title, pairs, label, about, more) => {
     const place = chartPlace(`${title} of ${study.name}`);
+    place.style.height = `${Math.min(340, 130 + 40 * pairs.length)}px`;
     pair.append(make("div", {}, make("h4", {}, title), place, ...more));
     const ordered = [...pairs].reverse();
     chart(place, () => [[{ type: "bar", orientation: "h", y: ordered.map(([name]) => plain(name)), x: ordered.map(([, value]) => value), marker: { color: tone("accent") },
-      text: ordered.map(([, value]) => String(Number(value.toPrecision(3)))), textposition: "auto" }],
+      width: 0.7, text: ordered.map(([, value]) => (Number.isInteger(value) ? count(value) : fixed(value, 2))), textposition: "auto" }],
     { xaxis: about === "outcome" ? whole(label, pairs.map(([, value]) => value), { rangemode: "tozero" }) : axis(label, { range: [-1.05, 1.05], dtick: 0.5 }), yaxis: axis(about, { type: "category" }) }]);
   };
   if (study.counts.length) bars("Networks by outcome", study.counts, "networks", "outcome", []);
@@ -70,10 +71,10 @@ function caveat(study, words) {
 function agreement(study, pair) {
   const place = chartPlace(`predicted and measured of ${study.name}`);
   pair.append(make("div", {}, make("h4", {}, "Predicted and measured"), place,
-    make("p", { class: "muted small" }, "The prediction is of ImageNet, the score of the images trained on: only the order can agree.")));
+    make("p", { class: "muted small" }, "The prediction is for ImageNet, the score for the images trained on: only the order can agree.")));
   chart(place, () => [[{ type: "scatter", mode: "markers", x: study.agreement.map((one) => one.predicted), y: study.agreement.map((one) => one.measured), marker: { color: tone("accent"), size: 8 },
     hovertext: study.agreement.map((one) => `trial ${one.trial}<br>predicted ${written(one.predicted, "share")}<br>score ${written(one.measured, "share")}`), hoverinfo: "text" }],
-  { xaxis: axis("predicted top-1 on ImageNet", { tickformat: PERCENT }), yaxis: axis("score on the images trained on", { tickformat: PERCENT }) }]);
+  { xaxis: shares("predicted top-1 on ImageNet", study.agreement.map((one) => one.predicted)), yaxis: shares("score on the images trained on", study.agreement.map((one) => one.measured)) }]);
 }
 
 // How much of a budget the networks use; values over three times the budget are clipped.
@@ -81,10 +82,11 @@ function budgetUse(study, use, pair) {
   const place = chartPlace(`use of the budget ${use.budget} of ${study.name}`);
   pair.append(make("div", {}, make("h4", {}, `Use of the budget ${use.budget}`), place));
   const kinds = [["within", use.inside, "accent", ""], ["over, not trained", use.beyond, "second", "/"]];
-  const size = Math.max(...use.inside, ...use.beyond) > 1.5 ? 0.1 : 0.05;
+  const used = [...use.inside, ...use.beyond].map((share) => Math.min(share, 3));
+  const size = Math.max(...used) > 1.5 ? 0.1 : 0.05;
   chart(place, () => [kinds.filter(([, shares]) => shares.length).map(([name, shares, colour, pattern]) => ({ type: "histogram", name, x: shares.map((share) => Math.min(share, 3)),
     xbins: { start: 0, end: 3.1, size }, marker: { color: tone(colour), line: { color: tone("page"), width: 1 }, pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } } })),
-  { barmode: "stack", showlegend: true, xaxis: axis("share of the budget", { tickformat: PERCENT }), yaxis: whole("networks", [mostInBin([...use.inside, ...use.beyond], size)], { rangemode: "tozero" }),
+  { barmode: "stack", showlegend: true, xaxis: shares("share of the budget", [...used, 1], { range: [Math.min(...used, 1) - 1.2 * size, Math.max(...used, 1) + 1.2 * size] }), yaxis: whole("networks", [mostInBin([...use.inside, ...use.beyond], size)], { rangemode: "tozero" }),
     shapes: [{ type: "line", xref: "x", yref: "paper", x0: 1, x1: 1, y0: 0, y1: 1, line: { color: tone("ink"), dash: "dash", width: 1.5 } }] }]);
 }
 
@@ -139,8 +141,8 @@ function decisions(study, body) {
   const some = (members, most) => (members.length <= most ? members : Array.from({ length: most }, (_, place) => members[Math.trunc(place * members.length / most)]));
   const [best, others] = [some(ranked.slice(0, top), LINES / 4), some(ranked.slice(top), LINES)];
   const part = best.length + others.length < ranked.length ? ` ${best.length + others.length} of ${ranked.length} are drawn, evenly by ${score}.` : "";
-  const few = ranked.length < FEW ? ` So few networks do not show which choices are good.` : "";
-  told.textContent = `Each line is a network that was ${study.prior ? "predicted" : "trained"}; the best tenth (${best.length}) is in colour. Beside each axis are its values.${part}${few}`;
+  const few = ranked.length < FEW ? ` With so few networks, this does not show which choices are good.` : "";
+  told.textContent = `Each line is a network that was ${study.prior ? "predicted" : "trained"}; the best tenth (${best.length}) is coloured. The values of a decision are beside its axis.${part}${few}`;
   // The values of each decision beside its axis, and the ends of the score.
   const ends = (values) => (values.length > 1 ? [values[0], values[values.length - 1]] : values);
   const marks = () => names.flatMap((name, place) => {

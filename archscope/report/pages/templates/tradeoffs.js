@@ -28,13 +28,15 @@ function showCosts() {
   for (const key of COSTS) {
     const all = page.networks.filter((one) => known(one.values[key]) && known(one.values[page.judge]));
     if (all.length < 2) continue;
-    const label = `${measures.get(page.judge).label} against ${measures.get(key).label}`;
+    const label = sentence(`${measures.get(page.judge).label} against ${measures.get(key).label}`);
     const place = chartPlace(label);
     find("costs").append(make("div", {}, make("h3", {}, label), place));
     const alike = comparable(all, page.judge);
     chart(place, () => scatter(all, alike, paretoFront(alike, key, page.judge), true, key, page.judge));
   }
 }
+
+const sentence = (text) => text[0].toUpperCase() + text.slice(1);
 
 function pin(id, on) {
   if (on) pinned.add(id); else pinned.delete(id);
@@ -67,14 +69,14 @@ function showTradeoffs() {
   const comparableMeasures = measures.get(x).better && measures.get(y).better && x !== y;
   chart(find("scatter"), () => scatter(all, alike, front, comparableMeasures, x, y),
     (point) => pin(point.customdata, !pinned.has(point.customdata)));
-  const names = front.map((one) => one.name);
-  const direction = (key) => `${measures.get(key).better === "more" ? "more" : "less"} ${measures.get(key).label}`;
+  const names = [...front].sort((one, other) => one.values[x] - other.values[x]).map((one) => one.name);
+  const direction = (key) => `${measures.get(key).better === "more" ? "higher" : measures.get(key).kind === "count" ? "fewer" : "lower"} ${measures.get(key).label}`;
   const images = [x, y].includes("accuracy") && alike[0]?.measured ? ` and ${alike[0].measured.on}` : "";
-  const rest = (alike.length < all.length ? ` Compared ${alike.length > 1 ? `are the ${alike.length}` : "is the one"} with input ${alike[0].input}${images}.` : "")
-    + (alike.some((one) => spreadOf(one, x) || spreadOf(one, y)) ? " Bars are the standard deviation between seeds, or the interval of a prediction." : "");
+  const rest = (alike.length < all.length ? ` Only ${alike.length > 1 ? `the ${alike.length} networks` : "the network"} with input ${alike[0].input}${images} ${alike.length > 1 ? "are" : "is"} compared.` : "")
+    + (alike.some((one) => spreadOf(one, x) || spreadOf(one, y)) ? " Error bars show the standard deviation between seeds, or the interval of a prediction." : "");
   find("front").textContent = !all.length ? "No network has both measures."
     : comparableMeasures ? `Pareto-optimal for ${direction(x)} and ${direction(y)}: ${names.slice(0, 20).join(", ")}${names.length > 20 ? ` and ${names.length - 20} more` : ""}.${rest}`
-    : "At least one of these measures has no better direction, so no network is dominated.";
+    : "For at least one of these measures, neither less nor more is better, so no network is dominated.";
   find("pinned").replaceChildren(...[...pinned].map((id) => pinCard(networks.get(id))));
 }
 

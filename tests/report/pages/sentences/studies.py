@@ -163,8 +163,8 @@ def proposed(facts: Facts, many: str, trained: str, trial: str, score: str, orig
 
 @sentence("The baseline, drawn uniformly from all feasible networks, reached (NUMBER), the search"
           " (NUMBER)(?: \\(hypervolume of score against macs, as a share of that of both: search"
-          " (NUMBER), baseline (NUMBER)\\))?; each is a single run, which proves nothing about"
-          " another")  # fmt: skip
+          " (NUMBER), baseline (NUMBER)\\))?; each is a single run, so another may turn out"
+          " differently")  # fmt: skip
 def arms(facts: Facts, baseline: str, search: str, own: str | None, base: str | None) -> None:
     (study,) = facts.studies.values()
     best = {curve["name"]: max(y for y in curve["y"] if y is not None) for curve in study["best"]}

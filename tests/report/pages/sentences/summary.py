@@ -27,8 +27,8 @@ def some_alike(facts: Facts, many: str, alike: str | None, size: str) -> None:
     assert facts.alike[0]["input"] == size
 
 
-@sentence("(NAME) is the lightest by macs, params, memory access and peak memory taken together,"
-          " (NUMBER) lighter than (NAME)")  # fmt: skip
+@sentence("(NAME) is the lightest by the geometric mean of macs, params, memory access and peak"
+          " memory, (NUMBER) lighter than (NAME)")  # fmt: skip
 def lightest(facts: Facts, first: str, times: str, second: str) -> None:
     keys = ("macs", "params", "memory_access_bytes", "peak_activation_bytes")
     weights = {net["name"]: prod(net["values"][key] for key in keys) ** 0.25 for net in facts.alike}
@@ -36,13 +36,13 @@ def lightest(facts: Facts, first: str, times: str, second: str) -> None:
     close(times, weights[second] / weights[first])
 
 
-@sentence("(NAME) and (NAME) are the lightest, and equal, by macs, params, memory access and peak"
-          " memory taken together")  # fmt: skip
+@sentence("(NAME) and (NAME) are equally light, and the lightest, by the geometric mean of macs,"
+          " params, memory access and peak memory")  # fmt: skip
 def equally_light(facts: Facts, first: str, second: str) -> None:
     assert {first, second} <= {net["name"] for net in facts.alike}
 
 
-@sentence("Macs go from (NUMBER) \\((NAME)\\) to (NUMBER) \\((NAME)\\), (NUMBER)")
+@sentence("Macs range from (NUMBER) \\((NAME)\\) to (NUMBER) \\((NAME)\\), (NUMBER) as many")
 def span(facts: Facts, low: str, least: str, high: str, greatest: str, times: str) -> None:
     values = [net["values"]["macs"] for net in facts.alike]
     assert (facts.value(least), facts.value(greatest)) == (min(values), max(values))
@@ -61,8 +61,8 @@ def peak(facts: Facts, first: str, high: str, node: str, last: str, low: str) ->
     close(low, values[last])
 
 
-@sentence("(.*) (?:is|are) Pareto-optimal in macs and ([a-z\\d -]+?)(?:; the other"
-          " (?:(NUMBER) are|one is) dominated)?")  # fmt: skip
+@sentence("(.*) (?:is|are) Pareto-optimal in macs and ([a-z\\d -]+?)(?:; (.*) (?:is|are)"
+          " dominated)?")  # fmt: skip
 def front(facts: Facts, names: str, label: str, rest: str | None) -> None:
     key = facts.column(label)
     sign = -1 if key == "memory_access_bytes" else 1
@@ -77,15 +77,17 @@ def front(facts: Facts, names: str, label: str, rest: str | None) -> None:
     more = re.search(r" and (\d+) more", names)
     assert len(facts.names(names)) + int(more[1] if more else 0) == len(best)
     if rest:
-        assert int(rest) == len(points) - len(best)
+        assert {*facts.names(rest)} <= {*points} - best
+        more = re.search(r" and (\d+) more", rest)
+        assert len(facts.names(rest)) + int(more[1] if more else 0) == len(points) - len(best)
 
 
 def broken(net: Record) -> list[str]:
     return [score["code"] for score in net["scores"] if score["broken"]]
 
 
-@sentence("(.*) keeps? all four guidelines of ShuffleNetV2(?:; (NUMBER) of (NUMBER) break at least"
-          " one)?")  # fmt: skip
+@sentence("(.*) follows? all four guidelines of ShuffleNetV2(?:; (NUMBER) of (NUMBER) break at"
+          " least one)?")  # fmt: skip
 def kept(facts: Facts, names: str, some: str | None, many: str | None) -> None:
     clean = {net["name"] for net in facts.alike if not broken(net)}
     assert {*facts.names(names)} <= clean
@@ -104,7 +106,7 @@ def breaks(facts: Facts, codes: str) -> None:
     assert codes.split(" and ") == broken(facts.alike[0])
 
 
-@sentence("(NAME) is right for (ACCURACY)(?:; (NUMBER) more were trained)?")
+@sentence("Accuracy of (NAME): (ACCURACY)(?:; (NUMBER) more were trained)?")
 def right(facts: Facts, name: str, reached: str, more: str | None) -> None:
     facts.accuracy(name, reached)
     if more:
