@@ -144,7 +144,7 @@ class ReportInputs:
                 structs.replace(network, overlay=painted.get(network.name, network.overlay))
                 for network in networks
             )
-        studies = {f"winner of {study.name}": f"study {study.name}" for study in self.studies}
+        studies = {f"winner of {study.name}": f"Study {study.name}" for study in self.studies}
         names = [studies.get(network.name, network.name) for network in networks]
         names = names or [*studies.values(), *(run.name for run in self.runs)]
         return Page(

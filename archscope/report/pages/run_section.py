@@ -18,6 +18,7 @@ from archscope.records.training import RunSummary
 from archscope.report.pages.content import Confusion, Curve, MeasuredAccuracy, RunSection
 from archscope.report.pages.network_section import identifier
 from archscope.report.pages.quality import measured
+from archscope.report.pages.words import percent
 from archscope.units import format_count
 
 NOT_CURVES = ("epoch", "step", "seconds")
@@ -81,7 +82,7 @@ def _facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:
     )
     return (
         ("data", f"{data['name']}: {splits}"),
-        ("reason", summary.reason),
+        ("ended because", summary.reason),
         ("device", summary.device),
         ("seed", str(summary.seed)),
         ("epochs", str(summary.epochs)),
@@ -89,8 +90,12 @@ def _facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:
         ("params", format_count(summary.params)),
         ("macs", format_count(summary.macs)),
         ("time", f"{summary.seconds:,.1f} s"),
-        *((f"test {name}", f"{value:.4g}") for name, value in (summary.test or {}).items()),
+        *((f"test {name}", _score(name, value)) for name, value in (summary.test or {}).items()),
     )
+
+
+def _score(name: str, value: float) -> str:
+    return f"{value:.4g}" if name.endswith("loss") else percent(value)
 
 
 def _field(inspection: Inspection | None) -> tuple[tuple[str, str], ...]:

@@ -34,6 +34,12 @@ ASKED = ("spec", "budgets", "sampler", "seed", "control", "prescreen", "objectiv
          "networks", "reason")  # fmt: skip
 """Keys of study.json and summary.json to list, in this order."""
 
+CALLED = {
+    "spec": "space", "control": "share of the baseline", "prescreen": "proposals per training",
+    "networks": "networks of the space", "reason": "ended because",
+}  # fmt: skip
+"""What these are called on the page, where it differs."""
+
 FEWEST = 5  # the least values for a correlation or a band
 
 
@@ -242,7 +248,10 @@ def _told(summary: dict[str, Any], *keys: str) -> list[str]:
 
 def _facts(question: dict[str, Any], trials: Sequence[Trial]) -> tuple[tuple[str, str], ...]:
     facts = [
-        (key, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        (
+            CALLED.get(key, key),
+            ", ".join(map(str, value)) if isinstance(value, list) else str(value),
+        )
         for key in ASKED
         if (value := question.get(key)) not in (None, [])
     ]
@@ -251,7 +260,7 @@ def _facts(question: dict[str, Any], trials: Sequence[Trial]) -> tuple[tuple[str
         facts.append(("data", data_text(str(trainer["data"]))))
     spent = sum(trial.result.seconds for trial in trials if trial.result is not None)
     if spent:
-        facts.append(("training", f"{spent:,.1f} s"))
+        facts.append(("time of trainings", f"{spent:,.1f} s"))
     return tuple(facts)
 
 

@@ -78,7 +78,7 @@ def test_its_winner_stands_among_the_networks(tmp_path: Path) -> None:
     assert winner.values["accuracy"] == 0.81, "of the longer training, not of the search"
     assert inputs.studies[0].importance == (("kind", 0.8), ("width", 0.2))
     assert inputs.studies[0].state == "finished"
-    assert dict(inputs.studies[0].facts)["networks"] == "1,234"
+    assert dict(inputs.studies[0].facts)["networks of the space"] == "1,234"
     text = html(page_of(winner, inputs=inputs), charts="")
     assert "80.0 % to 82.0 %" in text and "the winner" in text and "behind" in text
 

@@ -19,19 +19,20 @@ function openStudy(details) {
     const [low, high] = study.chance;
     const band = low ? [low, high].map((edge, top) => ({ type: "scatter", mode: "lines", name: "best of as many random networks, 95 %", showlegend: Boolean(top), hoverinfo: "skip", x: edge.x, y: edge.y,
       line: { width: 0, shape: "hv", color: tone("second") }, fill: top ? "tonexty" : "none", fillcolor: `${tone("second")}2e` })) : [];
-    if (study.best.length > 1) bestPlace.after(make("p", { class: "muted small" }, low ? "The band is the 95 % interval of the best of so many uniformly drawn networks, estimated from the baseline; it cannot exceed the best of the baseline."
-      : "The baseline trained too few networks to estimate the band of random search."));
-    chart(bestPlace, () => [[...band, ...study.best.map((curve, number) => ({ type: "scatter", mode: "lines+markers", name: plain(curve.name), x: curve.x, y: curve.y,
+    if (study.best.length > 1) bestPlace.after(make("p", { class: "muted small" }, low ? "Faint points are single networks. The band is the 95 % interval of the best of so many uniformly drawn networks, estimated from the baseline; it cannot exceed the best of the baseline."
+      : "Faint points are single networks. The baseline trained too few networks to estimate the band of random search."));
+    chart(bestPlace, () => [[...band, ...study.best.flatMap((curve, number) => singles(study, curve, number)), ...study.best.map((curve, number) => ({ type: "scatter", mode: "lines+markers", name: plain(curve.name), x: curve.x, y: curve.y,
       line: { shape: "hv", width: 2, color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid" } }))],
-    { showlegend: true, xaxis: whole(`${study.prior ? "predicted" : "trained"} networks`, study.best.flatMap((curve) => curve.x), { rangemode: "tozero" }), yaxis: shares(scoreOf(study), study.best.flatMap((curve) => curve.y).concat(low ? [...low.y, ...high.y] : [])) }]);
+    { showlegend: true, xaxis: whole(`${study.prior ? "predicted" : "trained"} networks`, study.best.flatMap((curve) => curve.x), { rangemode: "tozero" }), yaxis: shares(scoreOf(study), [...study.best.flatMap((curve) => curve.y), ...scores(study)].concat(low ? [...low.y, ...high.y] : [])) }]);
   }
   if (study.importance.length) {
     pair.append(make("div", {}, make("h4", {}, "Importance of decisions"), importancePlace));
     importancePlace.after(caveat(study, "the order of decisions may be chance"));
     importancePlace.style.height = `${Math.max(340, 80 + 18 * study.importance.length)}px`;
     const ordered = [...study.importance].sort((one, other) => one[1] - other[1]);
-    chart(importancePlace, () => [[{ type: "bar", orientation: "h", y: ordered.map(([name]) => plain(name)), x: ordered.map(([, value]) => value), marker: { color: tone("accent") } }],
-      { xaxis: shares("share of the importance (PED-ANOVA)", [0, ...ordered.map(([, value]) => value)]), yaxis: axis("decision", { type: "category", dtick: 1 }) }]);
+    chart(importancePlace, () => [[{ type: "bar", orientation: "h", y: ordered.map(([name]) => plain(name)), x: ordered.map(([, value]) => value), marker: { color: tone("accent") },
+      text: ordered.map(([, value]) => written(value, "share")), textposition: "outside", cliponaxis: false, textfont: { size: 11 } }],
+      { margin: { r: 52 }, xaxis: shares("importance (PED-ANOVA)", [0, ...ordered.map(([, value]) => value)]), yaxis: axis("decision", { type: "category", dtick: 1 }) }]);
   }
   const bars = (title, pairs, label, about, more) => {
     const place = chartPlace(`${title} of ${study.name}`);
@@ -49,11 +50,41 @@ function openStudy(details) {
   if (study.work.length) workers(study, pair);
   if (study.trials.length) {
     if (study.decisions.length > 1) decisions(study, body);
+    if (study.decisions.length) slice(study, body);
     const numbers = new Set(study.columns.map((_, place) => place).filter((place) => study.trials.every((trial) => trial[place] === null || typeof trial[place] === "number")));
     const told = (value, name) => (value === null ? "-" : name === study.score ? written(value, "share") : BYTES.has(name) ? bytes(value) : Number.isInteger(value) && value > 9999 ? count(value) : String(value));
     const rows = study.trials.map((trial) => trial.map((value, place) => [value ?? "", told(value, study.columns[place])]));
     body.append(make("h4", {}, "Trials"), table(`Trials of ${study.name}`, study.columns, rows, numbers));
   }
+}
+
+const scores = (study) => study.trials.map((trial) => trial[study.columns.indexOf(study.score)]);
+
+// The score of every training of a curve, as points below its best so far.
+function singles(study, curve, number) {
+  const [origin, outcome] = ["origin", "outcome"].map((name) => study.columns.indexOf(name));
+  const own = study.trials.filter((trial) => ["trained", "pruned", "failed", "predicted"].includes(trial[outcome]) && ["baseline", "uniform"].includes(trial[origin]) === (curve.name === "baseline"));
+  if (own.length !== curve.x.length) return []; // the trials are not all listed
+  const score = study.columns.indexOf(study.score);
+  return [{ type: "scatter", mode: "markers", showlegend: false, x: curve.x, y: own.map((trial) => trial[score]), marker: { size: 6, color: tone(number ? "second" : "accent"), opacity: 0.45 },
+    hovertext: own.map((trial) => `trial ${trial[0]}: ${written(trial[score], "share")}`), hoverinfo: "text" }];
+}
+
+// The scores of the networks with each choice of one decision.
+function slice(study, body) {
+  const place = chartPlace(`scores by choice of ${study.name}`);
+  const ordered = [...study.importance].sort((one, other) => other[1] - one[1]).map(([name]) => name).filter((name) => study.decisions.includes(name));
+  const select = make("select", {}, ...[...new Set([...ordered, ...study.decisions])].map((name) => make("option", { value: name }, name)));
+  const show = () => chart(place, () => {
+    const [column, score] = [select.value, study.score].map((name) => study.columns.indexOf(name));
+    const rows = study.trials.filter((trial) => known(trial[score]) && trial[column] !== null).sort((one, other) => collator.compare(String(one[column]), String(other[column])));
+    return [[{ type: "scatter", mode: "markers", x: rows.map((trial) => plain(trial[column])), y: rows.map((trial) => trial[score]), marker: { color: tone("accent"), size: 9, opacity: 0.6 },
+      hovertext: rows.map((trial) => `trial ${trial[0]}: ${written(trial[score], "share")}`), hoverinfo: "text" }],
+    { xaxis: axis(select.value, { type: "category" }), yaxis: shares(scoreOf(study), rows.map((trial) => trial[score])) }];
+  });
+  select.addEventListener("change", show);
+  body.append(make("h4", {}, "Scores by choice"), make("div", { class: "tools" }, make("label", {}, "Decision ", select)), place);
+  show();
 }
 
 const FEW = 30; // trainings that say little of decisions and proxies
