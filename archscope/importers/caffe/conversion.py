@@ -71,7 +71,7 @@ class Conversion:
 
     def opaque(self, layer: CaffeLayer, each: int | None = 0, **given: Any) -> str:
         """Add a layer without an equivalent operator, with its operations per output value."""
-        nodes = self.nodes(layer)
+        nodes = [node for node in self.nodes(layer) if node]
         size = given.setdefault("size", self.made.shape(nodes[0]))
         if each is not None:
             given = {"products": 0, "work": each * prod(size), **given}

@@ -74,22 +74,33 @@ def definition(text: str, path: Path, known: Collection[str]) -> Definition:
             path.as_posix(),
         )
     if not (old or new):
-        known = did_you_mean("layer", net.fields)
-        raise SpecError(f"is not a Caffe definition: it has no 'layer'{known}", path.as_posix())
+        hint = did_you_mean("layer", net.fields)
+        raise SpecError(f"is not a Caffe definition: it has no 'layer'{hint}", path.as_posix())
     messages = old or new
     if any("layer" in message for message in messages):
         raise SpecError(
             "uses the oldest format of layers; convert it with Caffe's upgrade_net_proto_text",
             path.as_posix(),
         )
-    inputs = _inputs(net, path)
-    every = [_layer(message, known) for message in messages]
-    stages = net.message("state").texts("stage")
+    layers = [_layer(message, known) for message in messages]
+    return _in_a_phase(layers, _inputs(net, path), net.message("state").texts("stage"), path)
+
+
+def _in_a_phase(
+    every: list[CaffeLayer], inputs: list[tuple[str, Shape]], stages: list[str], path: Path
+) -> Definition:
+    """Return the layers for phase TEST if they are a network with data, else those for TRAIN."""
+    failed: SpecError | None = None
     for phase in ("TEST", "TRAIN"):
         layers = [layer for layer in every if _included(layer.message, phase, stages)]
-        if inputs or any(layer.gives_data for layer in layers):
-            break
-    return Definition(path, layers, inputs, phase, _resolve(layers, inputs, path))
+        if not inputs and phase == "TEST" and not any(layer.gives_data for layer in layers):
+            continue
+        try:
+            return Definition(path, layers, inputs, phase, _resolve(layers, inputs, path))
+        except SpecError as error:  # some definitions are complete only for training
+            failed = failed or error
+    assert failed is not None
+    raise failed
 
 
 def _layer(message: Message, known: Collection[str]) -> CaffeLayer:
@@ -97,6 +108,8 @@ def _layer(message: Message, known: Collection[str]) -> CaffeLayer:
     if not found:
         raise SpecError("a layer needs a 'type'", Source(message.file, message.line, 1))
     kind, bottoms = re.sub(r"[^a-z0-9]", "", found.lower()), message.texts("bottom")
+    if kind == "python" and "dropout" in message.message("python_param").text("layer").lower():
+        kind = "dropout"  # such as the spatial dropout of ENet
     return CaffeLayer(
         message.text("name", found)[:100], kind, found, message, bottoms, message.texts("top"),
         gives_data=not bottoms and kind not in known,
@@ -151,6 +164,7 @@ def _resolve(
     values: dict[str, Value] = {name: (INPUTS, at) for at, (name, _) in enumerate(inputs)}
     reads: Counter[Value] = Counter()
     for index, layer in enumerate(layers):
+        layer.sources = []
         for name in layer.bottoms:
             if name not in values:
                 later = any(name in other.tops for other in layers)

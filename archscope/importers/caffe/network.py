@@ -17,7 +17,7 @@ from archscope.importers.caffe.definition import (
     definition,
 )
 from archscope.importers.caffe.regions import region
-from archscope.importers.caffe.uses import FROM_SIZES, REGION_POOLS, Uses, is_head
+from archscope.importers.caffe.uses import FIRST_ALONE, FROM_SIZES, REGION_POOLS, Uses, is_head
 from archscope.importers.file_graph import named, read_text, sizes_of
 from archscope.importers.formats import Imported, Inputs
 from archscope.ir import Shape
@@ -34,12 +34,13 @@ LAYERS: dict[str, Callable[[Conversion, CaffeLayer], list[str]]] = {
     "axpy": pointwise.axpy, "lrn": norms.lrn, "batchnorm": norms.batchnorm,
     "bn": norms.batchnorm, "scale": norms.scale, "bias": norms.bias,
     "normalize": norms.normalize, "mvn": norms.mean_variance,
-    "innerproduct": shapes.inner_product,
+    "innerproduct": shapes.inner_product, "margininnerproduct": shapes.margin_product,
     "softmax": shapes.softmax, "flatten": shapes.flatten, "reshape": shapes.reshape,
     "concat": shapes.concat, "slice": shapes.slice_, "permute": shapes.permute,
     "shufflechannel": shapes.shuffle, "channelshuffle": shapes.shuffle,
     "upsample": shapes.upsample, "interp": shapes.interp, "crop": shapes.crop,
-    "reduction": shapes.reduction, "tile": shapes.tile, "parameter": shapes.parameter,
+    "reorg": shapes.reorg, "reduction": shapes.reduction, "tile": shapes.tile,
+    "parameter": shapes.parameter,
     **dict.fromkeys(REGION_POOLS, region),
 }  # fmt: skip
 
@@ -60,7 +61,7 @@ def from_file(path: str | Path, input: Inputs = None) -> Imported:
 
 
 def _graph_of(found: Definition, input: Inputs) -> Conversion:
-    net, uses = Conversion(found), Uses(found)
+    net, uses = Conversion(found), Uses(found, LAYERS)
     _add_inputs(net, uses, input)
     dropped: dict[str, list[str]] = {}
     for index, layer in enumerate(found.layers):
@@ -76,7 +77,7 @@ def _graph_of(found: Definition, input: Inputs) -> Conversion:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         net.made.notes.append(f"not counted{why}: {', '.join(names[:3])}{more}")
     if found.phase != "TEST":
-        net.made.notes.append("read for training: the definition has no data for phase TEST")
+        net.made.notes.append("read for training: the definition is not complete for phase TEST")
     return net
 
 
@@ -95,7 +96,7 @@ def _results(
         return None
     if layer.kind in FROM_SIZES or (values and not any(values)):
         return []
-    if layer.kind not in LAYERS or not all(values[:1] if layer.kind in REGION_POOLS else values):
+    if layer.kind not in LAYERS or not all(values[:1] if layer.kind in FIRST_ALONE else values):
         sources = [value for value in values if value]
         if not sources:
             raise net.made.error(f"unknown layer of Caffe '{layer.type}'", layer.line)

@@ -28,6 +28,13 @@ def inner_product(net: Conversion, layer: CaffeLayer) -> list[str]:
     return [net.share(layer, net.add(layer, "linear", [node], out=out, bias=bias))]
 
 
+def margin_product(net: Conversion, layer: CaffeLayer) -> list[str]:
+    """Add the product of SphereFace with weights of length 1, whose margin depends on labels."""
+    out, values = layer.param("margin_inner_product").integer("num_output", 0), net.shape(layer)
+    each = prod(values)
+    return [net.opaque(layer, 1, size=(out,), learned=each * out, products=each * out)]
+
+
 def _at_each(net: Conversion, layer: CaffeLayer, axis: int, out: int, bias: bool) -> str:
     """Add a fully connected layer over the axes from one on, at each place of those before it.
 
@@ -101,6 +108,12 @@ def concat(net: Conversion, layer: CaffeLayer) -> list[str]:
     param = layer.param("concat")
     axis = net.axis(layer, param, "concat_dim" if "concat_dim" in param else "axis")
     nodes = net.nodes(layer)
+    if param.flag("per_fla_fuse", False):  # Intel's Caffe turns and flattens maps on the way
+        nodes = [
+            net.part(layer, f"turned{at}", "permute", [node], order=(1, 2, 0))
+            for at, node in enumerate(nodes)
+        ]
+        nodes = [net.part(layer, f"flat{at}", "flatten", [node]) for at, node in enumerate(nodes)]
     if len(nodes) == 1:
         return nodes
     if axis == 0 and all(node in net.regions for node in nodes):
@@ -147,6 +160,26 @@ def permute(net: Conversion, layer: CaffeLayer) -> list[str]:
     if order == sorted(order):
         return [net.node(layer)]
     return [net.add(layer, "permute", order=[axis - 1 for axis in order[1:]])]
+
+
+def reorg(net: Conversion, layer: CaffeLayer) -> list[str]:
+    """Add blocks of positions as channels, in the order of darknet's [reorg]."""
+    param, node = layer.param("reorg"), net.node(layer)
+    (channels, *sizes), step = net.shape(layer), param.integer("stride", 2)
+    uneven = step < 1 or channels % step**2 or any(size % step for size in sizes)
+    if uneven or len(sizes) != 2 or param.flag("reverse", False):
+        raise net.made.error(
+            f"'{layer.name}' needs a stride that divides both sides and whose square divides the"
+            " channels, and no 'reverse'",
+            layer.line,
+        )
+    thin, (height, width) = channels // step**2, sizes
+    wide = (thin, height * step, width * step)
+    node = net.part(layer, "wide", "reshape", [node], size=wide)
+    node = net.part(layer, "blocks", "space_to_depth", [node], block=step)
+    node = net.part(layer, "shuffle", "channel_shuffle", [node], groups=thin)
+    return [net.add(layer, "reshape", [node], size=(channels * step**2, height // step,
+                                                    width // step))]  # fmt: skip
 
 
 def shuffle(net: Conversion, layer: CaffeLayer) -> list[str]:

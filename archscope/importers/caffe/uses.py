@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 
-from archscope.importers.caffe.definition import CaffeLayer, Definition, Value
+from archscope.importers.caffe.definition import INPUTS, CaffeLayer, Definition, Value
 
 HEADS = frozenset({
-    "detectionoutput", "detectionevaluate", "argmax", "hdf5output", "silence", "densecrf",
+    "detectionoutput", "detectionevaluate", "evaldetection", "argmax", "hdf5output", "silence",
+    "densecrf",
 })  # fmt: skip
 """Layers after the result: metrics, and the selection of boxes and classes."""
 
@@ -26,11 +28,14 @@ REGION_POOLS = frozenset({
 })  # fmt: skip
 """Layers that cut regions, their second input, out of a map."""
 
+FIRST_ALONE = REGION_POOLS | {"margininnerproduct"}
+"""Layers whose inputs after the first are boxes or labels."""
+
 REARRANGING = frozenset({"concat", "reshape", "flatten", "slice", "split", "permute"})
 
 WEIGHTED = frozenset({
     "convolution", "deconvolution", "convolutiondepthwise", "depthwiseconvolution",
-    "deconvolutiondepthwise", "innerproduct", "embed", "lstm", "rnn",
+    "deconvolutiondepthwise", "innerproduct",
 })  # fmt: skip
 
 
@@ -42,8 +47,9 @@ def is_head(layer: CaffeLayer) -> bool:
 class Uses:
     """The uses of the layers of a definition, by their index."""
 
-    def __init__(self, found: Definition) -> None:
-        self.layers = found.layers
+    def __init__(self, found: Definition, known: Collection[str]) -> None:
+        """`known` are the kinds of layers that become operators."""
+        self.layers, self.known = found.layers, known
         self.readers: dict[Value, list[tuple[int, int]]] = defaultdict(list)
         for index, layer in enumerate(found.layers):
             for place, value in enumerate(layer.sources):
@@ -72,12 +78,18 @@ class Uses:
             is_head(self.layers[at])
             or self.selects[at]
             or self.rearranges[at]
-            or (self.layers[at].kind in REGION_POOLS and place > 0)
+            or (self.layers[at].kind in FIRST_ALONE and place > 0)
         )
 
     def feeds(self, value: Value) -> bool:
-        """Return whether a value is part of the network: not a label or a box."""
+        """Return whether a value is part of the network: not a label or a box.
+
+        Data after the first value of a layer is a label if only unknown layers read it.
+        """
+        second = value[0] != INPUTS and value[1] > 0 and self.layers[value[0]].gives_data
         return any(
-            self.reaches[at] and not (self.layers[at].kind in REGION_POOLS and place > 0)
+            self.reaches[at]
+            and not (self.layers[at].kind in FIRST_ALONE and place > 0)
+            and not (second and self.layers[at].kind not in self.known)
             for at, place in self.readers[value]
         )

@@ -25,6 +25,7 @@ CHAINS: dict[str, tuple[Step, ...]] = {
     "selu": (("unary", {"function": "selu"}),),
     "gelu": (("gelu", {"tanh": True}),),
     "swish": (("silu", {}),),
+    "silu": (("silu", {}),),  # in the files of YOLOR
     "mish": (("unary", {"function": "mish"}),),
     "hardtan": (("clamp", {"min": -1.0, "max": 1.0}),),
     # x + 0.1x where positive, 0.1x where negative

@@ -132,3 +132,32 @@ def test_a_region_has_a_size(tmp_path: Path) -> None:
     text = text.replace('bottom: "im_info"', "")
     with pytest.raises(ArchscopeError, match="'pool' does not state the size of a region"):
         load(tmp_path, text)
+
+
+def test_labels_of_unknown_layers_are_no_inputs(tmp_path: Path) -> None:
+    text = layer("Data", "data", "", "transform_param { crop_size: 9 }", "data label")
+    text += conv("a", "data", 4, 3)
+    product = "margin_inner_product_param { num_output: 10 }"
+    text += layer("MarginInnerProduct", "fc", "a label", product, "fc lambda")
+    graph = load(tmp_path, text + layer("SoftmaxWithLoss", "loss", "fc label"))
+    assert [node.name for node in graph.inputs] == ["data"]
+    assert graph.by_name["fc"].facts.params == graph.by_name["fc"].facts.macs == 10 * 4 * 49
+
+
+def test_a_definition_may_be_complete_for_training_alone(tmp_path: Path) -> None:
+    text = layer("Data", "data", "", "transform_param { crop_size: 9 }", "data label")
+    text += layer("Split", "again", "data", "include { phase: TRAIN }") + conv("a", "again", 4, 3)
+    graph = load(tmp_path, text)
+    assert graph.by_name["a"].facts.params == 4 * 27 + 4
+    assert "read for training: the definition is not complete for phase TEST" in graph.about
+    with pytest.raises(ArchscopeError, match="'a' reads 'again', which no layer produces"):
+        load(tmp_path, text.replace('type: "Split"', 'type: "Split" phase: 1').replace(
+            "TRAIN", "TRAIN stage: 'never'"))  # fmt: skip
+
+
+def test_dropout_in_python(tmp_path: Path) -> None:
+    text = inputs(1, 3, 8, 8) + layer(
+        "Python", "drop", "data", "python_param { layer: 'SpatialDropoutLayer' }"
+    )
+    graph = load(tmp_path, text + conv("a", "drop", 4, 3))
+    assert not archscope.analyze(graph).opaque

@@ -37,6 +37,9 @@ def resized(x: Tensor, *size: int) -> Tensor:
          lambda x: (x**2).sum((2, 3))),
         ("Reduction", "reduction_param { axis: -1 operation: 2 }", lambda x: x.abs().sum(3)),
         ("Tile", "tile_param { axis: 1 tiles: 3 }", lambda x: x.repeat(1, 3, 1, 1)),
+        ("Concat", "concat_param { per_fla_fuse: true }",
+         lambda x: x.permute(0, 2, 3, 1).flatten(1)),
+        ("Reorg", "reorg_param { stride: 1 }", lambda x: x),
         ("Flatten", "flatten_param { axis: 2 }", lambda x: x.flatten(2)),
         ("Reshape", "reshape_param { shape { dim: 0 dim: 2 dim: -1 dim: 0 } }",
          lambda x: x.reshape(len(x), 2, -1, 5)),
@@ -99,3 +102,21 @@ def test_parameters_are_values_of_their_own(tmp_path: Path) -> None:
     (values,) = network.parameters()
     x = drawn(2, 4, 6, 5)
     assert torch.allclose(network(x), x + values)
+
+
+def test_reorg_is_that_of_darknet(tmp_path: Path) -> None:
+    c, h, w, step = 8, 4, 6, 2
+    x = torch.arange(c * h * w, dtype=torch.float32)
+    wanted = []
+    for k in range(c):  # reorg_cpu, which views the map as one of twice the sides
+        for j in range(h):
+            for i in range(w):
+                offset, place = divmod(k, c // step**2)
+                row, column = j * step + offset // step, i * step + offset % step
+                wanted.append(x[column + w * step * (row + h * step * place)])
+    text = inputs(1, c, h, w) + layer("Reorg", "r", more="reorg_param { stride: 2 }")
+    made = result(tmp_path, text, x.reshape(1, c, h, w))
+    assert made.shape == (1, c * 4, h // 2, w // 2)
+    assert torch.equal(made.flatten(), torch.stack(wanted))
+    with pytest.raises(ArchscopeError, match="'r' needs a stride that divides both sides"):
+        load(tmp_path, text.replace("stride: 2", "stride: 3"))
