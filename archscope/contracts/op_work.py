@@ -27,7 +27,7 @@ ELEMENTARY = frozenset((
     "eq", "ge", "gt", "le", "log", "log1p", "log2", "lt", "maximum", "minimum", "mul", "ne", "neg",
     "pow", "reciprocal", "round",
     "relu", "rsqrt", "rsub", "sign", "sin", "sqrt", "sub", "tanh", "asinh", "atan", "cosh", "erfc",
-    "frac", "log10", "nan_to_num", "sinh", "tan", "trunc",
+    "atan2", "frac", "log10", "nan_to_num", "sinh", "tan", "trunc",
 ))  # fmt: skip
 """Kernels with one operation per output element."""
 

@@ -41,6 +41,22 @@ class Minimum(nn.Module):
         return torch.minimum(a, b)
 
 
+class Power(nn.Module):
+    """A tensor to the power of another, broadcast."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return the power."""
+        return a**b
+
+
+class ATan2(nn.Module):
+    """The angles of points by their heights and widths, broadcast."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return the angles in radians."""
+        return torch.atan2(a, b)
+
+
 class AddScalar(nn.Module):
     """A tensor plus a constant."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import pi, prod
 from typing import Annotated, ClassVar
 
 from archscope.errors import ShapeError
-from archscope.ir import Example, Shape
+from archscope.ir import Example, Saved, Shape
 from archscope.onnx_form import Input, Value, X, node, scalar
 from archscope.ops.attributes import Number
 from archscope.ops.facts import Weightless, pointwise, same_shape, saves_input, saves_nothing
@@ -81,6 +81,41 @@ class Minimum(Pair, frozen=True, kw_only=True):
     modules = ("archscope.nn.Minimum",)
     onnx_kind = "Min"
     saved = saves_input
+
+
+@op("power")
+class Power(Pair, frozen=True, kw_only=True):
+    """The first input to the power of the second; sizes are equal or 1 along each axis."""
+
+    modules = ("archscope.nn.Power",)
+    nonlinear = True
+    keeps_zero = False
+    onnx_kind = "Pow"
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved(input=True, output=True)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return tuple(Example(cls(), case.ins, positive=True) for case in super().examples())
+
+
+@op("atan2")
+class ATan2(Pair, frozen=True, kw_only=True):
+    """The angle of points whose heights are the first input and whose widths the second."""
+
+    modules = ("archscope.nn.ATan2",)
+    nonlinear = True
+    saved = saves_input
+
+    def onnx(self, *ins: Shape) -> Value:
+        """Describe it by the angle in a half plane; on the axis of heights it is a right one."""
+        y, x = Input(0), Input(1)
+        behind = node("Where", node("Less", y, scalar(0)), scalar(-pi), scalar(pi))
+        turned = node("Where", node("Less", x, scalar(0)), behind, scalar(0))
+        upright = node("Mul", node("Sign", y), scalar(pi / 2))
+        angle = node("Where", node("Equal", x, scalar(0)), upright, node("Atan", node("Div", y, x)))
+        return node("Add", angle, turned)
 
 
 class WithConstant(Weightless, frozen=True, kw_only=True):

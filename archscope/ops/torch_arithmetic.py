@@ -8,16 +8,18 @@ from archscope.ir import Op
 from archscope.ops.activation import ReLU, ReLU6
 from archscope.ops.arithmetic import (
     AddScalar,
+    ATan2,
     Clamp,
     Div,
     Maximum,
     Minimum,
     Pow,
+    Power,
     RSub,
     Sub,
 )
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
-from archscope.ops.learned import Learned
+from archscope.ops.learned import KINDS, Learned
 from archscope.ops.merge import Add, Mul
 from archscope.ops.scale import MulScalar, scale_of
 from archscope.ops.unary import Unary
@@ -30,7 +32,7 @@ TARGETS = {
     "aten.divide.Tensor": "div", "aten.true_divide.Tensor": "div",
     "aten.maximum.default": "maximum", "aten.minimum.default": "minimum",
     "aten.max.other": "maximum", "aten.min.other": "minimum", "aten.pow.Tensor_Scalar": "pow",
-    "aten.pow.Tensor_Tensor": "pow",
+    "aten.pow.Tensor_Tensor": "pow", "aten.atan2.default": "atan2",
 }  # fmt: skip
 """The functions by the operators of torch."""
 
@@ -42,6 +44,7 @@ SWAPPED = {
 
 PAIRS: dict[str, type[Op]] = {
     "add": Add, "sub": Sub, "mul": Mul, "div": Div, "maximum": Maximum, "minimum": Minimum,
+    "pow": Power, "atan2": ATan2,
 }  # fmt: skip
 
 
@@ -122,7 +125,8 @@ def _with_weight(function: str, x: Tensor, weight: Tensor) -> Recognised | None:
     if scale is not None:
         return scale
     shape = (1,) * (len(x.shape) - len(weight.shape)) + weight.shape
-    if len(shape) != len(x.shape) or shape[0] != 1 or len(shape) < 2:
+    fits = len(shape) == len(x.shape) and shape[0] == 1 and len(shape) > 1
+    if not fits or function not in KINDS:
         return None
     found = Learned(size=shape[1:], function=function, fixed=not weight.learned)
     return Recognised(found, (x,), {"weight": weight})

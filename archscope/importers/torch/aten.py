@@ -86,7 +86,7 @@ OTHER = {
     "fft_irfftn", "complex", "real", "imag", "view_as_real", "view_as_complex", "polar", "angle",
     "embedding_bag", "col_indices", "_fused_moving_avg_obs_fq_helper",
     "_fused_moving_avg_obs_fq_helper_functional", "fused_moving_avg_obs_fake_quant",
-    "outer", "ger", "kron", "isnan", "isinf", "isfinite", "sinc", "atan2", "hann_window",
+    "outer", "ger", "kron", "isnan", "isinf", "isfinite", "sinc", "hann_window",
     "hamming_window", "blackman_window", "bartlett_window", "kaiser_window", "logspace",
     "fake_quantize_per_tensor_affine", "fake_quantize_per_channel_affine", "affine_grid_generator",
 }  # fmt: skip
@@ -102,6 +102,7 @@ ELEMENTWISE = {
         "masked_fill", "erf", "sin", "cos", "log1p", "expm1", "log2", "reciprocal", "sign", "floor",
         "ceil", "round", "eq", "ne", "lt", "le", "gt", "ge", "floor_divide", "remainder", "fmod",
         "logical_and", "logical_or", "logical_not", "bitwise_and", "bitwise_or", "bitwise_not",
+        "atan2",
     ), 1),
     "relu6": 2, "leaky_relu": 2, "hardtanh": 2, "prelu": 2, "addcmul": 2, "batch_norm": 2,
     "elu": 3, "softplus": 3, "lerp": 3, "sigmoid": 4, "hardsigmoid": 4, "gelu": 5, "silu": 5,

@@ -21,6 +21,7 @@ POINTWISE = {
     "mul", "div", "leaky_relu", "elu", "relu6", "hardtanh", "softplus", "exp", "neg", "sqrt", "abs",
     "square", "reciprocal", "rsqrt", "log", "clamp", "clamp_min", "clamp_max", "stochastic_depth",
     "erf", "sin", "cos", "pow", "rsub", "maximum", "minimum", "feature_dropout", "alpha_dropout",
+    "atan2",
 }  # fmt: skip
 """Element-wise operators on one or two tensors."""
 

@@ -176,6 +176,11 @@ MODELS: dict[str, nn.Module] = {
     ),
     "quantile": Ordinary(lambda x: x.flatten(2).quantile(0.9, dim=-1)),
     "sinc": Ordinary(lambda x: torch.sinc(x), last=8),
+    "power": Ordinary(lambda x: torch.pow(x.abs() + 0.1, x), last=8),
+    "angle": Ordinary(lambda x: torch.atan2(x[:, :4], x[:, 4:]), last=4),
+    "angle_to_constant": Ordinary(
+        lambda x, p: p(x), Held(lambda x, p: torch.atan2(p, x), 8, 1, 1), last=8
+    ),
     "tensordot": Ordinary(
         lambda x, p: p(x), Held(lambda x, p: torch.tensordot(x, p, ([1], [0])), 8, 5)
     ),
