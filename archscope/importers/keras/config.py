@@ -144,6 +144,12 @@ def _layer(entry: Any, where: str) -> KerasLayer:
     return KerasLayer(name, kind, config, [_call(node) for node in nodes])
 
 
+def wrapped(layer: KerasLayer) -> KerasLayer:
+    """Return the layer within a layer such as TimeDistributed, with the name of the outer."""
+    inner = layer.config["layer"]
+    return KerasLayer(layer.name, str(inner["class_name"])[:60], dict(inner["config"]), layer.calls)
+
+
 def _call(node: Any) -> Call:
     """Return the values that a call reads, in the notation of Keras 2 or 3, in order."""
     found: Call = []

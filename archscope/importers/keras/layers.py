@@ -6,88 +6,11 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-from msgspec import Struct
-
 from archscope.errors import quoted
-from archscope.importers.file_graph import FileGraph
+from archscope.importers.keras import sequences, shapes
+from archscope.importers.keras.activations import activated, limited
 from archscope.importers.keras.config import KerasLayer
-from archscope.ir import Shape
-
-Pads = tuple[tuple[int, int], ...]
-
-
-class Value(Struct, frozen=True):
-    """A node, and zero padding around it that a convolution may absorb."""
-
-    node: str
-    pads: Pads = ()
-
-
-class Conversion:
-    """The graph under construction."""
-
-    def __init__(self, made: FileGraph, late: bool) -> None:
-        self.made = made
-        self.late = late
-        self.calls = 0  # of layers, counting layers of repeatedly called models each time
-        self.owners: dict[str, list[str]] = {}  # the nodes with weights of each layer
-
-    def add(self, title: str, word: str, *inputs: str, **given: Any) -> str:
-        """Add an operator."""
-        return self.made.add(title, 1, word, inputs, **given)
-
-    def shape(self, node: str) -> Shape:
-        """Return the shape of what a node gives."""
-        return self.made.shape(node)
-
-    def opaque(self, title: str, kind: str, *inputs: str, each: int = 0, **given: Any) -> str:
-        """Add a layer without an equivalent operator, with its operations per output value."""
-        size = given.setdefault("size", self.shape(inputs[0]))
-        given = {"products": 0, "work": each * prod(size), **given}
-        return self.made.opaque(title, 1, f"keras.{kind}", inputs, **given)
-
-    def plain(self, title: str, value: Value) -> str:
-        """Return the node of a value, with its padding as a layer."""
-        if not value.pads:
-            return value.node
-        channels, *sizes = self.shape(value.node)
-        padded = [n + sum(pad) for n, pad in zip(sizes, value.pads, strict=True)]
-        return self.opaque(f"{title}_pad", "ZeroPadding", value.node, size=(channels, *padded))
-
-    def error(self, layer: KerasLayer, message: str) -> Exception:
-        """Return the error to raise for a layer."""
-        return self.made.error(f"'{layer.name}' ({layer.kind}) {message}", 1)
-
-
-ACTIVATIONS = {
-    "relu": "relu", "relu6": "relu6", "sigmoid": "sigmoid", "tanh": "tanh", "softplus": "softplus",
-    "softsign": "softsign", "swish": "silu", "silu": "silu", "elu": "elu", "softmax": "softmax",
-    "gelu": "gelu", "hard_swish": "hardswish", "hard_silu": "hardswish",
-}  # fmt: skip
-COSTS = {"selu": 4, "exponential": 1, "hard_sigmoid": 4, "mish": 6, "log_softmax": 6,
-         "relu_limited": 2}  # fmt: skip
-
-
-def activated(net: Conversion, layer: KerasLayer, title: str, node: str, act: Any = None) -> str:
-    """Add the activation of a layer and return the last node."""
-    given = layer.get("activation") if act is None else act
-    if isinstance(given, dict):
-        config = given.get("config")
-        given = config if isinstance(config, str) else given.get("class_name")
-    name = str(given or "linear").rsplit(">", maxsplit=1)[-1].lower()
-    if name == "linear":
-        return node
-    if name == "softmax" and len(net.shape(node)) > 1 and prod(net.shape(node)[1:]) == 1:
-        return net.add(f"{title}_softmax", "softmax", node)
-    if name == "hard_sigmoid" and net.late:
-        return net.add(f"{title}_hardsigmoid", "hardsigmoid", node)
-    if name == "leaky_relu":
-        return net.add(f"{title}_leaky_relu", "leaky_relu", node, slope=0.2)
-    if name in ACTIVATIONS:
-        return net.add(f"{title}_{ACTIVATIONS[name]}", ACTIVATIONS[name], node)
-    if name in COSTS:
-        return net.opaque(f"{title}_{name}", name, node, each=COSTS[name], pointwise=True)
-    raise net.error(layer, f"has the unknown activation {quoted(name)}")
+from archscope.importers.keras.conversion import Conversion, Value
 
 
 def _each(layer: KerasLayer, name: str, default: Any, rank: int) -> tuple[Any, ...]:
@@ -165,6 +88,17 @@ def dense(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
     return activated(net, layer, title, node)
 
 
+def locally_connected(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
+    """Add a convolution with weights of their own at each position."""
+    rank = len(net.shape(node)) - 1
+    kernel, stride = (_each(layer, name, 1, rank) for name in ("kernel_size", "strides"))
+    padding = "same" if layer.get("padding", "valid") == "same" else 0
+    node = net.add(title, "locally_connected", node, out=layer.get("filters"),
+                   kernel=_brief(kernel), stride=_brief(stride), padding=padding,
+                   bias=bool(layer.get("use_bias", True)))  # fmt: skip
+    return activated(net, layer, title, node)
+
+
 def pooling(net: Conversion, layer: KerasLayer, title: str, value: Value) -> str:
     """Add pooling; average pooling does not count the zeros of `same`."""
     word = "maxpool" if layer.kind.startswith("Max") else "avgpool"
@@ -178,15 +112,8 @@ def pooling(net: Conversion, layer: KerasLayer, title: str, value: Value) -> str
     given: dict[str, Any] = {"kernel": _brief(kernel), "stride": _brief(stride)}
     if layer.get("padding", "valid") == "same":
         pads = "same"
-        sizes = net.shape(node)[1:]
-        over = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(sizes, kernel, stride,
-                                                                        strict=True)]  # fmt: skip
-        if word == "avgpool" and any(more % 2 for more in over):
-            size = (net.shape(node)[0], *(-(-n // s) for n, s in zip(sizes, stride, strict=True)))
-            return net.opaque(title, layer.kind, node, each=prod(kernel), size=size)
         if word == "avgpool":
-            pads = _brief([more // 2 for more in over])
-            given["count_padding"] = not any(over)
+            given["count_padding"] = False
     return net.add(title, word, node, padding=pads, **given)
 
 
@@ -199,72 +126,97 @@ def global_pooling(net: Conversion, layer: KerasLayer, title: str, node: str) ->
 
 
 def batchnorm(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
-    """Add a batch norm; there is no operator for one with only a scale or only a shift."""
-    both = bool(layer.get("scale", True)), bool(layer.get("center", True))
-    channels = net.shape(node)[0]
-    if both[0] != both[1]:
-        return net.opaque(title, layer.kind, node, each=2, learned=channels, kept=2 * channels,
-                          pointwise=True)  # fmt: skip
+    """Add a batch norm, with a factor, a shift, both or none for each channel."""
+    if net.axis(layer, _single(layer.get("axis", -1)), node) != 0:
+        raise net.error(layer, "normalises another axis than the last, which is not supported")
+    scale, shift = bool(layer.get("scale", True)), bool(layer.get("center", True))
     momentum = round(1 - float(layer.get("momentum", 0.99)), 9)
-    return net.add(title, "batchnorm", node, eps=layer.get("epsilon", 0.001), momentum=momentum,
-                   affine=both[0])  # fmt: skip
+    given = {"eps": layer.get("epsilon", 0.001), "momentum": momentum, "affine": scale and shift}
+    return net.chained(title, node, ("batchnorm", given), *_affine(net, node, scale, shift))
+
+
+def _single(axis: Any) -> Any:
+    return axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
+
+
+def _affine(
+    net: Conversion, node: str, scale: bool, shift: bool
+) -> list[tuple[str, dict[str, Any]]]:  # fmt: skip
+    """Return the steps for a learned factor or shift of each channel, if there is only one."""
+    channels, *sizes = net.shape(node)
+    if scale == shift:
+        return []
+    return [("scale", {}) if scale else ("learned", {"size": (channels, *(1 for _ in sizes))})]
 
 
 def layernorm(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
-    """Add a layer norm over the channels, or a group norm."""
-    given = {"eps": layer.get("epsilon", 0.001), "affine": bool(layer.get("scale", True))}
+    """Add a norm of groups of channels, or at each position: with mean and variance, or RMS."""
+    scale, shift = bool(layer.get("scale", True)), bool(layer.get("center", True))
+    eps = layer.get("epsilon", 0.001)
+    axis = _single(layer.get("axis", -1))
+    axes = axis if isinstance(axis, list) else [axis]
+    own = sorted({net.axis(layer, each, node) for each in axes})
     if layer.kind == "GroupNormalization":
-        return net.add(title, "groupnorm", node, groups=layer.get("groups", 32), **given)
-    return net.add(title, "layernorm", node, **given)
+        groups = layer.get("groups", 32)
+        groups = net.shape(node)[0] if groups == -1 else groups
+        given = {"groups": groups, "eps": eps, "affine": scale and shift}
+        return net.chained(title, node, ("groupnorm", given), *_affine(net, node, scale, shift))
+    if own != [0]:
+        learned = prod(net.shape(node)[each] for each in own) * (scale + shift)
+        return net.opaque(title, layer.kind, node, each=7, learned=learned)
+    if layer.kind == "RMSNormalization":
+        return net.add(title, "rmsnorm", node, eps=layer.get("epsilon", 1e-6))
+    given = {"eps": eps, "affine": scale, "bias": scale and shift}
+    steps = _affine(net, node, scale, shift) if shift and not scale else []
+    return net.chained(title, node, ("layernorm", given), *steps)
+
+
+def unit_norm(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
+    """Divide by the Euclidean norm along an axis."""
+    axis = net.axis(layer, _single(layer.get("axis", -1)), node)
+    return net.add(title, "normalize", node, axis=axis)
+
+
+def normalization(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
+    """Subtract the means of the data set, and divide by its standard deviations."""
+    axis = _single(layer.get("axis", -1))
+    shape = net.shape(node)
+    own = [] if axis is None else [axis] if isinstance(axis, int) else list(axis)
+    kept = {net.axis(layer, each, node) for each in own}
+    size = tuple(n if at in kept else 1 for at, n in enumerate(shape))
+    words = ("mul", "add") if layer.get("invert", False) else ("sub", "div")
+    return net.chained(
+        title, node,
+        *(("learned", {"size": size, "function": word, "fixed": True}) for word in words),
+    )  # fmt: skip
 
 
 def relu(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
     """Add a ReLU, limited or leaky."""
     slope = layer.get("negative_slope", layer.get("alpha", 0.3 if "Leaky" in layer.kind else 0))
     slope = slope[0] if isinstance(slope, list) and slope else slope
-    most = layer.get("max_value")
-    if most not in (None, 6) or layer.get("threshold", 0):
+    if layer.get("threshold", 0):
         return net.opaque(title, layer.kind, node, each=2, pointwise=True)
-    if most is not None:
-        return net.add(title, "relu6", node)
-    return (
-        net.add(title, "leaky_relu", node, slope=slope) if slope else net.add(title, "relu", node)
-    )
+    return limited(net, title, node, slope, layer.get("max_value"))
 
 
 def prelu(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
     """Add a leaky ReLU with learned slopes, per channel if the other axes share them."""
     channels, *sizes = net.shape(node)
-    shared = layer.get("shared_axes") or []
-    if len(shared) == len(sizes):
+    shared = {net.axis(layer, axis, node) for axis in layer.get("shared_axes") or []}
+    if shared == {*range(1, len(sizes) + 1)}:
         return net.add(title, "prelu", node, slopes=channels)
-    return net.opaque(title, layer.kind, node, each=2, learned=prod(net.shape(node)),
-                      pointwise=True)  # fmt: skip
-
-
-def reshape(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
-    """Add a reshape: an operator if no position moves, else an opaque layer."""
-    shape = net.shape(node)
-    target = [int(size) for size in layer.get("target_shape", [])]
-    rest = prod(size for size in target if size != -1)
-    if target.count(-1) > 1 or rest < 1 or prod(shape) % rest or not 1 <= len(target) <= 4:
-        raise net.error(layer, f"cannot reshape {prod(shape)} values to {quoted(target)}")
-    target = [prod(shape) // rest if size == -1 else size for size in target]
-    size = (target[-1], *target[:-1])
-    if size == shape:
-        return node
-    if prod(shape[1:]) == 1 and prod(size[1:]) == 1:
-        return net.add(title, "flatten" if len(size) == 1 else "reshape", node,
-                       **({} if len(size) == 1 else {"size": size}))  # fmt: skip
-    if shape[0] == size[0] and len(size) > 1:  # the channels stay, the positions are in order
-        return net.add(title, "reshape", node, size=size)
-    return net.opaque(title, layer.kind, node, size=size)
+    size = tuple(1 if axis in shared else n for axis, n in enumerate((channels, *sizes)))
+    above = net.add(f"{title}_relu", "relu", node)
+    below = net.chained(f"{title}_below", node, ("mul_scalar", {"factor": -1}), ("relu", {}),
+                        ("learned", {"size": size, "function": "mul"}))  # fmt: skip
+    return net.add(title, "sub", above, below)
 
 
 def upsampling(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
     """Add nearest or linear upsampling."""
     rank = len(net.shape(node)) - 1
-    modes = {"nearest": "nearest", "bilinear": "linear"}
+    modes = {"nearest": "nearest", "bilinear": "linear", "bicubic": "cubic"}
     mode = str(layer.get("interpolation", "nearest"))
     scale = _brief(_each(layer, "size", 2, rank))
     if mode in modes:
@@ -272,30 +224,33 @@ def upsampling(net: Conversion, layer: KerasLayer, title: str, node: str) -> str
     raise net.error(layer, f"interpolates by {quoted(mode)}, which is not supported")
 
 
-def cropping(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
-    """Add a crop of the positions."""
-    channels, *sizes = net.shape(node)
-    cuts = [sum(cut) if isinstance(cut, list) else 2 * cut
-            for cut in _each(layer, "cropping", 0, len(sizes))]  # fmt: skip
-    left = [n - cut for n, cut in zip(sizes, cuts, strict=True)]
-    return net.opaque(title, layer.kind, node, size=(channels, *left))
-
-
 def rescaling(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
     """Add a product with a constant, and a sum."""
-    scale, offset = layer.get("scale", 1), layer.get("offset", 0)
-    if isinstance(scale, int | float) and offset == 0:
-        return net.add(title, "mul_scalar", node, factor=scale)
-    return net.opaque(title, layer.kind, node, each=2, pointwise=True)
+    steps = []
+    for given, word, name in ((layer.get("scale", 1), "mul", "mul_scalar"),
+                              (layer.get("offset", 0), "add", "add_scalar")):  # fmt: skip
+        if isinstance(given, list):
+            size = (len(given), *(1 for _ in net.shape(node)[1:]))
+            steps.append(("learned", {"size": size, "function": word, "fixed": True}))
+        elif given != (word == "mul"):
+            principal = "factor" if word == "mul" else "value"
+            steps.append((name, {principal: given}))
+    return net.chained(title, node, *steps)
 
 
 def merge(net: Conversion, layer: KerasLayer, title: str, nodes: Sequence[str]) -> str:
     """Add a merge of several values."""
     if len(nodes) == 1:
         return nodes[0]
-    words = {"Add": "add", "Multiply": "mul"}
+    nodes = _same_rank(net, title, nodes)
+    words = {"Add": "add", "Multiply": "mul", "Subtract": "sub"}
     if layer.kind in words:
         return net.add(title, words[layer.kind], *nodes)
+    if layer.kind in ("Maximum", "Minimum"):
+        node, *others = nodes
+        for other in others:
+            node = net.add(title, layer.kind.lower(), node, other)
+        return node
     if layer.kind == "Concatenate":
         rank = len(net.shape(nodes[0])) + 1
         axis = layer.get("axis", -1)
@@ -303,10 +258,27 @@ def merge(net: Conversion, layer: KerasLayer, title: str, nodes: Sequence[str]) 
         if not isinstance(axis, int) or not 0 < axis < rank:
             raise net.error(layer, "joins images, or along an axis that does not exist")
         return net.add(title, "concat", *nodes, axis=axis % (rank - 1))
-    if layer.kind == "Average":
-        total = net.add(f"{title}_sum", "add", *nodes)
-        return net.add(title, "mul_scalar", total, factor=1 / len(nodes))
-    return net.opaque(title, layer.kind, *nodes, each=len(nodes) - 1, pointwise=True)
+    total = net.add(f"{title}_sum", "add", *nodes)
+    return net.add(title, "mul_scalar", total, factor=1 / len(nodes))
+
+
+def scaled_sum(net: Conversion, layer: KerasLayer, title: str, nodes: Sequence[str]) -> str:
+    """Add the residual sum of Keras' Inception-ResNet, whose branch has a constant factor."""
+    first, branch = nodes
+    scaled = net.add(f"{title}_scale", "mul_scalar", branch, factor=layer.get("scale", 1.0))
+    return net.add(title, "add", first, scaled)
+
+
+def _same_rank(net: Conversion, title: str, nodes: Sequence[str]) -> Sequence[str]:
+    """Give values as many axes: Keras adds those that are missing before the others."""
+    rank = max(len(net.shape(node)) for node in nodes)
+    made = []
+    for node in nodes:
+        channels, *sizes = net.shape(node)
+        size = (channels, *(1,) * (rank - 1 - len(sizes)), *sizes)
+        more = len(size) > len(sizes) + 1
+        made.append(net.add(f"{title}_axes", "reshape", node, size=size) if more else node)
+    return made
 
 
 def zeros(net: Conversion, layer: KerasLayer, value: Value) -> Value:
@@ -335,25 +307,44 @@ LAYERS: dict[str, Callable[[Conversion, KerasLayer, str, str], str]] = {
     **{f"Global{kind}Pooling{rank}D": global_pooling for kind in ("Max", "Average")
        for rank in (1, 2, 3)},
     **{f"UpSampling{rank}D": upsampling for rank in (1, 2, 3)},
-    **{f"Cropping{rank}D": cropping for rank in (1, 2, 3)},
+    **{f"Cropping{rank}D": shapes.cropping for rank in (1, 2, 3)},
+    **{f"LocallyConnected{rank}D": locally_connected for rank in (1, 2)},
+    **dict.fromkeys(sequences.RECURRENT, sequences.recurrent),
+    "Bidirectional": sequences.bidirectional, "Embedding": sequences.embedding,
     "Dense": dense, "BatchNormalization": batchnorm, "LayerNormalization": layernorm,
-    "GroupNormalization": layernorm, "ReLU": relu, "LeakyReLU": relu, "PReLU": prelu,
-    "Reshape": reshape, "Rescaling": rescaling,
+    "GroupNormalization": layernorm, "RMSNormalization": layernorm,
+    "UnitNormalization": unit_norm, "Normalization": normalization,
+    "ReLU": relu, "LeakyReLU": relu, "PReLU": prelu,
+    "Reshape": shapes.reshape, "Permute": shapes.permute, "RepeatVector": shapes.repeated,
+    "CenterCrop": shapes.center_crop, "Resizing": shapes.resizing, "Rescaling": rescaling,
     "Activation": lambda net, layer, title, node: activated(net, layer, title, node),
-    "Softmax": lambda net, layer, title, node: net.add(title, "softmax", node),
-    "ELU": lambda net, layer, title, node: activated(net, layer, title, node, "elu"),
-    "Flatten": lambda net, layer, title, node: (
-        net.add(title, "flatten", node) if len(net.shape(node)) > 1 else node),
+    "Softmax": lambda net, layer, title, node: net.add(
+        title, "softmax", node, axis=net.axis(layer, layer.get("axis", -1), node)),
+    "ELU": lambda net, layer, title, node: net.add(
+        title, "elu", node, alpha=layer.get("alpha", 1.0)),
+    "LayerScale": lambda net, layer, title, node: net.add(
+        title, "scale", node, initial=layer.get("init_values", 1.0)),  # of its ConvNeXt
+    "Flatten": shapes.flatten,
     "Dropout": lambda net, layer, title, node: net.add(
         title, "dropout", node, p=layer.get("rate", 0.5)),
 }  # fmt: skip
 """Layers with one input."""
 
-MERGES = ("Add", "Multiply", "Concatenate", "Average", "Subtract", "Maximum", "Minimum")
+MERGES: dict[str, Callable[[Conversion, KerasLayer, str, Sequence[str]], str]] = {
+    **dict.fromkeys(("Add", "Multiply", "Concatenate", "Average", "Subtract", "Maximum",
+                     "Minimum"), merge),
+    "CustomScaleLayer": scaled_sum, "Dot": sequences.dot, "Attention": sequences.attention,
+    "MultiHeadAttention": sequences.multi_head,
+}  # fmt: skip
+"""Layers with several inputs."""
 
 SAME = (
     "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianNoise", "GaussianDropout",
     "AlphaDropout", "ActivityRegularization", "RandomFlip", "RandomRotation", "RandomZoom",
-    "RandomContrast", "RandomTranslation", "RandomBrightness", "Identity", "Masking",
+    "RandomContrast", "RandomTranslation", "RandomBrightness", "RandomColorJitter",
+    "RandomElasticTransform", "RandomErasing", "RandomGaussianBlur", "RandomGrayscale",
+    "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization", "RandomSaturation",
+    "RandomSharpness", "RandomShear", "StochasticDepth", "AugMix", "CutMix", "MixUp",
+    "RandAugment", "Identity", "Masking",
 )  # fmt: skip
 """Layers that are the identity at inference."""

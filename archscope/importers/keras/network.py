@@ -8,18 +8,22 @@ from pathlib import Path
 from archscope.errors import ArchscopeError, OptionError
 from archscope.importers.file_graph import MOST_NODES, FileGraph, named, sizes_of
 from archscope.importers.formats import Imported, Inputs
-from archscope.importers.keras.config import MODELS, Call, KerasLayer, KerasModel, model_of, read
-from archscope.importers.keras.layers import (
-    LAYERS,
-    MERGES,
-    PADDED,
-    SAME,
-    Conversion,
-    Value,
-    merge,
-    zeros,
+from archscope.importers.keras.config import (
+    MODELS,
+    Call,
+    KerasLayer,
+    KerasModel,
+    model_of,
+    read,
+    wrapped,
 )
+from archscope.importers.keras.conversion import Conversion, Value
+from archscope.importers.keras.layers import LAYERS, MERGES, PADDED, SAME, zeros
 from archscope.ir import Shape
+
+AT_EACH_STEP = ("Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Dropout",
+                "BatchNormalization", "LayerNormalization", "Rescaling", *SAME)  # fmt: skip
+"""Layers that do the same to each step as to all steps together."""
 
 DEEPEST = 16  # nesting depth of models
 
@@ -48,7 +52,9 @@ def from_file(path: str | Path, input: Inputs = None) -> Imported:
         sizes = sizes_of(stated, input)
         given = [Value(made.input(name, size, 1)) for name, size in sizes.items()]
         behind: list[str] = []
-        _run(net, model, given, "", behind, 0)
+        for value in _run(net, model, given, "", behind, 0):
+            if value is not None:
+                net.plain("output", value)
         if behind:
             more = f" and {len(behind) - 3} more" if len(behind) > 3 else ""
             listed = ", ".join(behind[:3])
@@ -168,7 +174,11 @@ def _node(net: Conversion, layer: KerasLayer, title: str, values: list[Value]) -
         return PADDED[layer.kind](net, layer, title, values[0])
     nodes = [net.plain(title, value) for value in values]
     if layer.kind in MERGES:
-        return merge(net, layer, title, nodes)
+        return MERGES[layer.kind](net, layer, title, nodes)
+    if layer.kind == "TimeDistributed":
+        layer = wrapped(layer)
+        if layer.kind not in AT_EACH_STEP:
+            return None
     if layer.kind in LAYERS:
         return LAYERS[layer.kind](net, layer, title, nodes[0])
     return nodes[0] if layer.kind in SAME else None

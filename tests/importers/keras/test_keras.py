@@ -168,7 +168,7 @@ def test_what_is_not_known_is_listed(tmp_path: Path) -> None:
     assert "macs" in graph.nodes[-1].op.unknown
     layers[1] = layer("BatchNormalization", "b", "a", scale=False)
     graph = load(tmp_path, model(layers, "c", [8, 8, 3]))
-    assert [node.facts.params for node in graph.nodes[2:]] == [4, 15]
+    assert [node.facts.params for node in graph.nodes[2:]] == [0, 4, 15]
 
 
 def test_layers_may_stand_in_any_order(tmp_path: Path) -> None:
