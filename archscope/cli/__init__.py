@@ -41,9 +41,8 @@ def _run(words: list[str]) -> int:
     from archscope.cli.shared.app import (
         archscope,
     )  # after the patch, which replaces the base classes
-    from archscope.cli.shared.process import Terminated, check_surroundings, reason
-    from archscope.cli.shared.terminal import NORMAL, is_verbose, set_verbosity, warn
-    from archscope.errors import ArchscopeError
+    from archscope.cli.shared.process import Terminated, check_surroundings
+    from archscope.cli.shared.terminal import NORMAL, set_verbosity, warn
     from archscope.plugins import loading
 
     set_verbosity(NORMAL)
@@ -53,44 +52,49 @@ def _run(words: list[str]) -> int:
         code = archscope.main(words, obj=words, prog_name="archscope", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except click.ClickException as error:
-        from archscope.cli.shared.usage import usage_text  # only mistakes need it
-
-        warn(f"error: {usage_text(error, words)}")
-        return FAILED
-    except ArchscopeError as error:
-        if is_verbose():
-            from traceback import format_exc
-
-            warn(format_exc().rstrip())
-        from archscope.cli.shared.usage import error_line
-
-        warn(error_line(error, words))
-        return FAILED
     except (KeyboardInterrupt, click.Abort) as error:
         terminated = isinstance(error, Terminated) or isinstance(error.__cause__, Terminated)
         warn("terminated" if terminated else "interrupted")
         return TERMINATED if terminated else INTERRUPTED
     except BrokenPipeError:
         return FINE
-    except ImportError as error:
+    except Exception as error:
+        line = _line_of(error, words)
+        if line is None:
+            raise
+        warn(line)
+        return FAILED
+    return code if isinstance(code, int) else FINE
+
+
+def _line_of(error: Exception, words: list[str]) -> str | None:
+    """Return the line on standard error for an error; None if it is a fault of archscope."""
+    import click
+
+    from archscope.cli.shared.process import reason
+    from archscope.cli.shared.terminal import is_verbose, warn
+    from archscope.cli.shared.usage import error_line, usage_text
+    from archscope.errors import ArchscopeError
+
+    if isinstance(error, click.ClickException):
+        return f"error: {usage_text(error, words)}"
+    if isinstance(error, ArchscopeError):
+        if is_verbose():
+            from traceback import format_exception
+
+            warn("".join(format_exception(error)).rstrip())
+        return error_line(error, words)
+    text: str | None
+    if isinstance(error, ImportError):
         from archscope.extras import advice
 
         text = advice(error, next((word for word in words if word[:1] != "-"), ""))
-        if text is None:
-            raise
-        warn(f"error: {text}")
-        return FAILED
-    except OSError as error:
-        warn(f"error: {reason(error)}")
-        return FAILED
-    except MemoryError:
-        warn("error: out of memory")
-        return FAILED
-    except Exception as error:
+    elif isinstance(error, OSError):
+        text = reason(error)
+    elif isinstance(error, MemoryError):
+        text = "out of memory"
+    else:
+        from archscope.plugins import loading
+
         text = loading.blame(error)
-        if text is None:
-            raise
-        warn(f"error: {text}")
-        return FAILED
-    return code if isinstance(code, int) else FINE
+    return None if text is None else f"error: {text}"

@@ -204,7 +204,7 @@ def followed(case: Example) -> None:
         torch.manual_seed(2)  # for random operators
         out = network.train()(*(tensor * 1 for tensor in inputs))
         assert isinstance(out, Tensor)
-        out.square().sum().backward()  # type: ignore[no-untyped-call]
+        out.square().sum().backward()  # type: ignore[no-untyped-call]  # torch is untyped there
         places = [i for i in range(len(inputs)) if i not in case.op.without_slope]
         slopes.append([inputs[place].grad for place in places])
     for ours, other in zip(*slopes, strict=True):

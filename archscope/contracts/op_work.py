@@ -36,7 +36,7 @@ class Work(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch is unty
     """A mode that counts arithmetic, except multiply-accumulates."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # torch is untyped there
         self.operations = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -36,8 +36,12 @@ def _sentence(error: click.ClickException) -> str:
     parameter = getattr(error, "param", None)
     if isinstance(error, click.NoSuchOption):
         known = error.ctx.command.params if error.ctx else ()
-        options = [option for param in known for option in param.opts]
-        return f"no such option '{error.option_name}'{did_you_mean(error.option_name, options)}"
+        # Dashes, which all options share, would make short names look alike.
+        options = {option.lstrip("-"): option for param in known for option in param.opts}
+        hint = did_you_mean(error.option_name.lstrip("-"), options)
+        for name, option in options.items():
+            hint = hint.replace(f"'{name}'", f"'{option}'")
+        return f"no such option '{error.option_name}'{hint}"
     if isinstance(error, click.MissingParameter) and parameter is not None:
         return f"missing {_name(parameter)}"
     if isinstance(error, click.BadParameter) and parameter is not None:
