@@ -21,6 +21,7 @@ from archscope.importers.torch.arguments import Arguments, listed
 from archscope.importers.torch.aten import module_path
 from archscope.importers.torch.attention import WEIGHTS, show_attention
 from archscope.importers.torch.batch import PRIMES, Batch
+from archscope.importers.torch.complex_numbers import in_real_numbers
 from archscope.importers.torch.functional import functional
 from archscope.importers.torch.torchvision_operators import deformable
 from archscope.importers.torch.trace_mode import SomeImagesError, TraceMode
@@ -80,7 +81,7 @@ def _exported(
         if _reads_weights(program.graph):
             return _exported(model, arguments, batch, with_weights=True)
         try:
-            return functional(program)
+            return in_real_numbers(functional(program))
         except Exception:
             name = type(model).__name__
             raise GraphError(

@@ -89,6 +89,30 @@ def _routed(x: Tensor, weight: Tensor) -> Tensor:
     return out.squeeze(1)
 
 
+class ComplexRotary(nn.Module):
+    """Pairs of channels turned by complex constants, as in Llama."""
+
+    turns: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        angles = torch.outer(torch.arange(12.0), 10 ** -torch.arange(2.0))
+        self.register_buffer("turns", torch.polar(torch.ones_like(angles), angles))
+        self.project = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        heads = self.project(x.mean(2).transpose(1, 2)).unflatten(2, (2, 4))
+        pairs = torch.view_as_complex(heads.float().reshape(*heads.shape[:-1], -1, 2))
+        turned = torch.view_as_real(pairs * self.turns.view(1, 12, 1, 2)).flatten(3)
+        return turned.type_as(x).flatten(2)
+
+
+def _polar(x: Tensor) -> Tensor:
+    wave = torch.polar(x[:, :4].abs(), x[:, 4:])
+    both = torch.complex(x[:, 4:], x[:, :4]) * wave.conj() + wave
+    return torch.cat([both.real, both.abs()], 1)
+
+
 def _vlad(x: Tensor, centres: Tensor) -> Tensor:
     """Residuals of all positions to centres, Arandjelovic et al. 2016."""
     features = x.flatten(2)
@@ -181,6 +205,8 @@ MODELS: dict[str, nn.Module] = {
     "angle_to_constant": Ordinary(
         lambda x, p: p(x), Held(lambda x, p: torch.atan2(p, x), 8, 1, 1), last=8
     ),
+    "complex_rotary": Ordinary(lambda x, r: r(x), ComplexRotary()),
+    "polar": Ordinary(_polar, last=8),
     "tensordot": Ordinary(
         lambda x, p: p(x), Held(lambda x, p: torch.tensordot(x, p, ([1], [0])), 8, 5)
     ),
