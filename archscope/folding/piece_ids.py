@@ -28,11 +28,13 @@ class StructureIds:
         self.known: dict[int, int] = {}
         self.plain: dict[int, int] = {}
         self.shortcuts: dict[Key, set[Key]] = {}
+        self.complete = False  # whether all shortcuts are known
         for piece in all_pieces(chain):
             side = shortcut(piece)
             if side is not None:
                 found = self.shortcuts.setdefault(self._without(piece, side), set())
                 found.add(self._row(piece.branches[side]))
+        self.complete = True
 
     def id_of(self, key: Key) -> int:
         """Return the id of a structure."""
@@ -72,7 +74,8 @@ class StructureIds:
         if piece.output or (piece.share and not piece.closed):
             return ("pinned", piece.value)
         if piece.is_run:
-            return ("run", piece.first_differs, piece.grows, *map(self, piece.copies[0]))
+            parts = map(self if self.complete else self._exact, piece.copies[0])
+            return ("run", piece.first_differs, piece.grows, *parts)
         if piece.is_block:
             return ("block", piece.word)
         assert piece.node is not None

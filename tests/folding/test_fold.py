@@ -177,6 +177,24 @@ def test_runs_in_runs_are_blocks() -> None:
     assert "repeat: 4" in folded.text
 
 
+def test_a_residual_branch_may_repeat_residual_sums() -> None:
+    text = """
+        name: sums
+        input: [8, 16, 16]
+        blocks:
+          sum:
+            layers:
+              - add: [[{conv: {out: 8, kernel: 3, padding: 1}}, relu], [{conv: 8}]]
+              - relu
+        layers:
+          - add: [[{conv: 8}, {sum: {}, repeat: 3}], [{conv: 8}]]
+    """
+    graph = anonymous(language.graph(language.document("sums.yaml", text=text.encode())))
+    folded = readable(graph)
+    assert_says(folded, graph)
+    assert "repeat: 3" in folded.text
+
+
 def test_values_that_several_layers_read_have_names_in_their_block() -> None:
     """Two streams that exchange values: no branches that part and meet again."""
     graph = anonymous(language.load("rir_cifar10"))
