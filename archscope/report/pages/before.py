@@ -94,11 +94,13 @@ def _differs(row: LayerBefore) -> bool:
     return any(was != now for was, now in (row.channels, *costs)) and any(map(any, costs))
 
 
-def before_parts(section: NetworkSection) -> list[Table]:
+def before_parts(section: NetworkSection) -> list[Table | str]:
     """Return what changed in a network as a table for text formats; [] if that is unknown."""
     found = section.before
     if found is None:
         return []
+    if not found.layers:
+        return [f"{section.name} has the channels, params and macs of {found.name}"]
     columns = [Column(name, NAME) for name in ("layer", "op", "channels", "params", "macs")]
     rows = [
         (row.name, row.op, *map(_text, (row.channels, row.params, row.macs)))

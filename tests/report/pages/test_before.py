@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from archscope import analyze, load
 from archscope.compress import prune
@@ -60,6 +61,8 @@ def test_rows_add_up_to_the_totals(name: str) -> None:
     narrower = [row for row in found.layers if row.channels[0] != row.channels[1]]
     assert narrower and all(row.macs[0] or row.params[0] for row in found.layers)
     assert described(old, old).layers == ()
+    section = structs.replace(section_of(name), before=described(old, old))
+    assert before_parts(section) == [f"{name} has the channels, params and macs of old"]
 
 
 def test_layers_that_came_or_went() -> None:
