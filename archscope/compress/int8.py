@@ -175,7 +175,8 @@ def _layers(graph: Any) -> dict[str, list[str]]:
         if node.op_type in WEIGHTED:
             for name in node.input[:2]:
                 if name in held:
-                    found[name.removesuffix(".weight")].append(node.name)
+                    layer, _, weight = name.rpartition(".")
+                    found[layer if weight.startswith("weight") else name].append(node.name)
     return dict(found)
 
 

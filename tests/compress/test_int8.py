@@ -91,6 +91,18 @@ def test_transposed_convolutions(groups: int) -> None:
     assert transposed.data_type == onnx.TensorProto.INT8
 
 
+def test_layers_are_called_as_their_nodes() -> None:
+    graph = chain(
+        ("conv", {"out": 4, "kernel": 3}),
+        ("weight_norm_conv", {"out": 4, "kernel": 3}),
+        ("locally_connected", {"out": 4, "kernel": 1}),
+        x=(3, 8, 8),
+    )
+    model = FORMATS["onnx"].exporter()(fused_network(build(graph).eval()), OPSET)
+    names = {layer.name for layer in quantize_int8(model, batches()).layers}
+    assert names == {node.name for node in graph.nodes[1:]}
+
+
 def test_layers_alone_and_left_out(model: bytes, tmp_path: Path) -> None:
     quantizer = Quantizer(tmp_path, model, batches(), "minmax")
     for layer in LAYERS:
