@@ -117,7 +117,7 @@ def split_classes(dataset: Dataset, unseen: float, validate: bool, seed: int) ->
     test = of_classes(source, classes["test"])
     if shared and dataset.test is None:
         test, validation = split(validation, 0.5, seed)
-    validation = _some(validation, VALIDATED)
+    validation = evenly(validation, VALIDATED)
     for name, images in (("validation", validation), ("test", test)):
         check_pairs(dataset, name, images, classes[name])
     labels_from_0 = torch.searchsorted(torch.tensor(taught), train.labels)
@@ -125,7 +125,7 @@ def split_classes(dataset: Dataset, unseen: float, validate: bool, seed: int) ->
     return ClassSplit(train, validation, test, classes)
 
 
-def _some(images: Images, most: int) -> Images:
+def evenly(images: Images, most: int) -> Images:
     """Return so many images at most, taken evenly from each class."""
     order = torch.argsort(images.labels, stable=True)
     step = max(1, -(-len(order) // most))

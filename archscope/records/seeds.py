@@ -14,7 +14,7 @@ from archscope.records.training import RunSummary, State
 
 SEED = re.compile(r"(.+)-seed\d+")
 OF_A_SEED = (
-    "untrained", "untrained_test", "margin_unit", "taught", "validation", "test",
+    "untrained", "untrained_test", "margin_unit", "anchor", "taught", "validation", "test",
     "classes_with_turns",
 )  # fmt: skip
 """The keys of a task's description that depend on its seed."""

@@ -130,11 +130,12 @@ class Recipe(Struct, frozen=True, kw_only=True):
         " classes.",
     ] = None
     anchor: Annotated[
-        Amount,
+        Amount | None,
         "For metric losses: weight of a term that keeps the distances within a batch as they were"
-        " before training (the distance-wise loss of Park 2019). 25 with arcface preserves what"
-        " the network already distinguishes. Default 0: the term limits what a poor network can"
-        " learn.",
+        " before training (the distance-wise loss of Park 2019). null: 0 except for"
+        " contrastive and arcface with fewer than 20 training classes that the untrained network"
+        " already distinguishes with an auc of 0.8; the weight grows with that auc. Default 0: the"
+        " term limits what a poor network can learn.",
     ] = 0.0
     distance: Annotated[
         Distance,

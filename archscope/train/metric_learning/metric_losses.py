@@ -236,6 +236,12 @@ SCALES = {"sphereface": 1.0, "cosface": 64.0, "am-softmax": 30.0, "arcface": 64.
 MANY, LOW_SCALE = 100, 16.0
 """Classes below which the scale is no higher: the papers' are for thousands."""
 
+ANCHORS = {"contrastive": 5.0, "arcface": 70.0}
+"""Weights of the anchor where the untrained network is perfect; the gradients of losses differ."""
+
+WORTH_KEEPING = 0.8
+"""AUC of an untrained network from which on it is anchored; training gains most on poor ones."""
+
 
 def distance_of(recipe: Recipe) -> str:
     """Return how embeddings are compared after a training: by `angle` where the loss does."""
@@ -255,6 +261,15 @@ def unit_of(recipe: Recipe, embeddings: Tensor) -> float:
         return 1.0
     length = torch.linalg.vector_norm(embeddings, ord=ORDERS[distance_of(recipe)], dim=1).mean()
     return max(float(length), 1e-6)
+
+
+def anchor_of(loss: str, auc: float) -> float:
+    """Return the weight of a loss's anchor, from the auc of the untrained network.
+
+    auc is of training images: the better the network tells them apart, the more it has to keep. The
+    weight in `ANCHORS` is multiplied by (2 auc - 1)^3, and is 0 if auc is below 0.8.
+    """
+    return ANCHORS[loss] * (2 * auc - 1) ** 3 if auc >= WORTH_KEEPING else 0.0
 
 
 def metric_loss(recipe: Recipe, classes: int, size: int) -> nn.Module:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from archscope.build import Network
 from archscope.datasets import Dataset, Images
-from archscope.datasets.splits import split_classes
+from archscope.datasets.splits import VALIDATED, evenly, split_classes
 from archscope.datasets.turns import distinct_turns
 from archscope.errors import OptionError
 from archscope.ir import Graph
@@ -20,7 +20,13 @@ from archscope.records.training import Scores
 from archscope.train.evaluation import evaluate, outputs_of
 from archscope.train.metric_learning.distance import distance_change, pairwise
 from archscope.train.metric_learning.embedding import HEAD, tower
-from archscope.train.metric_learning.metric_losses import distance_of, metric_loss, unit_of
+from archscope.train.metric_learning.metric_losses import (
+    ANCHORS,
+    anchor_of,
+    distance_of,
+    metric_loss,
+    unit_of,
+)
 from archscope.train.metric_learning.verification import batch_auc, verify
 from archscope.train.recipe import Recipe
 from archscope.train.tasks import Outputs, Parts, Task
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
     from archscope.train.loader import TrainingLoader
 
 FEW = 20
-"""Classes below which their turns count as classes: few say little of what others differ in."""
+"""Classes below which turns count as classes, and anchors hold: few say little about others."""
 
 
 class MetricTargets(Struct, frozen=True):
@@ -97,14 +103,31 @@ class MetricLearning(Task):
         outputs, _ = outputs_of(network, loader.samples(), loader.how)
         self.about["margin_unit"] = unit_of(self.recipe, self.embeddings(outputs))
         self.criterion = metric_loss(self.recipe, self.classes, self.size)
-        if self.recipe.anchor:
+        weight = self._anchor(network, loader)
+        if weight is not None:
+            self.about["anchor"] = weight
             self.start = deepcopy(network).requires_grad_(False)
             self.criterion.add_module("start", self.start)  # saved, for a run that goes on
         network.add_module(HEAD, self.criterion.to(loader.how.device))
 
+    def _anchor(self, network: Network, loader: TrainingLoader) -> float | None:
+        """Return the weight of the anchor, or None for none.
+
+        It depends on the weights only by its value, as a run that goes on has others.
+        """
+        recipe = self.recipe
+        if recipe.anchor is not None:
+            return recipe.anchor or None
+        if recipe.loss not in ANCHORS or len(self.about["taught"]) >= FEW:
+            return None
+        train = loader.evaluation(evenly(loader.train, VALIDATED))
+        outputs, labels = outputs_of(network, train, loader.how)
+        auc = batch_auc(pairwise(self.embeddings(outputs), self.distance), labels)
+        return anchor_of(recipe.loss, float(auc))
+
     def targets(self, images: Tensor, labels: Tensor) -> MetricTargets:
         """Return labels with the embeddings of the untrained network, if they are to be kept."""
-        if self.start is None:
+        if self.start is None or not self.about["anchor"]:
             return MetricTargets(labels, None)
         with torch.no_grad():
             return MetricTargets(labels, self.embeddings(self.start.eval()(images)))
@@ -117,7 +140,7 @@ class MetricLearning(Task):
             loss: Tensor = self.criterion(embeddings / unit, targets.labels)
             if targets.before is not None:
                 moved = distance_change(embeddings, targets.before, self.distance)
-                loss = loss + self.recipe.anchor * moved
+                loss = loss + self.about["anchor"] * moved
         return loss
 
     def tally(self, outputs: Outputs, targets: MetricTargets, loss: Tensor | None = None) -> Tensor:

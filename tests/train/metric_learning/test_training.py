@@ -21,6 +21,7 @@ from archscope.train import Recipe, recipe_files, resume, train
 from archscope.train.metric_learning.distance import distance_change
 from archscope.train.metric_learning.embedding import HEAD
 from archscope.train.metric_learning.evaluation import evaluate_pairs
+from archscope.train.metric_learning.metric_losses import ANCHORS, anchor_of
 from archscope.train.recipe import MetricLoss
 from archscope.train.recipe_files import change
 from archscope.train.run_folder import read_graph, read_recipe, read_weights
@@ -116,9 +117,16 @@ def quick(**knobs: object) -> Recipe:
 
 @pytest.mark.parametrize(
     "loss, anchor",
-    [("contrastive", 0), ("center", 0), ("sphereface", 0), ("arcface", 0), ("arcface", 5)],
+    [
+        ("contrastive", 0),
+        ("center", 0),
+        ("sphereface", 0),
+        ("arcface", 0),
+        ("arcface", 5),
+        ("contrastive", None),
+    ],
 )
-def test_stopped_it_goes_on(tmp_path: Path, twins: Path, loss: str, anchor: float) -> None:
+def test_stopped_it_goes_on(tmp_path: Path, twins: Path, loss: str, anchor: float | None) -> None:
     """What a loss learns goes on as well: directions, centres, steps."""
     images, recipe = patterns(10), quick(loss=loss, anchor=anchor, ema=0.5)
     asked = iter(range(100))
@@ -159,6 +167,23 @@ def test_an_anchor_holds_the_distances_of_the_untrained_network() -> None:
             x = images.train.images[:100].float() / 255
             changes[anchor] = float(distance_change(after(x), before(x), "angle"))
     assert changes[1000] < changes[0] / 4
+
+
+def test_an_anchor_grows_with_what_the_untrained_network_tells_apart() -> None:
+    weights = [anchor_of("arcface", auc) for auc in (0.3, 0.5, 0.7, 0.8, 0.9, 1)]
+    assert weights == sorted(weights)
+    assert weights[:3] == [0, 0, 0]
+    assert weights[3] > 0
+    assert weights[-1] == ANCHORS["arcface"]
+
+
+@pytest.mark.parametrize(
+    "loss, classes, anchored",
+    [("contrastive", 10, True), ("contrastive", 40, False), ("center", 10, False)],
+)
+def test_few_classes_are_anchored_by_default(loss: str, classes: int, anchored: bool) -> None:
+    recipe = recipe_files.read_for(None, {"loss": loss, "epochs": 1, "epoch_images": 128})
+    assert ("anchor" in train(load(NET), patterns(classes), recipe).summary.task) == anchored
 
 
 def test_an_anchor_stays_while_weights_are_rounded() -> None:
