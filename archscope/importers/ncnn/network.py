@@ -61,10 +61,13 @@ LAYERS: dict[str, Callable[[Conversion, ParamLayer], list[Value]]] = {
     "RotaryEmbed": attention.rotary,
 }  # fmt: skip
 
+REGIONS = ("ROIPooling", "ROIAlign", "PSROIPooling")
+"""Layers that cut regions, their second input, out of a map, their first."""
+
 MOST_AXES = 4
 
-HEADS = ("DetectionOutput", "YoloDetectionOutput", "Yolov3DetectionOutput", "ArgMax")
-"""Layers after the result: the selection of boxes and classes."""
+HEADS = ("DetectionOutput", "YoloDetectionOutput", "Yolov3DetectionOutput", "ArgMax", "Proposal")
+"""Layers that select boxes and classes: their inputs are results of the network."""
 
 
 def from_file(path: str | Path, input: Inputs = None) -> Imported:
@@ -87,6 +90,7 @@ def _graph_of(path: Path, layers: list[ParamLayer], input: Inputs) -> Conversion
     _add_inputs(net, [layer for layer in layers if layer.kind == "Input"], input)
     heads: list[str] = []
     behind: list[str] = []
+    regions = [f"{layer.name[:60]} ({layer.kind})" for layer in layers if layer.kind in REGIONS]
     for layer in layers:
         if layer.kind == "Input":
             continue
@@ -100,10 +104,11 @@ def _graph_of(path: Path, layers: list[ParamLayer], input: Inputs) -> Conversion
         default = None if results is None else ASIDE
         found = [*(results or ()), *([default] * len(layer.tops))]
         net.values.update(zip(layer.tops, found, strict=False))
-    for why, names in (("", heads), (" after unknown layers", behind)):
+    for why, names in (("not counted", heads), ("not counted after unknown layers", behind),
+                       ("counted for one region, which is an input", regions)):  # fmt: skip
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         if names:
-            net.made.notes.append(f"not counted{why}: {', '.join(names[:3])}{more}")
+            net.made.notes.append(f"{why}: {', '.join(names[:3])}{more}")
     return net
 
 
@@ -136,7 +141,7 @@ def _check_axes(net: Conversion, layer: ParamLayer, value: Value | None) -> None
 
 def _ends(net: Conversion, layers: list[ParamLayer]) -> set[str]:
     """Return the nodes of results: of blobs that no layer reads."""
-    read = {blob for layer in layers if layer.kind not in HEADS for blob in layer.bottoms}
+    read = {blob for layer in layers if layer.kind not in HEADS + REGIONS for blob in layer.bottoms}
     ends = set()
     for blob, value in net.values.items():
         if not value or value == ASIDE:
@@ -159,6 +164,8 @@ def _results(
     if None in values:
         behind.append(title)
         return None
+    if layer.kind in REGIONS and values and values[0] in known:
+        return [_region(net, layer)]
     if layer.kind == "PriorBox" or (values and not known):
         return []
     if layer.kind in SAME and layer.bottoms and not values:
@@ -173,6 +180,16 @@ def _results(
     size = shapes_[0] if len(shapes_) == 1 else (1,)
     node = net.made.opaque(layer.name, layer.line, f"ncnn.{layer.kind}", sources, size=size)
     return [Value(node)] if len(shapes_) == 1 else None
+
+
+def _region(net: Conversion, layer: ParamLayer) -> Value:
+    """Add an input for one region: how many there are is known only when the network runs."""
+    channels, *_ = net.shape(layer)
+    default = 0
+    if layer.kind == "PSROIPooling":
+        channels, default = layer.integer(3, 0), 7
+    size = (channels, layer.integer(1, default), layer.integer(0, default))
+    return Value(net.made.input(layer.name, size, layer.line))
 
 
 def _input_size(layer: ParamLayer) -> Shape:

@@ -177,3 +177,25 @@ def test_errors(change: tuple[str, str], said: str, tmp_path: Path) -> None:
     (tmp_path / "net.param").write_text(NCNN.replace(*change, 1))
     with pytest.raises(ArchscopeError, match=said):
         imported(str(tmp_path / "net.param"))
+
+
+def test_detectors_of_two_stages_are_counted_for_one_region(tmp_path: Path) -> None:
+    graph = load(tmp_path, [
+        data(16, 16, 3),
+        "Input im_info 0 1 im_info 0=3",
+        "Convolution map 1 1 data map 0=8 1=3 4=1 6=216",
+        "Split copies 1 3 map map0 map1 map2",
+        "Convolution scores 1 1 map0 scores 0=4 1=1 6=32",
+        "Convolution boxes 1 1 map1 boxes 0=8 1=1 6=64",
+        "Proposal proposal 3 1 scores boxes im_info rois",
+        "ROIPooling pool 2 1 map2 rois pool 0=6 1=5",
+        "InnerProduct fc 1 1 pool fc 0=10 2=2400",
+    ])  # fmt: skip
+    assert graph.about == (
+        "not counted: proposal (Proposal);"
+        " counted for one region, which is an input: pool (ROIPooling)"
+    )
+    shapes = {node.name: node.out for node in graph.nodes}
+    assert shapes["pool"] == (8, 5, 6)
+    assert {output.node for output in graph.outputs} == {"map", "scores", "boxes", "fc"}
+    assert not any(node.op.unknown for node in graph.nodes)
