@@ -40,7 +40,7 @@ LAYERS: dict[str, Layer] = {
     **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), shapes.resize),
     **dict.fromkeys(shapes.REDUCED, shapes.reduce),
     **dict.fromkeys(("SPACE_TO_DEPTH", "DEPTH_TO_SPACE"), shapes.blocks),
-    "BATCH_MATMUL": shapes.batch_matmul,
+    "BATCH_MATMUL": shapes.batch_matmul, "REVERSE_V2": shapes.reverse, "CUMSUM": shapes.cumsum,
 }  # fmt: skip
 
 SAME = ("QUANTIZE", "DEQUANTIZE", "CAST", "FAKE_QUANT", "DENSIFY")

@@ -17,7 +17,8 @@ PLAIN: dict[str, tuple[str, dict[str, Any]]] = {
     "LOG_SOFTMAX": ("log_softmax", {}), "NEG": ("mul_scalar", {"factor": -1.0}),
     "L2_NORMALIZATION": ("normalize", {"eps": 1e-6}),
     **{name: ("unary", {"function": name.lower()})
-       for name in ("ABS", "SQRT", "RSQRT", "EXP", "LOG", "SIN", "COS", "SQUARE")},
+       for name in ("ABS", "SQRT", "RSQRT", "EXP", "LOG", "SIN", "COS", "SQUARE", "FLOOR", "CEIL",
+                    "ROUND", "SIGN")},
 }  # fmt: skip
 """Operators that equal one of ours, with its attributes."""
 

@@ -377,6 +377,23 @@ def blocks(net: Conversion, op: TfliteOperator) -> list[Value]:
     return [Value(made, batched=value.batched)]
 
 
+def reverse(net: Conversion, op: TfliteOperator) -> list[Value]:
+    """Reverse the order along axes."""
+    value = net.value(op)
+    axes = sorted({net.axis(op, value, axis) for axis in net.integers(op, 1)})
+    return [Value(net.add(net.title(op), "flip", net.node(op), axes=axes), batched=value.batched)]
+
+
+def cumsum(net: Conversion, op: TfliteOperator) -> list[Value]:
+    """Add the cumulative sum along an axis."""
+    if op.option("Exclusive", False) or op.option("Reverse", False):
+        raise Unsupported(products=0)
+    value = net.value(op)
+    (axis,) = net.integers(op, 1)
+    node = net.add(net.title(op), "cumsum", net.node(op), axis=net.axis(op, value, axis))
+    return [Value(node, batched=value.batched)]
+
+
 def batch_matmul(net: Conversion, op: TfliteOperator) -> list[Value]:
     """Add a matrix product, of two values or of a value and a constant."""
     weight = net.constant(op, 1)

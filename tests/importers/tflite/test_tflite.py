@@ -67,6 +67,34 @@ def test_a_network_gives_what_the_runtime_gives(name: str, tmp_path: Path) -> No
     numpy.testing.assert_allclose(sample(ours), expected["values"], rtol=1e-3, atol=2e-5)
 
 
+@pytest.mark.parametrize(
+    ("kind", "constants", "wanted"),
+    [
+        ("FLOOR", (), numpy.floor),
+        ("CEIL", (), numpy.ceil),
+        ("ROUND", (), numpy.round),
+        ("SIGN", (), numpy.sign),
+        ("REVERSE_V2", ([1, 3],), lambda x: x[:, ::-1, :, ::-1]),
+        ("CUMSUM", (2,), lambda x: x.cumsum(2)),
+    ],
+)
+def test_operators_of_numpy(
+    kind: str, constants: tuple[Any, ...], wanted: Callable[[Array], Array], tmp_path: Path
+) -> None:
+    writer, x = Writer(1, 5, 6, 4), given((1, 5, 6, 4))
+    others = [writer.constant(numpy.array(value, numpy.int32)) for value in constants]
+    writer.op(kind, [0, *others], (1, 5, 6, 4))
+    made = numpy.moveaxis(result(imported(writer, tmp_path), x), 1, -1)
+    numpy.testing.assert_allclose(made, wanted(x), atol=1e-5)
+
+
+def test_a_reversed_cumulative_sum_is_opaque(tmp_path: Path) -> None:
+    writer = Writer(1, 5, 6, 4)
+    writer.op("CUMSUM", [0, writer.constant(numpy.array(1, numpy.int32))], (1, 5, 6, 4),
+              Reverse=True)  # fmt: skip
+    assert imported(writer, tmp_path).graph.nodes[-1].op.name == "opaque"
+
+
 @pytest.mark.parametrize("name", ["conv_same", "half_weights", "strided_pick"])
 def test_a_large_file_is_read_where_it_is_looked_at(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -28,6 +28,7 @@ OPTIONS = {
     "BATCH_MATMUL": "BatchMatMulOptions", "MIRROR_PAD": "MirrorPadOptions",
     "LOCAL_RESPONSE_NORMALIZATION": "LocalResponseNormalizationOptions",
     "L2_NORMALIZATION": "L2NormOptions", "ARG_MAX": "ArgMaxOptions",
+    "CUMSUM": "CumsumOptions",
     **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"), "Pool2DOptions"),
 }  # fmt: skip
 
