@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import takewhile
 
 from archscope.folding.piece_ids import ValueIds
 from archscope.folding.pieces import (
     Chain,
     Piece,
-    all_chains,
     all_pieces,
     first_node,
     last_node,
@@ -20,12 +20,35 @@ LONGEST = 6  # pieces in an iteration
 
 
 def find_runs(chain: Chain) -> None:
-    """Replace consecutive equal pieces by runs, in a chain and in all chains inside it."""
+    """Replace consecutive equal pieces by runs, in a chain and in all chains inside it.
+
+    All instances of a block get the same runs, or none, as they have one text.
+    """
     value_ids = ValueIds()
     joined = in_then(chain)
-    for inner in list(all_chains(chain)):
-        _find(inner, value_ids, start=1 if id(inner) in joined else 0)
-        _join_first_turn(inner)
+    for alike in _alike(chain):
+        _find(alike, value_ids, start=1 if any(id(inner) in joined for inner in alike) else 0)
+        _join_first_turn(alike)
+
+
+def _alike(chain: Chain) -> list[list[Chain]]:
+    """Return all chains, those that are at the same place of a block together, outer ones first."""
+    groups: dict[tuple[object, ...], list[Chain]] = {}
+
+    def visit(inner: Chain, place: tuple[object, ...]) -> None:
+        groups.setdefault(place, []).append(inner)
+        for number, piece in enumerate(inner):
+            here = (*place, number)
+            for branch, part in enumerate(piece.branches):
+                visit(part, (*here, branch))
+            for part in piece.copies:
+                visit(part, (*here, "copies"))
+            if piece.body:
+                visit(piece.body, (piece.word,) if piece.is_block else (*here, "body"))
+
+    visit(chain, ())
+    filled = ([inner for inner in group if inner] for group in groups.values())
+    return [group for group in filled if len({*map(len, group)}) == 1]
 
 
 def in_then(chain: Chain) -> set[int]:
@@ -40,8 +63,9 @@ def in_then(chain: Chain) -> set[int]:
     }
 
 
-def _find(chain: Chain, value_ids: ValueIds, start: int) -> None:
-    keys = [value_ids(piece) for piece in chain]
+def _find(alike: list[Chain], value_ids: ValueIds, start: int) -> None:
+    chain = alike[0]
+    keys = [(*map(value_ids, pieces),) for pieces in zip(*alike, strict=True)]
     while start < len(chain):
         period, turns = _best(chain, keys, start)
         begin = _aligned(chain, keys, start, period, turns) if turns > 1 else None
@@ -50,28 +74,35 @@ def _find(chain: Chain, value_ids: ValueIds, start: int) -> None:
             continue
         start = begin
         end = start + period * turns
-        copies = [chain[at : at + period] for at in range(start, end, period)]
-        first = copies[0][0]
-        run = Piece("", first.inputs, chain[end - 1].value, first.entry, copies=copies)
-        chain[start:end] = [run]
-        keys[start:end] = [value_ids(run)]
+        for inner in alike:
+            copies = [inner[at : at + period] for at in range(start, end, period)]
+            first = copies[0][0]
+            run = Piece("", first.inputs, inner[end - 1].value, first.entry, copies=copies)
+            inner[start:end] = [run]
+        keys[start:end] = [(*(value_ids(inner[start]) for inner in alike),)]
         start += 1
 
 
-def _join_first_turn(chain: Chain) -> None:
+def _join_first_turn(alike: list[Chain]) -> None:
     """Extend runs by the instance before them, if it only has an additional shortcut layer."""
-    for place in range(len(chain) - 1, 0, -1):
-        first, run = chain[place - 1 : place + 1]
-        turns = run.copies if run.is_run else [[run]]
-        then = turns[0][0]
-        if run.first_differs or len(turns[0]) != 1 or not first.is_block or first.word != then.word:
+    for place in range(len(alike[0]) - 1, 0, -1):
+        if not all(_is_first_turn(*inner[place - 1 : place + 1]) for inner in alike):
             continue
-        if first.pinned or first.read or then.pinned or weight(first) <= weight(then):
-            continue
-        made = Piece("", first.inputs, run.value, first.entry, copies=[[first], *turns])
-        made.first_differs, made.sources, made.read = True, first.sources, run.read
-        first.sources, then.read = None, False
-        chain[place - 1 : place + 1] = [made]
+        for inner in alike:
+            first, run = inner[place - 1 : place + 1]
+            turns = run.copies if run.is_run else [[run]]
+            made = Piece("", first.inputs, run.value, first.entry, copies=[[first], *turns])
+            made.first_differs, made.sources, made.read = True, first.sources, run.read
+            first.sources, turns[0][0].read = None, False
+            inner[place - 1 : place + 1] = [made]
+
+
+def _is_first_turn(first: Piece, run: Piece) -> bool:
+    turn = run.copies[0] if run.is_run else [run]
+    then = turn[0]
+    if run.first_differs or len(turn) != 1 or not first.is_block or first.word != then.word:
+        return False
+    return not (first.pinned or first.read or then.pinned) and weight(first) > weight(then)
 
 
 def split_first_turns(chain: Chain) -> None:
@@ -89,7 +120,7 @@ def split_first_turns(chain: Chain) -> None:
         chain[place : place + 1] = [first[0], rest]
 
 
-def _best(chain: Chain, keys: list[int], start: int) -> tuple[int, int]:
+def _best(chain: Chain, keys: Sequence[object], start: int) -> tuple[int, int]:
     """Return the period and iterations of the run that saves the most lines from a start."""
     best, found = 0, (1, 1)
     for period in range(1, min(LONGEST, (len(keys) - start) // 2) + 1):
@@ -104,14 +135,16 @@ def _best(chain: Chain, keys: list[int], start: int) -> tuple[int, int]:
     return found
 
 
-def _turns(keys: list[int], start: int, period: int) -> int:
+def _turns(keys: Sequence[object], start: int, period: int) -> int:
     turns, body = 1, keys[start : start + period]
     while keys[start + turns * period : start + (turns + 1) * period] == body:
         turns += 1
     return turns
 
 
-def _aligned(chain: Chain, keys: list[int], start: int, period: int, turns: int) -> int | None:
+def _aligned(
+    chain: Chain, keys: Sequence[object], start: int, period: int, turns: int
+) -> int | None:
     """Return the best start of a run, of those with the same number of iterations.
 
     A run cannot start with another one, whose `repeat` would be next to its own.

@@ -6,6 +6,7 @@ In graph theory this is a series-parallel decomposition.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from archscope.folding.dense import find_dense
 from archscope.folding.pieces import Chain, Piece, leaf, mark_sources
@@ -28,7 +29,7 @@ def chain_of(graph: Graph) -> Chain:
         if node.shares or node.name in owners:
             piece.share = node.shares or node.name
         pieces[node.name] = piece
-        if node.op.branching and len(node.inputs) > 1:
+        if node.op.branching and len(node.inputs) > 1 and node.op == type(node.op)():
             _join(piece, node, pieces, reads)
     find_dense(pieces, reads)
     _leave_unsaid(graph, pieces)
@@ -77,7 +78,7 @@ def _split(merge: Piece) -> None:
     """Replace slices by `split` if every branch starts with an equal part of the channels."""
     parts = []
     for way in merge.branches:
-        if not way or way[0].word != "slice" or way[0].pinned:
+        if not way or way[0].word != "slice" or way[0].pinned or not _is_of_channels(way[0]):
             return
         parts.append(way[0])
     assert merge.entry is not None
@@ -87,6 +88,12 @@ def _split(merge: Piece) -> None:
             return
     merge.slices = [part.value for part in parts]
     merge.branches = [way[1:] for way in merge.branches]
+
+
+def _is_of_channels(piece: Piece) -> bool:
+    """Return whether a slice takes consecutive channels."""
+    op: Any = piece.node and piece.node.op
+    return (op.axis, op.step) == (0, 1)
 
 
 def _leave_unsaid(graph: Graph, pieces: dict[str, Piece]) -> None:

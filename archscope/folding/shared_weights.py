@@ -80,12 +80,19 @@ def _length(chain: Chain, starts: list[int]) -> int:
         pieces = [chain[start + length] for start in starts]
         if len({(_shares(piece), _same(piece)) for piece in pieces}) > 1:
             break
+        if any(map(_has_weights_of_its_own, all_pieces(pieces))):
+            break
         before = [chain[start + length - 1] for start in starts] if length else []
         jumps = length and any(piece.sources is not None for piece in pieces)
         if jumps or any(piece.output for piece in pieces) or any(piece.read for piece in before):
             break
         length += 1
     return length
+
+
+def _has_weights_of_its_own(piece: Piece) -> bool:
+    facts = piece.node and piece.node.facts
+    return bool(facts and (facts.params or facts.buffers) and piece.share is None)
 
 
 def _whole(pieces: Chain, uses: Counter[str | None], count: int) -> bool:

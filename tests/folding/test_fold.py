@@ -282,3 +282,90 @@ def test_counts_of_computed_weights_are_folded() -> None:
     assert_says(folded, counted)
     assert total(costs(folded.graph)) == total(costs(counted))
     assert lines(folded) < 2 * lines(readable(graph))
+
+
+MIXER = """
+inputs: {x: [8, 8]}
+layers:
+  - add:
+      - identity
+      - - layernorm
+        - mul:
+            - slice: {start: 0, stop: 4, axis: 1}
+            - - slice: {start: 4, stop: 8, axis: 1}
+              - silu
+        - permute: [1, 0]
+        - conv: 8
+        - permute: [1, 0]
+    repeat: 3
+"""
+TOKENS = """
+inputs: {x: [8, 6, 8]}
+blocks:
+  apart:
+    layers:
+      - {slice: {start: 0, stop: 3, axis: 1}, name: near}
+      - {slice: {start: 3, stop: 6, axis: 1}, from: in}
+      - {conv: {out: 8, kernel: 3, padding: 1}, name: far}
+      - concat: {axis: 1}
+        from: [near, far]
+      - relu
+layers:
+  - {apart: {}, repeat: 4}
+"""
+TABLE = """
+inputs: {x: [8, 9]}
+layers:
+  - {conv: 8, name: q}
+  - {scale: {}, from: q, share: table}
+  - conv: 8
+  - {relu: {}, name: s}
+  - {add: {}, from: [q, s], name: t}
+  - {scale: {}, from: t, share: table}
+  - conv: 8
+  - {relu: {}, name: u}
+  - {add: {}, from: [t, u, s]}
+"""
+TURNS = """
+inputs: {x: [3, 64, 64]}
+blocks:
+  part:
+    with: {out: , stride: 1}
+    layers:
+      - conv: {out: =out, kernel: 1}
+      - gelu
+      - conv: {out: =out, kernel: 3, stride: =stride, padding: 1}
+      - gelu
+      - conv: {out: =out, kernel: 3, padding: 1}
+      - gelu
+      - conv: =2*out
+      - mul:
+          - identity
+          - - global_avgpool
+            - conv: =out
+            - relu
+            - conv: =2*out
+            - sigmoid
+layers:
+  - conv: {out: 16, kernel: 3, padding: 1}
+  - gelu
+  - conv: {out: 32, kernel: 3, padding: 1}
+  - gelu
+  - conv: {out: 64, kernel: 3, padding: 1}
+  - gelu
+  - part: 8
+  - part: {out: 16, stride: 2}
+  - part: {out: 32, stride: 2}
+  - part: 32
+  - conv: {out: 16, kernel: 1}
+  - gelu
+"""
+
+
+@pytest.mark.parametrize(("text", "most"), [(MIXER, 15), (TOKENS, 20), (TABLE, 22), (TURNS, 36)])
+def test_layers_along_positions_and_unlike_instances_are_folded(text: str, most: int) -> None:
+    """Slices and concatenations along positions, weights beside shared ones, unlike runs."""
+    graph = anonymous(language.graph(language.document("net", text=text.encode())))
+    folded = readable(graph)
+    assert_says(folded, graph)
+    assert lines(folded) <= most

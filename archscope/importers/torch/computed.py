@@ -29,6 +29,7 @@ class ComputedConstants:
         self.batch, self.taken = batch, taken  # names of weights, buffers and constants
         self.known: dict[fx.Node, Any] = {}  # weights, buffers and constants of the program
         self.nodes: dict[str, fx.Node] = {}
+        self.until: dict[str, fx.Node] = {}  # the last change of those that are changed in place
         self.names: dict[tuple[str, str], str] = {}  # by what is computed of what
         self.results: dict[str, Tensor] = {}
 
@@ -46,6 +47,12 @@ class ComputedConstants:
             return own  # tensors without inputs may be filled later
         return self.names.setdefault(key, own)
 
+    def changed(self, node: fx.Node, change: fx.Node) -> str:
+        """Return a new name of a constant, after a change in place."""
+        name = f"{node.name}:{change.name}"
+        self.nodes[name], self.until[name] = node, change
+        return name
+
     def value(self, name: str) -> torch.Tensor | None:
         """Return the values of a constant for one image, None if they cannot be computed.
 
@@ -55,10 +62,10 @@ class ComputedConstants:
         if node is None:
             return None
         try:
-            value = self._computed(node, 1)
+            value = self._computed(node, 1, self.until.get(name))
             of_batch = any(map(self._is_of_batch, node.meta["val"].shape))
             if self.batch.alike and of_batch and value.device.type != "meta":
-                both = self._computed(node, 2)
+                both = self._computed(node, 2, self.until.get(name))
                 axis = next(a for a, n in enumerate(node.meta["val"].shape) if self._is_of_batch(n))
                 if not _are_close(both, torch.cat([value, value], dim=axis)):
                     return None
@@ -69,11 +76,11 @@ class ComputedConstants:
     def _is_of_batch(self, size: Any) -> bool:
         return isinstance(size, int) and size > 0 and size % self.batch.size == 0
 
-    def _computed(self, target: fx.Node, images: int) -> Any:
+    def _computed(self, target: fx.Node, images: int, until: fx.Node | None) -> Any:
         """Return the value of a node for some images; in-place writes are repeated on copies."""
         values = dict(self.known)
         with torch.no_grad():
-            for node in self._needed(target):
+            for node in self._needed(target, until or target):
                 if node in values:
                     continue
                 if node.op != "call_function":
@@ -107,12 +114,12 @@ class ComputedConstants:
         shape = [self._argument(int(size), {}, images) for size in kind.shape]
         return torch.full(shape, number, dtype=kind.dtype)
 
-    def _needed(self, target: fx.Node) -> list[fx.Node]:
+    def _needed(self, target: fx.Node, until: fx.Node) -> list[fx.Node]:
         """Return what a node is computed from, in order, with all that writes into it before."""
         before = []
         for node in target.graph.nodes:
             before.append(node)
-            if node is target:
+            if node is until:
                 break
         needed, owners = set(), set()
 
@@ -139,6 +146,15 @@ def _are_close(left: torch.Tensor, right: torch.Tensor) -> bool:
     if torch.equal(left, right):
         return True
     return left.is_floating_point() and torch.allclose(left, right, 1e-4, 1e-6, equal_nan=True)
+
+
+def other_names(node: fx.Node) -> list[fx.Node]:
+    """Return the nodes with the memory of a node, the owner of the memory first."""
+    owner = _owner(node)
+    found = [owner]
+    for name in found:
+        found += (user for user in name.users if _owner(user) is owner and user not in found)
+    return found
 
 
 def _owner(node: fx.Node) -> fx.Node:

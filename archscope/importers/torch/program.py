@@ -16,6 +16,7 @@ from archscope.importers.formats import Imported
 from archscope.importers.torch.arguments import Arguments, arguments_of
 from archscope.importers.torch.assembly import assemble
 from archscope.importers.torch.aten import SAME, SPLITS, WRAPPERS
+from archscope.importers.torch.computed import other_names
 from archscope.importers.torch.functional import written
 from archscope.importers.torch.layers import is_name
 from archscope.importers.torch.tracing import Trace, traces
@@ -201,8 +202,18 @@ class ProgramImporter:
         if target.startswith(CASTS):
             target, arguments = _cast(node, target, arguments)
         value = self.translator.translate(node, _foreign(target, arguments, shape))
+        if changed and value.constant:
+            self._change(node, changed[0], value)
         self.values |= dict.fromkeys(changed, value)  # who reads it next reads what it became
         return value
+
+    def _change(self, change: fx.Node, part: fx.Node, written: Tensor) -> None:
+        """Replace the other names of a constant that is changed through one of them."""
+        for node in other_names(part):
+            value = self.values.get(node)
+            if isinstance(value, Tensor) and value.constant and node is not part:
+                weights = self.translator.weights
+                self.values[node] = weights.changed(node, value, change, written)
 
     def _sizes(self, result: torch.Tensor, target: str) -> tuple[int, ...]:
         """Return the shape of a result. Raises GraphError if it depends on values of the input."""

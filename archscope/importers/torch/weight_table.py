@@ -112,6 +112,13 @@ class WeightTable:
         self.computed.results[name] = result
         return result
 
+    def changed(self, node: fx.Node, tensor: Tensor, change: fx.Node, written: Tensor) -> Tensor:
+        """Return a constant after a part of it was written in place."""
+        name = self.computed.changed(node, change)
+        sources = self.sources[tensor.name] | self.sources[written.name]
+        self.sources[name] = sources
+        return Tensor(name, tensor.shape, True, None, bool(sources & self.params))
+
     def _only_moves(self, foreign: Foreign) -> bool:
         """Return whether an operator returns a part of a weight without repetition."""
         if name_of(foreign.target) not in VIEWS | {"reshape", "flatten", "contiguous", "clone"}:

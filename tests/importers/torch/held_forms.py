@@ -53,6 +53,21 @@ class ByPlaces(nn.Module):
         return scores.unflatten(0, (-1, 2)).permute(0, 1, 4, 2, 3).flatten(1, 2)
 
 
+def without_a_third(x: Tensor, layer: nn.Conv2d) -> Tensor:
+    """Clear a part of the bias, as Swin V2 does for its keys."""
+    bias = layer.bias.clone()  # type: ignore[union-attr]
+    bias[2:4].zero_()
+    return functional.conv2d(x, layer.weight, bias)
+
+
+def filled_twice(x: Tensor) -> Tensor:
+    mask = torch.zeros(8, 12)
+    before = mask + 1
+    mask[:3] = 2
+    mask.view(-1)[-5:].add_(before.sum() / 96)
+    return x * mask + before
+
+
 def fixed(combine: object, *size: int) -> nn.Module:
     return Held(combine, *size, fixed=True)  # type: ignore[arg-type]
 
@@ -99,5 +114,7 @@ HELD: dict[str, nn.Module] = {
         lambda x, r: r(x), Rows(nn.GRU(8, 5, batch_first=True, bidirectional=True), last=True)
     ),
     "gru_state_of_rows_first": Ordinary(lambda x, r: r(x), Rows(nn.GRU(8, 5), last=True)),
+    "copy_of_bias_changed": Ordinary(without_a_third, nn.Conv2d(8, 6, 1), last=6),
+    "constant_changed": Ordinary(filled_twice, last=8),
     "by_places": Ordinary(lambda x, p: p(x), ByPlaces(), last=16),
 }  # fmt: skip
