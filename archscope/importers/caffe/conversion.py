@@ -30,6 +30,7 @@ class Conversion:
         self.batch = 1
         self.weights: dict[str, str] = {}  # the first node with shared weights, by their name
         self.regions: dict[str, str] = {}  # inputs with one region, and the layers they stand for
+        self.places: dict[str, int] = {}  # the block of each value with the places of maxima
         self.shown: list[str] = []  # nodes that are outputs although others read them
 
     def graph(self) -> Graph:

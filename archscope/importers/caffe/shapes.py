@@ -7,6 +7,7 @@ from math import prod
 
 from archscope.importers.caffe.conversion import Conversion
 from archscope.importers.caffe.definition import CaffeLayer
+from archscope.importers.caffe.unpooling import unpooled
 from archscope.ir import text_of
 
 
@@ -189,13 +190,18 @@ def shuffle(net: Conversion, layer: CaffeLayer) -> list[str]:
 
 
 def upsample(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add nearest upsampling; there is no operator for the unpooling of SegNet."""
+    """Add nearest upsampling, or unpooling to the places of a second input as in SegNet."""
     param, shape = layer.param("upsample"), net.shape(layer)
     scale = param.integer("scale", 2)
     if len(layer.sources) == 1 and "upsample_h" not in param:
         return [net.add(layer, "upsample", scale=scale)]
     sides = zip("hw", shape[1:], strict=False)
     size = tuple(param.integer(f"upsample_{name}", side * scale) for name, side in sides)
+    mask = net.nodes(layer)[-1]
+    if mask in net.places and net.made.shape(mask)[:-1] == shape:
+        block = net.places[mask]
+        if all(0 < n <= side * block for n, side in zip(size, shape[1:], strict=True)):
+            return [unpooled(net, layer, size)]
     return [net.opaque(layer, size=(shape[0], *size))]
 
 

@@ -120,3 +120,15 @@ def test_reorg_is_that_of_darknet(tmp_path: Path) -> None:
     assert torch.equal(made.flatten(), torch.stack(wanted))
     with pytest.raises(ArchscopeError, match="'r' needs a stride that divides both sides"):
         load(tmp_path, text.replace("stride: 2", "stride: 3"))
+
+
+@pytest.mark.parametrize(("height", "width"), [(6, 4), (5, 7)])
+def test_unpooling_returns_values_to_their_places(height: int, width: int, tmp_path: Path) -> None:
+    x = drawn(2, 3, height, width).relu()  # with ties at 0, of which the first counts
+    pool = "pooling_param { pool: MAX kernel_size: 2 stride: 2 }"
+    text = inputs(1, 3, height, width) + layer("Pooling", "pool", "data", pool, "pool mask")
+    size = f"upsample_param {{ scale: 2 upsample_h: {height} upsample_w: {width} }}"
+    made = result(tmp_path, text + layer("Upsample", "up", "pool mask", size), x)
+    most, at = functional.max_pool2d(x, 2, 2, ceil_mode=True, return_indices=True)
+    wanted = functional.max_unpool2d(most, at, 2, 2, output_size=(height, width))
+    assert torch.equal(made, wanted)
