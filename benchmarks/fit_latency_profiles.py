@@ -26,6 +26,7 @@ from scipy.optimize import nnls
 
 from archscope.bench.latency_fit import LeftOut, coverage, error_of, interval_of
 from archscope.latency.kernel_kinds import (
+    CACHE,
     COPY,
     DENSE,
     DEPTHWISE,
@@ -60,9 +61,11 @@ OF_PRODUCTS = (
 OF_OTHERS = ("kernels", "input", "output")
 PRODUCTS = (DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, LINEAR, PRODUCT)
 OTHERS = (NORM, POOL, REDUCTION, ELEMENT_WISE, FUNCTION, COPY)
+WEIGHT_NORM = "weight norm"  # of every run, as in NFNets; in our graphs, weights are constants
 COLUMNS = [(kind, name) for kind in PRODUCTS for name in OF_PRODUCTS] + [
-    (kind, name) for kind in OTHERS for name in OF_OTHERS
+    (kind, name) for kind in (*OTHERS, WEIGHT_NORM) for name in OF_OTHERS
 ]
+SPILLED = FEATURES.index("spilled")
 
 
 class Device(NamedTuple):
@@ -124,7 +127,8 @@ def kernels_of(calls: list[Any]) -> Iterator[tuple[str, dict[str, float]]]:
             read = prod(ins[-2]) + prod(ins[-1])
             yield PRODUCT, _product(read, prod(out), 0, ins[-1][1], 0, ())
         elif "_norm" in plain and plain not in REDUCES:
-            kind = ELEMENT_WISE if "batch" in plain else NORM
+            of_weights = "batch" in plain and len(ins[0]) == 3
+            kind = WEIGHT_NORM if of_weights else ELEMENT_WISE if "batch" in plain else NORM
             yield kind, {"kernels": 1, "input": prod(ins[0]), "output": prod(ins[0])}
         else:
             kind = (
@@ -208,7 +212,8 @@ def sums_of(calls: list[Any]) -> Sums:
     """Return the features of all calls, by kind of kernel."""
     found: Sums = {}
     for kind, features in kernels_of(calls):
-        for name, value in features.items():
+        moved = features["input"] + features["output"] + features.get("weight", 0)
+        for name, value in (features | {"spilled": max(moved - CACHE, 0)}).items():
             kept = found.setdefault(kind, {}).setdefault(name, [0.0, value, value])
             kept[0] += value
             kept[1:] = [min(kept[1], value), max(kept[2], value)]
@@ -239,7 +244,7 @@ def rows_of(table: Path, device: Device, known: dict[str, Sums]) -> list[Row]:
 
 
 def matrix_of(rows: list[Row]) -> NDArray[Any]:
-    """Return the features of the batch of each row, by `COLUMNS`."""
+    """Return the features of the batch of each row, by `COLUMNS`, and what spills of one image."""
     values = []
     for row in rows:
         by_kind = {
@@ -249,7 +254,7 @@ def matrix_of(rows: list[Row]) -> NDArray[Any]:
         values.append([
             by_kind[kind][FEATURES.index(name)] if kind in by_kind else 0.0
             for kind, name in COLUMNS
-        ])  # fmt: skip
+        ] + [sum(f[SPILLED] for f in by_kind.values()) if row.batch == 1 else 0.0])  # fmt: skip
     return np.array(values)
 
 
@@ -291,11 +296,12 @@ def profile_of(device: Device, rows: list[Row]) -> tuple[Profile, list[LeftOut],
     times = np.array([row.milliseconds for row in rows])
     coefficients = fit(matrix_of(rows), times)
     kinds: dict[str, dict[str, float]] = {}
-    for (kind, name), value in zip(COLUMNS, coefficients, strict=True):
-        if any(kind in row.sums for row in rows):
-            kept = kinds.setdefault(kind, {})
+    *by_column, spilled = coefficients
+    for (kind, name), value in zip(COLUMNS, by_column, strict=True):
+        if kind != WEIGHT_NORM and any(kind in row.sums for row in rows):
+            kept = kinds.setdefault(kind, {"spilled": _rounded(spilled)} if spilled > 0 else {})
             if value > 0:
-                kept[name] = float(f"{value:.{DIGITS}g}")
+                kept[name] = _rounded(value)
     found = left_out(rows, [family_of(row.arch) for row in rows])
     kin = left_out(rows, [kin_of(row.arch) for row in rows])
     batches = [row.batch for row in rows]
@@ -308,11 +314,15 @@ def profile_of(device: Device, rows: list[Row]) -> tuple[Profile, list[LeftOut],
     return profile.sealed(), found, kin
 
 
+def _rounded(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
+
+
 def _ranges(rows: list[Row]) -> dict[str, dict[str, tuple[float, float]]]:
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for row in rows:
         for kind, features in row.sums.items():
-            for name in ("macs", "output"):
+            for name in ("macs", "output") if kind != WEIGHT_NORM else ():
                 if name in features:
                     _, least, most = features[name]
                     low, high = found.setdefault(kind, {}).get(name, (least, most))

@@ -88,6 +88,8 @@ def depends(kind: str, feature: str) -> bool:
 
     What few networks have, such as biases and scales, would otherwise explain all else about them.
     """
+    if feature == "spilled":
+        return False  # few networks are that large
     if feature == "work":
         return kind not in PRODUCTS or kind in (ATTENTION, RECURRENT)
     return kind in PRODUCTS or kind == BATCH_NORM or feature != "weight"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 FEATURES = (
     "kernels", "macs", "macs_by_8", "macs_by_16", "input", "output", "weight", "patches", "work",
-    "merged", "mixed", "activated",
+    "merged", "mixed", "activated", "spilled",
 )  # fmt: skip
 """The features that the time of a kernel may depend on, for one image:
 
@@ -13,8 +13,12 @@ FEATURES = (
 are elements read and written; `patches` are the elements of all windows, laid out side by side;
 `work` is other arithmetic; `merged` are elements that a sum in the kernel reads; `mixed` is the
 geometric mean of macs and elements moved; `activated` are elements that an activation in the
-kernel changes, unless it is a ReLU, which costs nothing there.
+kernel changes, unless it is a ReLU, which costs nothing there; `spilled` are elements read and
+written beyond `CACHE`.
 """
+
+CACHE = 4_000_000
+"""Elements that fit into the last cache of a desktop processor: 16 MB in single precision."""
 
 FIXED = frozenset({"kernels", "weight"})
 """Features that are independent of the batch size."""

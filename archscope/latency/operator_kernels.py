@@ -14,6 +14,7 @@ from archscope.ir import WHOLE, Op, Shape, Storage, facts
 from archscope.latency.eager import kind_in_eager
 from archscope.latency.kernel_kinds import (
     ATTENTION,
+    CACHE,
     CHEAP,
     COPY,
     DENSE,
@@ -79,6 +80,7 @@ def piece_of(op: Op, ins: tuple[Shape, ...], fusion: str = NONE) -> Piece:
         "patches": own.macs * groups / out[0] if out and own.params else 0.0,
         "work": own.elementwise,
         "mixed": sqrt(own.macs * (read + written + weight)),
+        "spilled": max(read + written + weight - CACHE, 0),
     }
     if fusion == EAGER:
         kind = kind_in_eager(kind, op, ins, out, groups)
