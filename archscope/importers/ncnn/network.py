@@ -113,25 +113,25 @@ def _graph_of(path: Path, layers: list[ParamLayer], input: Inputs) -> Conversion
 
 
 def _add_inputs(net: Conversion, layers: list[ParamLayer], given: Inputs) -> None:
-    """Add the inputs, of which a layer may have several: all caches of attention."""
-    places = {
-        top if len(layer.tops) > 1 else layer.name: (layer, top)
+    """Add the inputs, of which a layer may have several: all caches of attention.
+
+    Its name stands for all of them, unless their own names are given.
+    """
+    names = set(given) if isinstance(given, Mapping) else set()
+    titles = {
+        top: top if len(layer.tops) > 1 and names.intersection(layer.tops) else layer.name
         for layer in layers
         for top in layer.tops
     }
-    if isinstance(given, Mapping):  # the name of the layer stands for all that it has
-        given = {
-            title: size
-            for name, size in given.items()
-            for title in [each for each, (layer, _) in places.items() if name == layer.name]
-            or [name]
-        }
-    sizes = sizes_of({title: _input_size(layer) for title, (layer, _) in places.items()}, given)
-    for title, (layer, top) in places.items():
-        node = net.made.input(title, sizes[title], layer.line)
-        net.start = net.start or node
-        net.values[top] = Value(node)
-        _check_axes(net, layer, net.values[top])
+    stated = {titles[top]: _input_size(layer) for layer in layers for top in layer.tops}
+    sizes = sizes_of(stated, given)
+    for layer in layers:
+        for top in layer.tops:
+            title = top if len(layer.tops) > 1 else layer.name
+            node = net.made.input(title, sizes[titles[top]], layer.line)
+            net.start = net.start or node
+            net.values[top] = Value(node)
+            _check_axes(net, layer, net.values[top])
 
 
 def _check_axes(net: Conversion, layer: ParamLayer, value: Value | None) -> None:

@@ -274,6 +274,10 @@ def test_caches_of_attention_are_inputs(tmp_path: Path) -> None:
     shapes = {node.name: node.out for node in graph.nodes}
     assert [shapes[output.node] for output in graph.outputs] == [
         (4, 8, 8), (4, 8, 8), (4, 5, 8)]  # fmt: skip
+    graph = imported(path, {"k": (4, 2, 8), "v": (4, 2, 8)}).graph
+    assert graph.nodes[-1].out == (4, 5, 8)
+    with pytest.raises(ArchscopeError, match="kv_cache"):
+        imported(path)
     with pytest.raises(ArchscopeError, match="has no input 'cache'"):
         imported(path, {"cache": (4, 3, 8)})
 
