@@ -115,8 +115,13 @@ class Chain:
         """Return the least and the most of a budget as integers, in the scale of `costs`."""
         at = self.extras.get(limit.cost)
         per = 1 if at is None else self.whole.extras[at].per
+        # A product may be off by a rounding error, by which a network at the limit would fall out.
         least = ceil((limit.least or 0) * per)
-        return least, None if limit.most is None else floor(limit.most * per)
+        least -= (least - 1) / per >= (limit.least or 0)
+        if limit.most is None:
+            return least, None
+        most = floor(limit.most * per)
+        return least, most + ((most + 1) / per <= limit.most)
 
     def to_go(
         self, ufunc: np.ufunc, costs: Sequence[NDArray[Any]], none: float

@@ -210,3 +210,13 @@ def test_a_space_within_milliseconds(board: str) -> None:
     assert said.share is not None and said.share.exact
     assert said.share.inside == inside > 0
     assert {span.metric for span in said.ranges} >= {"flash", f"latency@{board}"}
+
+
+def test_a_network_exactly_at_the_limit_is_inside(board: str) -> None:
+    whole = whole_space("stages")
+    model = cost_model(whole.space, [Budget("", "latency", 1, device=board)])
+    chain = Chain(whole.encoding, extras=model.summed)
+    for picoseconds in range(1_017_930_400, 1_017_930_600):
+        value = picoseconds / LatencyCost.per
+        limit = Budget("", "latency", value, value, board)
+        assert chain.ends(limit) == (picoseconds, picoseconds)
