@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from archscope.analysis.cost import DTYPES
 from archscope.errors import ArchscopeError, ShapeError
+from archscope.importers.aten.batch import Batch
+from archscope.importers.aten.canonical import layout_of
 from archscope.importers.formats import Imported, Inputs
 from archscope.importers.names import name_part, take_name, valid_start
+from archscope.importers.onnx.applied import Applied
+from archscope.importers.onnx.aten_forms import steps_of
+from archscope.importers.onnx.batch_axes import marked_shapes
 from archscope.importers.onnx.learned import LearnedWeights
 from archscope.importers.onnx.model_file import library, read_model
 from archscope.importers.onnx.node_names import names_of
 from archscope.importers.onnx.operator_costs import POINTWISE, operator_cost
 from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel, resolve
 from archscope.importers.onnx.simplify import simplify
-from archscope.ir import Builder, Graph, Output, Shape
+from archscope.importers.onnx.translation import AtenTranslator
+from archscope.ir import Builder, Graph, Node, Output, Shape
 from archscope.ops import OPS
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 
@@ -66,7 +75,12 @@ class _GraphBuilder:
         self.read = {*model.readers(), *model.outputs}
         self.builder = Builder()
         self.taken: dict[str, int] = {}  # names of nodes, including those to come
-        self.nodes: dict[str, str] = {}  # the node of each value
+        images, self.shapes = marked_shapes(model)
+        self.images = images
+        self.values: dict[str, Tensor] = {}  # the tensor of each value, named after its node
+        self.translator = AtenTranslator(images, self.add_nodes)
+        self.title = ""  # the name of the operator that is being translated
+        self.added: list[tuple[str, Recognised]] = []  # its nodes so far
         self.weights: dict[str, str] = {}  # the constant behind each name in the state_dict
         self.owners: dict[tuple[object, ...], str] = {}  # the first node with these weights
         self.learned = LearnedWeights(model)
@@ -76,21 +90,41 @@ class _GraphBuilder:
         model = self.model
         used: dict[str, int] = {}
         for value in model.inputs:
-            title = self.title(value, "input") if len(model.inputs) > 1 else "input"
+            title = self.title_of(value, "input") if len(model.inputs) > 1 else "input"
             title = take_name("input" if title == "in" else title, used)
-            self.nodes[value] = self.builder.add(title, OPS["input"](size=self.size(value)))
+            self.keep(value, self.builder.add(title, OPS["input"](size=self.size(value))))
         names = names_of(model, used)
         self.taken = dict.fromkeys((*used, *names), 1)
         for operator, node in zip(model.operators, names, strict=True):
             recognised = self.recognise(operator)
-            if recognised is None or not self.add(operator, node, recognised):
+            known = recognised is not None and self.add(operator, node, recognised)
+            if not known and not self.translate(operator, node):
                 self.add_opaque(operator, node)
-        outputs = self.outputs()
-        nodes, dtype = tuple(self.builder.nodes.values()), model.dtype
+        outputs, dtype = self.outputs(), model.dtype
+        nodes = self.needed(outputs)
         graph = Graph(name, nodes, outputs, dtype="" if dtype == "float32" else dtype)
         return Imported(graph, self.arrays)
 
-    def title(self, value: str, default: str) -> str:
+    def needed(self, outputs: Sequence[Output]) -> tuple[Node, ...]:
+        """Return the inputs, and the nodes that outputs read."""
+        nodes = tuple(self.builder.nodes.values())
+        wanted = {output.node for output in outputs}
+        for node in reversed(nodes):
+            if node.name in wanted:
+                wanted.update(node.inputs)
+                if node.shares is not None:
+                    wanted.add(node.shares)
+        return tuple(node for node in nodes if node.name in wanted or not node.inputs)
+
+    def keep(self, value: str, node: str) -> None:
+        """Record the node of a value."""
+        self.values[value] = Tensor(node, self.shapes[value])
+
+    def node_of(self, value: str) -> str:
+        """Return the node of a value."""
+        return str(self.translator.materialise(self.values[value]).name)
+
+    def title_of(self, value: str, default: str) -> str:
         """Turn the file's name of an input or output into a name."""
         return valid_start(name_part(self.model.titles.get(value, value), default))
 
@@ -114,11 +148,11 @@ class _GraphBuilder:
         outputs: list[Output] = []
         titles: dict[str, int] = {}
         ends: set[str] = {node.name for node in self.builder.nodes.values() if not node.inputs}
-        values = [value for value in self.model.outputs if value in self.nodes]
+        values = [value for value in self.model.outputs if value in self.values]
         for value in values:  # the others are constants, which cost nothing
-            title = self.title(value, "output") if len(values) > 1 else "output"
+            title = self.title_of(value, "output") if len(values) > 1 else "output"
             title = take_name(title, titles)
-            node = self.nodes[value]
+            node = self.node_of(value)
             if node in ends:
                 copy = take_name(f"{title}_copy", self.taken)
                 node = self.builder.add(copy, OPS["identity"](), (node,))
@@ -126,8 +160,11 @@ class _GraphBuilder:
             outputs.append(Output(title, node))
         return tuple(outputs)
 
-    def size(self, value: str) -> tuple[int, ...]:
-        """Return the shape of a value without the batch, which may be mixed into the first axis."""
+    def size(self, value: str) -> Shape:
+        """Return the shape of a value for one image, whatever axis has the batch."""
+        layout = layout_of(self.shapes[value], Batch(self.images)) if self.images else None
+        if layout is not None:
+            return layout.shape(self.model.shapes[value], 1)[1:] or (1,)
         shape = self.model.shapes[value]
         if len(shape) > 1 and shape[0] == self.model.batch:
             shape = shape[1:]
@@ -142,13 +179,20 @@ class _GraphBuilder:
         if recognise is None or extra or (operator.kind == "Softmax" and operator.version < 13):
             return None
         foreign = self.foreign(operator)
-        ins = [tensor.shape for tensor in foreign.ins]
-        if any(len(shape) < 2 or shape[0] != self.model.batch for shape in (*ins, foreign.out)):
+        values = (*(tensor.name for tensor in foreign.ins), operator.outputs[0])
+        if not all(map(self.leads, values)):
             return None  # it works across images, or on values without a batch
         try:
             return recognise(foreign)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             return None  # its attributes are not as ONNX specifies them
+
+    def leads(self, value: str) -> bool:
+        """Return whether the batch is the first axis of a value and not merged with another."""
+        shape = self.model.shapes[value]
+        if not self.images:
+            return len(shape) > 1 and shape[0] == self.model.batch
+        return len(shape) > 1 and self.shapes[value][0] == self.images
 
     def foreign(self, operator: OnnxOperator) -> Foreign:
         """Return the description of an operator for recognisers."""
@@ -174,15 +218,21 @@ class _GraphBuilder:
 
     def add(self, operator: OnnxOperator, node: str, found: Recognised) -> bool:
         """Add a recognised operator; return False if its shape is not the file's."""
-        names = [self.nodes[tensor.name] for tensor in found.inputs]
+        names = [self.node_of(tensor.name) for tensor in found.inputs]
         ins = tuple(self.builder.nodes[name].out for name in names)
         try:
             if found.op.shape(*ins) != self.model.shapes[operator.outputs[0]][1:]:
                 return False
-            self.nodes[operator.outputs[0]] = self.builder.add(node, found.op, names)
+            self.keep(operator.outputs[0], self.builder.add(node, found.op, names))
         except (ShapeError, ArithmeticError):
             return False
-        held = {word: self.learned.same(tensor.name) for word, tensor in found.weights.items()}
+        self.hold(operator, node, found)
+        return True
+
+    def hold(self, operator: OnnxOperator, node: str, found: Recognised) -> None:
+        """Give a node its weights, or share those of the first node that has them."""
+        ins, weights = self.builder.nodes[node].ins, found.weights
+        held = {word: self.learned.same(tensor.name) for word, tensor in weights.items()}
         owner = node
         if held:
             key = (found.op.weights_key(*ins), *held.items())
@@ -190,19 +240,79 @@ class _GraphBuilder:
         before = self.learned.bytes
         params, kept = self.learned.params(operator), self.learned.statistics(operator)
         if owner != node:
-            self.builder.share(node, owner)
-            return True
+            return self.builder.share(node, owner)
         new_params = None if params == self.builder.nodes[node].facts.params else params
         self.builder.count(node, new_params, self.stored(params + kept, before))
-        for word, tensor in found.weights.items():
+        for word, tensor in weights.items():
             self.weights[f"{node}.{word}"] = tensor.name
+        return None
+
+    def translate(self, operator: OnnxOperator, node: str) -> bool:
+        """Add an operator by way of torch's; return False if it has no equivalent there."""
+        read = {place: name for place, name in enumerate(operator.outputs) if name in self.read}
+        self.title, self.added = node, []
+        results: dict[int, Tensor] = {}
+        made = (self.builder.nodes, self.taken, *self.translator.made)
+        sizes = [len(part) for part in made]
+        try:
+            for place, name in read.items():
+                steps = steps_of(self.applied(operator, place, name, results))
+                results[place] = self.translator.translate(steps)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            # It is unknown, or its attributes are not as ONNX specifies them.
+            for part, size in zip(made, sizes, strict=True):
+                while len(part) > size:
+                    part.popitem()
+            return False
+        for place, name in read.items():
+            self.values[name] = results[place]
+        holding = [(name, found) for name, found in self.added if found.weights]
+        for name, found in holding[:1] or self.added[-1:]:
+            self.hold(operator, name, found)
         return True
+
+    def applied(
+        self, operator: OnnxOperator, place: int, name: str, results: dict[int, Tensor]
+    ) -> Applied:
+        """Return an operator for its form in torch."""
+        tensors = tuple(self.value(operator, name) if name else None for name in operator.inputs)
+        return Applied(
+            operator,
+            tensors,
+            self.shapes[name],
+            place,
+            self.model.constants,
+            self.model.derive,
+            results,
+        )
+
+    def value(self, operator: OnnxOperator, name: str) -> Tensor:
+        """Return an input of an operator: a node's result, or a constant."""
+        if name in self.values:
+            return self.values[name]
+        learned = self.learned.learns(operator, name)
+        return structs.replace(self.tensor(name), learned=learned)
+
+    def add_nodes(self, found: Recognised, before: str | None = None) -> str:
+        """Add the nodes of an operator that is recognised by way of torch's.
+
+        They are named after the operator that is translated, or after the node `before`.
+        """
+        inputs = [tensor.name for tensor in found.inputs]
+        for op in (found.op, *found.then):
+            free = before is None and self.title not in self.builder.nodes
+            longer = f"{before or self.title}_{op.name}"
+            title = self.title if free else take_name(longer, self.taken)
+            inputs = [self.builder.add(title, op, inputs)]
+            if before is None and op is found.op:
+                self.added.append((title, found))
+        return inputs[0]
 
     def add_opaque(self, operator: OnnxOperator, node: str) -> None:
         """Add an operator without an equivalent, with its known costs."""
-        reads = (self.nodes[name] for name in operator.inputs if name in self.nodes)
+        reads = (self.node_of(name) for name in operator.inputs if name in self.values)
         sources = tuple(dict.fromkeys(reads))
-        sources = sources or tuple(self.nodes.values())[:1]
+        sources = sources or tuple(self.builder.nodes)[:1]
         before = self.learned.bytes
         params, kept = self.learned.params(operator), self.learned.statistics(operator)
         stored = self.stored(params + kept, before)
@@ -223,7 +333,7 @@ class _GraphBuilder:
                 pointwise=pointwise,
             )
             title = node if name == first else take_name(f"{node}_{place}", self.taken)
-            self.nodes[name] = self.builder.add(title, op, sources)
+            self.keep(name, self.builder.add(title, op, sources))
             self.builder.count(title, None, stored)
             stored = None
             params = kept = products = work = 0  # those of the first node
@@ -235,7 +345,7 @@ class _GraphBuilder:
 
     def pointwise(self, operator: OnnxOperator, out: Shape) -> bool:
         """Return whether each position of the result depends on that of the inputs alone."""
-        shapes = [self.model.shapes[name] for name in operator.inputs if name in self.nodes]
+        shapes = [self.model.shapes[name] for name in operator.inputs if name in self.values]
         return (
             operator.kind in POINTWISE
             and len(out) > 2

@@ -45,6 +45,10 @@ class LearnedWeights:
         """Return how many statistics of an operator were not counted before."""
         return self._new(operator, STATISTICS.get(operator.kind, ()))
 
+    def learns(self, operator: OnnxOperator, name: str) -> bool:
+        """Return whether an input of an operator is a constant that counts as learned."""
+        return bool(self._learned(operator, name))
+
     def same(self, name: str) -> str:
         """Return the first requested constant that equals this one and has the same origin."""
         value, sources = self.model.constants[name], self.model.sources.get(name)

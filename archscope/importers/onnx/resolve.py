@@ -85,6 +85,16 @@ class ResolvedModel(Struct):
                 readers.setdefault(name, []).append(operator)
         return readers
 
+    def derive(self, name: str, suffix: str, value: Any) -> str:
+        """Store a constant in another form under a name of its own, and return that name."""
+        derived = f"{name}{suffix}"
+        self.constants[derived] = value
+        self.shapes[derived] = tuple(value.shape)
+        self.sources[derived] = self.sources.get(name, frozenset())
+        if name in self.initializers:
+            self.initializers.add(derived)
+        return derived
+
 
 def needed(operators: Sequence[OnnxOperator], outputs: Iterable[str]) -> list[OnnxOperator]:
     """Return the operators that outputs depend on."""

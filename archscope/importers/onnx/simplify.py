@@ -32,6 +32,7 @@ SHORT: Patterns = {
     "Gemm": (affine.gemm,),
     "PRelu": (affine.prelu_slopes,),
     "Reshape": (
+        affine.linear_of_merged,
         data_movement.channel_shuffle,
         data_movement.unshuffle,
         decomposed.pooled_channels,

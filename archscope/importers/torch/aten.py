@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 from torch import fx
 
-from archscope.importers.torch.batch import Batch
+from archscope.importers.aten.batch import Batch
 from archscope.ir import Source
 from archscope.ops.foreign import Foreign, Tensor
 

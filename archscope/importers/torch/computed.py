@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import fx
 
+from archscope.importers.aten.batch import Batch
 from archscope.importers.torch.aten import name_of
-from archscope.importers.torch.batch import Batch
 from archscope.importers.torch.functional import memory, written
 from archscope.ops.foreign import Foreign, Tensor
 

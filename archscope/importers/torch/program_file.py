@@ -9,9 +9,9 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from archscope.errors import ArchscopeError, GraphError, OptionError
+from archscope.importers.aten.batch import Batch
 from archscope.importers.formats import Imported, Inputs
 from archscope.importers.torch.arguments import arguments_of
-from archscope.importers.torch.batch import Batch
 from archscope.importers.torch.functional import functional
 from archscope.importers.torch.program import ProgramImporter, from_module
 from archscope.importers.torch.tracing import Trace, quiet

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map
 
-from archscope.importers.torch.batch import Batch
+from archscope.importers.aten.batch import Batch
 from archscope.importers.torch.spelled import spelled
 from archscope.importers.torch.spelled_folded import FOLDED
 

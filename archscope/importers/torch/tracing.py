@@ -17,10 +17,11 @@ from msgspec import Struct
 from torch import fx, nn
 
 from archscope.errors import GraphError
+from archscope.importers.aten.batch import PRIMES, Batch
 from archscope.importers.torch.arguments import Arguments, listed
 from archscope.importers.torch.aten import module_path
 from archscope.importers.torch.attention import WEIGHTS, show_attention
-from archscope.importers.torch.batch import PRIMES, Batch
+from archscope.importers.aten.batch import PRIMES, Batch
 from archscope.importers.torch.complex_numbers import in_real_numbers
 from archscope.importers.torch.functional import functional
 from archscope.importers.torch.torchvision_operators import deformable

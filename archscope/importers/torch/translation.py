@@ -15,7 +15,15 @@ from torch import fx
 
 import archscope.ops
 from archscope.errors import ShapeError
-from archscope.importers.torch.absorbed import PAD, AbsorbedMaps
+from archscope.importers.aten.absorbed import PAD, AbsorbedMaps
+from archscope.importers.aten.canonical import (
+    JOINING,
+    POINTWISE,
+    PRODUCTS,
+    RECURRENT,
+    WRITING,
+    canonical,
+)
 from archscope.importers.torch.aten import (
     DROPOUTS,
     RESHAPES,
@@ -24,14 +32,6 @@ from archscope.importers.torch.aten import (
     passed_on,
     place_of,
     shuffled_groups,
-)
-from archscope.importers.torch.canonical import (
-    JOINING,
-    POINTWISE,
-    PRODUCTS,
-    RECURRENT,
-    WRITING,
-    canonical,
 )
 from archscope.importers.torch.computed import FILLS
 from archscope.importers.torch.in_steps import in_steps

@@ -9,6 +9,7 @@ import torch
 from msgspec import Struct, structs
 from torch import fx
 
+from archscope.importers.aten.batch import Batch
 from archscope.importers.torch.aten import (
     COPIES,
     FREE,
@@ -18,7 +19,6 @@ from archscope.importers.torch.aten import (
     aten_cost,
     name_of,
 )
-from archscope.importers.torch.batch import Batch
 from archscope.importers.torch.computed import FILLS, ComputedConstants
 from archscope.ir import Shape
 from archscope.ops.foreign import Foreign, Recognised, Tensor

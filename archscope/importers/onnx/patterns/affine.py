@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from msgspec.structs import replace
 
 from archscope.importers.onnx.patterns.dataflow import (
@@ -53,6 +55,25 @@ def linear_bias(flow: Dataflow, operator: OnnxOperator) -> Replacement:
         return [linear, operator], [biased]
 
     return in_either_order(operator.inputs, added)
+
+
+def linear_of_merged(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Match a linear layer between reshapes that merge leading axes and part them again."""
+    linear = flow.match(operator.inputs[0], "Linear")
+    merge = flow.match(linear.inputs[0], "Reshape", "Flatten")
+    shape, out = flow.shape(merge.inputs[0]), flow.shape(operator.outputs[0])
+    rows, features = flow.shape(linear.inputs[0])
+    leading = out[:-1]
+    require(len(leading) > 1 and shape[: len(leading)] == leading and prod(leading) == rows)
+    require(out[-1] == flow.shape(linear.outputs[0])[-1])
+    apart = f"{linear.inputs[0]}/apart"
+    flow.model.shapes[apart] = (*leading, features)
+    first = replace(merge, kind="Reshape", inputs=merge.inputs[:1], outputs=(apart,), attributes={})
+    inputs = (apart, *linear.inputs[1:])
+    return [merge, linear, operator], [
+        first,
+        replace(linear, inputs=inputs, outputs=operator.outputs),
+    ]
 
 
 def conv_bias(flow: Dataflow, operator: OnnxOperator) -> Replacement:

@@ -79,13 +79,7 @@ class Dataflow:
 
     def derive(self, name: str, suffix: str, value: Any) -> str:
         """Store a constant in another shape under a name of its own, and return that name."""
-        model, derived = self.model, f"{name}{suffix}"
-        model.constants[derived] = value
-        model.shapes[derived] = tuple(value.shape)
-        model.sources[derived] = model.sources.get(name, frozenset())
-        if name in model.initializers:
-            model.initializers.add(derived)
-        return derived
+        return self.model.derive(name, suffix, value)
 
     def per_channel(self, name: str, shape: tuple[int, ...]) -> str:
         """Return the flat constant with one number per channel of a shape. Raises NoMatchError."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from archscope.importers.torch.batch import Batch
+from archscope.importers.aten.batch import Batch
 from archscope.ops.foreign import Foreign, Tensor
 from archscope.ops.torch_layout import order_of_torch
 

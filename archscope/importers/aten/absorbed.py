@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from archscope.importers.torch.batch import Batch
-from archscope.importers.torch.canonical import RECURRENT, ROWS_NORM
+from archscope.importers.aten.batch import Batch
+from archscope.importers.aten.canonical import RECURRENT, ROWS_NORM
 from archscope.ops.foreign import Foreign, Tensor
 from archscope.ops.pad import LOWEST, constants_of_torch
 from archscope.ops.torch_layout import order_of_torch

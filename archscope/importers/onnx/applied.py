@@ -1,0 +1,73 @@
+"""An ONNX operator as its forms in torch see it, and the operators that such a form is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from archscope.importers.onnx.resolve import OnnxOperator
+from archscope.ir import Shape
+from archscope.ops.foreign import Foreign, Tensor
+
+
+class Applied(Struct, frozen=True):
+    """An ONNX operator with its inputs as tensors, and which of its results is meant."""
+
+    operator: OnnxOperator
+    tensors: tuple[Tensor | None, ...]
+    out: Shape
+    place: int
+    arrays: Mapping[str, Any]  # the values of constants
+    derive: Callable[[str, str, Any], str]  # keeps a constant made of another one
+    results: Mapping[int, Tensor] = {}  # earlier results of the same operator
+
+    @property
+    def x(self) -> Tensor:
+        """The first input."""
+        return self.input(0)
+
+    def input(self, place: int) -> Tensor:
+        """Return an input that must be given. Raises LookupError."""
+        found = self.tensors[place]
+        if found is None:
+            raise LookupError(place)
+        return found
+
+    def given(self, place: int) -> Tensor | None:
+        """Return an input, None if it is left out."""
+        return self.tensors[place] if place < len(self.tensors) else None
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """Return an attribute, or the default."""
+        return self.operator.attributes.get(name, default)
+
+    def array(self, place: int) -> Any:
+        """Return the array of a constant input. Raises LookupError for any other."""
+        return self.arrays[self.input(place).name]
+
+    def integers(self, place: int, name: str = "") -> tuple[int, ...] | None:
+        """Return whole numbers from a constant input, or from the attribute of older opsets."""
+        stated = self.attribute(name) if name else None
+        if stated is not None:
+            return tuple(map(int, stated))
+        if self.given(place) is None:
+            return None
+        return tuple(map(int, self.array(place).reshape(-1)))
+
+    def constant(self, place: int, suffix: str, array: Any) -> Tensor:
+        """Return a learned constant that is computed from a constant input."""
+        name = self.derive(self.input(place).name, suffix, array)
+        return Tensor(name, tuple(array.shape), constant=True, learned=True)
+
+
+Steps = Sequence[Foreign]
+"""Operators behind one another. A result that is read by the next is its `LAST`."""
+
+LAST = "<result>"
+
+
+def last(shape: Shape) -> Tensor:
+    """Return the result of the step before."""
+    return Tensor(LAST, shape)

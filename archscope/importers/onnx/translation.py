@@ -1,0 +1,167 @@
+"""Translate ONNX operators by way of torch's, wherever the batch and the channels of values are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec import structs
+
+from archscope.errors import ShapeError
+from archscope.importers.aten.absorbed import AbsorbedMaps
+from archscope.importers.aten.batch import Batch
+from archscope.importers.aten.canonical import (
+    JOINING,
+    POINTWISE,
+    PRODUCTS,
+    RESHAPES,
+    canonical,
+)
+from archscope.importers.onnx.applied import LAST
+from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
+from archscope.ops.layout import Permute
+from archscope.ops.parameter import Parameter
+
+
+class Add(Protocol):
+    """Adds the nodes of a recognised operator, and returns the name of the last."""
+
+    def __call__(self, found: Recognised, before: str | None = None) -> str:
+        """Add nodes, named after the current operator or after the node before them."""
+
+
+class UnknownFormError(LookupError):
+    """An operator has no equivalent."""
+
+
+class AtenTranslator:
+    """Translates operators of torch to nodes.
+
+    A value is a tensor with the name of a node, or of a map that is another node's with channels
+    last; `materialise` makes that a node of its own.
+    """
+
+    def __init__(self, images: int, add: Add) -> None:
+        self.batch = Batch(images)
+        self.absorbed = AbsorbedMaps(self.batch)
+        self.add = add
+        self.materialised: dict[str, Tensor] = {}
+        # What grows with each operator, so that it can be undone.
+        self.made: tuple[dict[str, Any], ...] = (
+            self.materialised, self.absorbed.turned, self.absorbed.maps
+        )  # fmt: skip
+
+    def translate(self, steps: Sequence[Foreign]) -> Tensor:
+        """Add operators behind one another and return their result. Raises UnknownFormError."""
+        result: Tensor | None = None
+        for step in steps:
+            args = {key: _replaced(value, result) for key, value in step.args.items()}
+            found = self._step(Foreign(step.target, args, step.out))
+            result = found if found.shape == step.out else structs.replace(found, shape=step.out)
+        if result is None:
+            raise UnknownFormError
+        return result
+
+    def _step(self, foreign: Foreign) -> Tensor:
+        if foreign.target == "aten.alias.default":
+            return foreign.ins[0]
+        form = canonical(foreign, self.batch)
+        if form is None or not form.ins:
+            raise UnknownFormError
+        reshapes = form.target.split(".")[1] in RESHAPES
+        if reshapes and form.ins[0].shape == form.out:
+            return form.ins[0]
+        if (value := self.absorbed.permuted(form)) is not None:
+            return value
+        for tensor in self.absorbed.wants_first(form):
+            self._turn(tensor)
+        first = self.absorbed.as_channels_first(form)
+        found = self._recognised(first)
+        if first is not None and found is not None:
+            added = Tensor(self.add(found), first.out)
+            return self.absorbed.channels_last(added) if len(first.out) > 2 else added
+        args = {key: self.materialise(value) for key, value in form.args.items()}
+        form = Foreign(form.target, args, form.out)
+        found = self._recognised(form) or self._recognised(self._with_parameters(form))
+        if found is None:
+            raise UnknownFormError
+        return Tensor(self.add(found), form.out)
+
+    def materialise(self, value: Any) -> Any:
+        """Return a value; a map with channels last becomes a node."""
+        if isinstance(value, tuple):
+            return tuple(map(self.materialise, value))
+        found = self.absorbed.find(value)
+        if found is None:
+            return value
+        if value.name not in self.materialised:
+            inner = self.materialise(found.inner)
+            op = Permute(order=(*range(1, len(inner.shape) - 1), 0))
+            name = self.add(Recognised(op, (inner,)), inner.name)
+            self.materialised[value.name] = Tensor(name, value.shape)
+        return self.materialised[value.name]
+
+    def _turn(self, tensor: Tensor) -> None:
+        """Add a node that brings the last axis of a value to the front."""
+        batch, *sizes, channels = tensor.shape
+        op = Permute(order=(len(sizes), *range(len(sizes))))
+        name = self.add(Recognised(op, (tensor,)), tensor.name)
+        self.absorbed.turned[tensor.name] = Tensor(name, (batch, channels, *sizes))
+
+    def _with_parameters(self, form: Foreign) -> Foreign | None:
+        """Return an operator that reads its constants from nodes of their own, or None."""
+        held = [tensor for tensor in form.tensors if tensor.constant]
+        if form.target.split(".")[1] not in POINTWISE | PRODUCTS | JOINING or not held:
+            return None
+        rank = max(2, *(len(tensor.shape) for tensor in form.tensors))
+        layers: dict[str, Recognised] = {}
+        values: dict[str, Tensor] = {}
+        for tensor in held:
+            first, *size = (1,) * (rank - len(tensor.shape)) + tensor.shape
+            if first != 1 or not size:
+                return None
+            op = Parameter(size=tuple(size), fixed=not tensor.learned)
+            layers[tensor.name] = Recognised(op, form.ins[:1], {"weight": tensor})
+            values[tensor.name] = Tensor(tensor.name, (self.batch.size, *size))
+        if self._recognised(_with_values(form, values)) is None:
+            return None
+        made = {name: Tensor(self.add(layer), values[name].shape) for name, layer in layers.items()}
+        return _with_values(form, made)
+
+    def _recognised(self, foreign: Foreign | None) -> Recognised | None:
+        """Return the recognised form of an operator if shapes agree."""
+        if foreign is None or foreign.target not in RECOGNISERS:
+            return None
+        if not all(map(self.batch.leads, (foreign.out, *(t.shape for t in foreign.ins)))):
+            return None
+        try:
+            found = RECOGNISERS[foreign.target](foreign)
+            if found is None:
+                return None
+            out = found.op.shape(*(tensor.shape[1:] for tensor in found.inputs))
+            for op in found.then:
+                out = op.shape(out)
+        except (ShapeError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            return None
+        return found if out == foreign.out[1:] else None
+
+
+def _replaced(value: Any, result: Tensor | None) -> Any:
+    """Return an argument, in which the result of the step before stands for its name."""
+    if isinstance(value, tuple):
+        return tuple(_replaced(part, result) for part in value)
+    if isinstance(value, Tensor) and value.name == LAST and result is not None:
+        return result
+    return value
+
+
+def _with_values(form: Foreign, values: Mapping[str, Tensor]) -> Foreign:
+    """Return an operator with the tensors of some names replaced."""
+
+    def placed(part: Any) -> Any:
+        if isinstance(part, tuple | list):
+            return tuple(map(placed, part))
+        return values.get(part.name, part) if isinstance(part, Tensor) else part
+
+    args = {key: placed(value) for key, value in form.args.items()}
+    return Foreign(form.target, args, form.out)
