@@ -400,3 +400,54 @@ def _grid_sample(applied: Applied) -> Steps:
                 interpolation_mode=modes[applied.attribute("mode", "linear")],
                 padding_mode=paddings.index(applied.attribute("padding_mode", "zeros")),
                 align_corners=bool(applied.attribute("align_corners", 0)))  # fmt: skip
+
+
+RESIZED = {
+    ("linear", "align_corners"): (
+        "upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d",
+    ),
+    ("cubic", "half_pixel"): ("", "upsample_bicubic2d"),
+    ("cubic", "align_corners"): ("", "upsample_bicubic2d"),
+    ("nearest", "half_pixel"): (
+        "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d",
+    ),
+}  # fmt: skip
+"""torch's functions for 1, 2 and 3 spatial axes, by the mode and how positions are computed."""
+
+
+@_form("Resize")
+def _resize(applied: Applied) -> Steps:
+    """Resize to a size, in ways that only torch's own function computes alike."""
+    x, out, mode = applied.x, applied.out, applied.attribute("mode", "nearest")
+    where = applied.attribute("coordinate_transformation_mode", "half_pixel")
+    sizes = x.shape[2:]
+    if where == "pytorch_half_pixel" and min(out[2:]) > 1:
+        where = "half_pixel"
+    plain = {"cubic_coeff_a": -0.75, "exclude_outside": 0, "antialias": 0}
+    if any(applied.attribute(word, usual) != usual for word, usual in plain.items()):
+        return ()
+    if mode == "nearest" and applied.attribute("nearest_mode") != "round_prefer_ceil":
+        return ()
+    if applied.given(2) is not None and applied.array(2).size:
+        factors = applied.array(2).reshape(-1)[-len(sizes) :]
+        if any(abs(f * n - m) > 1e-4 for f, n, m in zip(factors, sizes, out[2:], strict=True)):
+            return ()
+    name = RESIZED[mode, where][len(sizes) - 1]
+    return _one(applied, f"{name}.vec", input=x, align_corners=where == "align_corners")
+
+
+@_form("DepthToSpace")
+def _depth_to_space(applied: Applied) -> Steps:
+    """Move blocks of channels to positions, where the channels of a position are not adjacent."""
+    images, channels, height, width = applied.x.shape
+    block = applied.attribute("blocksize")
+    if applied.attribute("mode", "DCR") != "DCR":
+        return ()
+    apart = (images, block, block, channels // block**2, height, width)
+    turned = tuple(apart[axis] for axis in (0, 3, 4, 1, 5, 2))
+    order = {"self": last(apart), "dims": (0, 3, 4, 1, 5, 2)}
+    return (
+        Foreign("aten.reshape.default", {"self": applied.x}, apart),
+        Foreign("aten.permute.default", order, turned),
+        Foreign("aten.reshape.default", {"self": last(turned)}, applied.out),
+    )

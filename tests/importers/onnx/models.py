@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from archscope.build import build
 from archscope.importers.formats import Imported
+from archscope.weights import state_dict_of
 
 Array = numpy.ndarray[Any, Any]
 
@@ -62,8 +63,7 @@ def outputs(found: Imported, path: Path, last: bool = False) -> tuple[Array, Arr
     batch = session.get_inputs()[0].shape[0]
     x = numbers(batch if isinstance(batch, int) else 1, *found.graph.inputs[0].out, seed=1)
     network = build(found.graph).eval()
-    weights = {key: torch.tensor(numpy.array(value)) for key, value in found.weights().items()}
-    network.load_state_dict(weights)
+    network.load_state_dict(state_dict_of(found.graph, found.weights()))
     with torch.no_grad():
         ours = network(torch.from_numpy(x)).numpy()
     given = numpy.moveaxis(x, 1, -1) if last else x
