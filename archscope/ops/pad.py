@@ -166,7 +166,7 @@ def pad_of_torch(foreign: Foreign) -> Recognised | None:
     rank = len(x.shape) - 2
     pads = tuple(foreign.get("pad", foreign.get("padding")))
     pairs = [*zip(pads[::2], pads[1::2], strict=True)][::-1]  # torch has the last axis first
-    if len(pairs) > rank + 1 and any(pairs[: len(pairs) - rank - 1]):
+    if len(pairs) > rank + 1 and any(map(any, pairs[: len(pairs) - rank - 1])):
         return None
     pairs = [(0, 0)] * (rank + 1 - len(pairs)) + pairs[-rank - 1 :]
     ops: list[Slice | Pad] = []

@@ -64,12 +64,13 @@ def _axis_behind(
     kind, rank = operator.kind, len(model.shapes[source])
     if kind == "Transpose":
         order = operator.attributes.get("perm") or [*range(rank)][::-1]
-        return list(order).index(axis)
+        return int(list(order).index(axis))
     if kind in RESHAPING:
         return _after_reshape(shape, axis, out, model.batch)
     if kind == "Unsqueeze":
         added = {at % len(out) for at in _axes_of(operator, model, [])}
-        return [place for place in range(len(out)) if place not in added][axis]
+        kept = [at for at in range(len(out)) if at not in added]
+        return kept[axis]
     if kind in REDUCING:
         if len(out) == rank:
             return axis

@@ -15,9 +15,8 @@ from archscope.importers.aten.batch import Batch
 from archscope.importers.aten.canonical import layout_of
 from archscope.importers.formats import Imported, Inputs
 from archscope.importers.names import name_part, take_name, valid_start
-from archscope.importers.onnx.applied import Applied
-from archscope.importers.onnx.aten_forms import steps_of
 from archscope.importers.onnx.batch_axes import marked_shapes
+from archscope.importers.onnx.forms import Applied, steps_of
 from archscope.importers.onnx.learned import LearnedWeights
 from archscope.importers.onnx.model_file import library, read_model
 from archscope.importers.onnx.node_names import names_of
@@ -252,7 +251,9 @@ class _GraphBuilder:
         read = {place: name for place, name in enumerate(operator.outputs) if name in self.read}
         self.title, self.added = node, []
         results: dict[int, Tensor] = {}
-        made = (self.builder.nodes, self.taken, *self.translator.made)
+        made: tuple[dict[str, Any], ...] = (
+            self.builder.nodes, self.taken, *self.translator.made
+        )  # fmt: skip
         sizes = [len(part) for part in made]
         try:
             for place, name in read.items():

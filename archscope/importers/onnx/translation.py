@@ -17,7 +17,7 @@ from archscope.importers.aten.canonical import (
     RESHAPES,
     canonical,
 )
-from archscope.importers.onnx.applied import LAST
+from archscope.importers.onnx.forms import LAST
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 from archscope.ops.layout import Permute
 from archscope.ops.parameter import Parameter

@@ -174,18 +174,10 @@ def test_operator_is_recognised(name: str, tmp_path: Path) -> None:
 
 
 FOREIGN: dict[str, tuple[list[Any], dict[str, Any], int | None]] = {
-    "tanh gelu": ([node("Gelu", "x", approximate="tanh")], {}, 0),
-    "hard sigmoid of 0.2": ([node("HardSigmoid", "x")], {}, 0),
-    "clip to 5": ([node("Clip", "x l h")], {"l": num(0), "h": num(5)}, 0),
-    "softmax of a row": ([node("Softmax", "x")], {}, 0),
-    "other order": ([node("DepthToSpace", "x", blocksize=2)], {}, 0),
-    "cubic": ([node("Resize", "x  scales", mode="cubic")], UP, 0),
-    "corners": ([node("Resize", "x  scales", mode="linear",
-                 coordinate_transformation_mode="align_corners")], UP, 0),
-    "constant divided": ([node("Div", "f x")], {"f": num(1)}, 0),
-    "products": ([node("MatMul", "x x")], {}, 4 * 8 * 8 * 8),
-    "transposed": ([node("Transpose", "x", perm=[0, 2, 3, 1])], {}, 0),
-    "einsum": ([node("Einsum", "x x", equation="nchw,ncwv->nchv")], {}, None),
+    "other coefficient": ([node("Resize", "x  scales", mode="cubic", cubic_coeff_a=-0.5)], UP, 0),
+    "antialiased": ([node("Resize", "x  scales", mode="linear", antialias=1)], UP, 0),
+    "determinant": ([node("Det", "x")], {}, None),
+    "product of whole maps": ([node("ReduceProd", "x a")], {"a": ints(2, 3)}, 0),
 }  # fmt: skip
 
 

@@ -71,3 +71,28 @@ LAST = "<result>"
 def last(shape: Shape) -> Tensor:
     """Return the result of the step before."""
     return Tensor(LAST, shape)
+
+
+def single(applied: Applied, target: str, **args: Any) -> Steps:
+    """Return one operator of torch."""
+    return (Foreign(f"aten.{target}", args, applied.out),)
+
+
+Form = Callable[[Applied], Steps]
+
+FORMS: dict[str, Form] = {}
+"""The form of each kind of ONNX operator."""
+
+
+def form(*kinds: str) -> Callable[[Form], Form]:
+    """Register a function that returns the operators of torch for some kinds of ONNX's.
+
+    It returns none if there are none, and may raise what the conversion of an attribute raises
+    that is not as ONNX specifies it.
+    """
+
+    def register(function: Form) -> Form:
+        FORMS.update(dict.fromkeys(kinds, function))
+        return function
+
+    return register

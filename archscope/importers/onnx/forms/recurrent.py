@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archscope.importers.onnx.applied import Applied, Steps, last
+from archscope.importers.onnx.forms.applied import Applied, Steps, form, last
 from archscope.ops.foreign import Foreign, Tensor
 
 GATES = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
@@ -14,6 +14,7 @@ FUNCTIONS = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "R
 """The activations of one direction by default, which are torch's."""
 
 
+@form(*GATES)
 def recurrent(applied: Applied) -> Steps:
     """Return a layer that starts from zeros: its sequence, or its last state."""
     target = _target(applied)

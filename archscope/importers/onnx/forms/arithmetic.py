@@ -1,0 +1,151 @@
+"""Functions of one value and of several, number by number."""
+
+from __future__ import annotations
+
+from archscope.importers.onnx.forms.applied import Applied, Steps, form, last, single
+from archscope.ir import Shape
+from archscope.ops.foreign import Foreign, Tensor
+
+FLOATS = frozenset({1, 10, 11, 16})
+"""ONNX's numbers of the types float32, float16, float64 and bfloat16."""
+
+UNARY = {
+    "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Exp": "exp", "Log": "log",
+    "Sqrt": "sqrt", "Neg": "neg", "Abs": "abs", "Erf": "erf", "Sin": "sin", "Cos": "cos",
+    "Reciprocal": "reciprocal", "Floor": "floor", "Ceil": "ceil", "Round": "round", "Sign": "sign",
+    "Softplus": "softplus", "HardSwish": "hardswish", "Mish": "mish", "Not": "logical_not",
+    "Tan": "tan", "Atan": "atan", "Asin": "asin", "Acos": "acos", "Sinh": "sinh", "Cosh": "cosh",
+    "Asinh": "asinh", "Acosh": "acosh", "Atanh": "atanh", "Swish": "silu",
+}  # fmt: skip
+"""Functions of one value without attributes."""
+
+PAIRS = {
+    "Add": "add.Tensor", "Sub": "sub.Tensor", "Mul": "mul.Tensor", "Div": "div.Tensor",
+    "And": "logical_and.default", "Or": "logical_or.default",
+    "Equal": "eq.Tensor", "Greater": "gt.Tensor", "Less": "lt.Tensor",
+    "GreaterOrEqual": "ge.Tensor", "LessOrEqual": "le.Tensor",
+}  # fmt: skip
+"""Functions of two values."""
+
+
+@form(*UNARY)
+def _unary(applied: Applied) -> Steps:
+    if applied.attribute("alpha", 1) != 1:
+        return ()
+    words = {"beta": 1, "threshold": 20} if applied.operator.kind == "Softplus" else {}
+    return single(applied, f"{UNARY[applied.operator.kind]}.default", self=applied.x, **words)
+
+
+@form("Identity", "Cast", "Dropout")
+def _same(applied: Applied) -> Steps:
+    """Pass a value on; a cast only between types of real numbers."""
+    if applied.attribute("to", 1) not in FLOATS or applied.place:
+        return ()
+    return single(applied, "alias.default", self=applied.x)
+
+
+@form("Gelu")
+def _gelu(applied: Applied) -> Steps:
+    return single(applied, "gelu.default", self=applied.x,
+                approximate=applied.attribute("approximate", "none"))  # fmt: skip
+
+
+@form("LeakyRelu")
+def _leaky_relu(applied: Applied) -> Steps:
+    slope = applied.attribute("alpha", 0.01)
+    return single(applied, "leaky_relu.default", self=applied.x, negative_slope=slope)
+
+
+def _elu_of(x: Tensor, alpha: float, shape: Shape) -> Foreign:
+    words = {"alpha": alpha, "scale": 1, "input_scale": 1}
+    return Foreign("aten.elu.default", {"self": x, **words}, shape)
+
+
+def _times(x: Tensor, factor: float, shape: Shape) -> Foreign:
+    return Foreign("aten.mul.Scalar", {"self": x, "other": factor}, shape)
+
+
+@form("Elu")
+def _elu(applied: Applied) -> Steps:
+    return (_elu_of(applied.x, applied.attribute("alpha", 1.0), applied.out),)
+
+
+@form("Celu")
+def _celu(applied: Applied) -> Steps:
+    alpha, out = applied.attribute("alpha", 1.0), applied.out
+    return (
+        _times(applied.x, 1 / alpha, out),
+        _elu_of(last(out), 1.0, out),
+        _times(last(out), alpha, out),
+    )
+
+
+@form("Selu")
+def _selu(applied: Applied) -> Steps:
+    alpha = applied.attribute("alpha", 1.6732632)
+    return (
+        _elu_of(applied.x, alpha, applied.out),
+        _times(last(applied.out), applied.attribute("gamma", 1.050701), applied.out),
+    )
+
+
+@form("ThresholdedRelu")
+def _thresholded(applied: Applied) -> Steps:
+    x, out = applied.x, applied.out
+    mask = Foreign("aten.gt.Scalar", {"self": x, "other": applied.attribute("alpha", 1.0)}, out)
+    return mask, Foreign("aten.mul.Tensor", {"self": x, "other": last(out)}, out)
+
+
+@form("HardSigmoid")
+def _hard_sigmoid(applied: Applied) -> Steps:
+    x, out = applied.x, applied.out
+    shift = {"self": last(out), "other": applied.attribute("beta", 0.5)}
+    return (
+        _times(x, applied.attribute("alpha", 0.2), out),
+        Foreign("aten.add.Scalar", shift, out),
+        Foreign("aten.clamp.default", {"self": last(out), "min": 0, "max": 1}, out),
+    )
+
+
+@form("Clip")
+def _clip(applied: Applied) -> Steps:
+    limits = [
+        applied.attribute(word) if applied.given(place) is None else applied.input(place)
+        for place, word in ((1, "min"), (2, "max"))
+    ]
+    return single(applied, "clamp.default", self=applied.x, min=limits[0], max=limits[1])
+
+
+@form(*PAIRS)
+def _pair(applied: Applied) -> Steps:
+    return single(applied, PAIRS[applied.operator.kind], self=applied.x, other=applied.input(1))
+
+
+@form("Pow")
+def _pow(applied: Applied) -> Steps:
+    base, exponent = applied.x, applied.input(1)
+    if base.constant:
+        return single(applied, "pow.Scalar", self=base.value, exponent=exponent)
+    kind = "Tensor_Scalar" if exponent.constant else "Tensor_Tensor"
+    return single(applied, f"pow.{kind}", self=base, exponent=exponent)
+
+
+@form("Max", "Min", "Sum", "Mean")
+def _several(applied: Applied) -> Steps:
+    """Combine any number of values, one after another."""
+    names = {"Max": "maximum.default", "Min": "minimum.default"}
+    target = f"aten.{names.get(applied.operator.kind, 'add.Tensor')}"
+    first, *others = applied.tensors
+    steps: list[Foreign] = []
+    for other in others:
+        before = last(applied.out) if steps else first
+        steps.append(Foreign(target, {"self": before, "other": other}, applied.out))
+    if applied.operator.kind == "Mean" and steps:
+        steps.append(_times(last(applied.out), 1 / len(applied.tensors), applied.out))
+    return steps or single(applied, "alias.default", self=first)
+
+
+@form("Where")
+def _where(applied: Applied) -> Steps:
+    condition, x, other = (applied.input(place) for place in range(3))
+    return single(applied, "where.self", condition=condition, self=x, other=other)

@@ -1,0 +1,33 @@
+"""Products of matrices, and norms of rows."""
+
+from __future__ import annotations
+
+from archscope.importers.onnx.forms.applied import Applied, Steps, form, single
+
+
+@form("Linear")
+def _linear(applied: Applied) -> Steps:
+    """A product with constant weights, as the patterns write it."""
+    return single(applied, "linear.default", input=applied.x, weight=applied.input(1),
+                bias=applied.given(2))  # fmt: skip
+
+
+@form("MatMul")
+def _matmul(applied: Applied) -> Steps:
+    return single(applied, "matmul.default", self=applied.x, other=applied.input(1))
+
+
+@form("Einsum")
+def _einsum(applied: Applied) -> Steps:
+    equation = applied.attribute("equation")
+    return single(applied, "einsum.default", equation=equation, tensors=applied.tensors)
+
+
+@form("LayerNormalization", "RMSNormalization")
+def _norm(applied: Applied) -> Steps:
+    x, kind = applied.x, applied.operator.kind
+    axis = applied.attribute("axis", -1) % len(x.shape)
+    name = "layer_norm" if kind == "LayerNormalization" else "rms_norm"
+    return single(applied, f"{name}.default", input=x, normalized_shape=x.shape[axis:],
+                weight=applied.given(1), bias=applied.given(2),
+                eps=applied.attribute("epsilon", 1e-5))  # fmt: skip
