@@ -80,7 +80,7 @@ def _axis_behind(
             return None
         return axis - sum(at < axis for at in gone)
     if kind == "Gather":
-        at = operator.attributes.get("axis", 0) % rank
+        at = int(operator.attributes.get("axis", 0)) % rank
         if source != operator.inputs[0] or at == axis:
             return axis if source != operator.inputs[0] and at == 0 else None
         return axis + (len(model.shapes[operator.inputs[1]]) - 1) * (at < axis)

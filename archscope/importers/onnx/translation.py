@@ -53,14 +53,15 @@ class AtenTranslator:
 
     def translate(self, steps: Sequence[Foreign]) -> Tensor:
         """Add operators behind one another and return their result. Raises UnknownFormError."""
-        result: Tensor | None = None
+        results: list[Tensor] = []
         for step in steps:
-            args = {key: _replaced(value, result) for key, value in step.args.items()}
+            args = {key: _replaced(value, results) for key, value in step.args.items()}
             found = self._step(Foreign(step.target, args, step.out))
-            result = found if found.shape == step.out else structs.replace(found, shape=step.out)
-        if result is None:
+            same = found.shape == step.out
+            results.append(found if same else structs.replace(found, shape=step.out))
+        if not results:
             raise UnknownFormError
-        return result
+        return results[-1]
 
     def _step(self, foreign: Foreign) -> Tensor:
         if foreign.target == "aten.alias.default":
@@ -146,12 +147,12 @@ class AtenTranslator:
         return found if out == foreign.out[1:] else None
 
 
-def _replaced(value: Any, result: Tensor | None) -> Any:
-    """Return an argument, in which the result of the step before stands for its name."""
+def _replaced(value: Any, results: Sequence[Tensor]) -> Any:
+    """Return an argument, in which results of earlier steps stand for their names."""
     if isinstance(value, tuple):
-        return tuple(_replaced(part, result) for part in value)
-    if isinstance(value, Tensor) and value.name == LAST and result is not None:
-        return result
+        return tuple(_replaced(part, results) for part in value)
+    if isinstance(value, Tensor) and value.name.startswith(LAST):
+        return results[-int(value.name.removeprefix(LAST))]
     return value
 
 

@@ -192,11 +192,29 @@ def test_recurrent_layers_are_recognised(kind: str, sides: int, tmp_path: Path) 
     assert analyze(from_file(path).graph).totals.params == held
 
 
+@pytest.mark.parametrize("sides", [1, 2])
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
-def test_the_last_state_is_recognised(kind: str, tmp_path: Path) -> None:
-    layer, weights = recurrent(kind, 1)
-    nodes = [node("Transpose", "x", "t", perm=[1, 0, 2]), layer, node("Squeeze", "h a")]
-    check(saved(model(nodes, ROWS, {**weights, "a": ints(0)}, OPSET), tmp_path))
+def test_the_last_states_are_recognised(kind: str, sides: int, tmp_path: Path) -> None:
+    layer, weights = recurrent(kind, sides)
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]), layer,
+        node("Transpose", "h", "p", perm=[1, 0, 2]), node("Flatten", "p"),
+    ]  # fmt: skip
+    check(saved(model(nodes, ROWS, weights, OPSET), tmp_path))
+
+
+@pytest.mark.parametrize("sides", [1, 2])
+def test_states_beside_the_sequence_are_its_ends(sides: int, tmp_path: Path) -> None:
+    layer, weights = recurrent("GRU", sides)
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]), layer,
+        node("Transpose", "h", "p", perm=[1, 0, 2]), node("Flatten", "p", "ends"),
+        node("Transpose", "s", "q", perm=[2, 0, 1, 3]), node("Flatten", "q", "all"),
+        node("Concat", "ends all", axis=1),
+    ]  # fmt: skip
+    path = saved(model(nodes, ROWS, weights, OPSET), tmp_path)
+    check(path)
+    assert [made.op.name for made in from_file(path).graph.nodes].count("gru") == 1
 
 
 def test_what_torch_does_not_compute_stays_opaque(tmp_path: Path) -> None:

@@ -63,14 +63,14 @@ class Applied(Struct, frozen=True):
 
 
 Steps = Sequence[Foreign]
-"""Operators behind one another. A result that is read by the next is its `LAST`."""
+"""Operators behind one another. Their results are called `LAST` and how many steps ago."""
 
 LAST = "<result>"
 
 
-def last(shape: Shape) -> Tensor:
-    """Return the result of the step before."""
-    return Tensor(LAST, shape)
+def last(shape: Shape, ago: int = 1) -> Tensor:
+    """Return the result of the step before, or of one that is longer ago."""
+    return Tensor(f"{LAST}{ago}", shape)
 
 
 def single(applied: Applied, target: str, **args: Any) -> Steps:

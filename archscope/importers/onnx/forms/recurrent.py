@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from archscope.importers.onnx.deferred import Deferred
 from archscope.importers.onnx.forms.applied import Applied, Steps, form, last
 from archscope.ops.foreign import Foreign, Tensor
 
@@ -16,34 +17,50 @@ FUNCTIONS = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "R
 
 @form(*GATES)
 def recurrent(applied: Applied) -> Steps:
-    """Return a layer that starts from zeros: its sequence, or its last state."""
+    """Return a layer that starts from zeros: its sequence, or the last states of it."""
     target = _target(applied)
     if target is None:
         return ()
-    sides = len(applied.array(1))
+    sides = applied.input(1).shape[0]
     zero = Tensor("zeros", (), constant=True, value=0)
     has_biases = applied.given(3) is not None
     args = {
         "input": applied.x, "hx": (zero, zero) if target == "lstm.input" else zero,
         "params": tuple(_params(applied, sides, has_biases)), "has_biases": has_biases,
         "num_layers": 1, "dropout": 0.0, "train": False, "bidirectional": sides == 2,
-        "batch_first": False, "result": applied.place,
+        "batch_first": False, "result": 0,
     }  # fmt: skip
+    time, batch = applied.x.shape[:2]
+    hidden = applied.input(2).shape[2]
+    shape = (time, sides, batch, hidden)
+    made = applied.results.get(0)
+    steps = [] if made is not None else [*_sequence(target, args, shape)]
     if applied.place == 0:
-        return _sequence(target, args, applied.out)
-    sequence = applied.results.get(0)
-    if applied.place == 1 and sequence is None:
-        return (Foreign(f"aten.{target}", args, applied.out),)
-    if applied.place == 1 and sides == 1:
-        end = {"self": sequence, "dim": 0, "index": applied.x.shape[0] - 1}
-        return (Foreign("aten.select.int", end, applied.out),)
-    return ()
+        return steps
+    if applied.place > 1:  # the cell of an LSTM
+        return ()
+    # The last state is at the end of the sequence, that of the direction back at its start.
+    states = (sides, batch, hidden)
+    end = {"self": made or last(shape), "dim": 0, "index": time - 1}
+    steps.append(Foreign("aten.select.int", end, states))
+    if sides == 1:
+        return steps
+    one = (1, batch, hidden)
+    start = {"self": made or last(shape, ago=3), "dim": 0, "index": 0}
+    part = {"dim": 0, "step": 1}
+    return [
+        *steps,
+        Foreign("aten.slice.Tensor", {"self": last(states), **part, "start": 0, "end": 1}, one),
+        Foreign("aten.select.int", start, states),
+        Foreign("aten.slice.Tensor", {"self": last(states), **part, "start": 1, "end": 2}, one),
+        Foreign("aten.cat.default", {"tensors": (last(one, ago=3), last(one)), "dim": 0}, states),
+    ]
 
 
 def _target(applied: Applied) -> str | None:
     """Return torch's operator, None if a layer does what that one cannot."""
     kind, attribute = applied.operator.kind, applied.attribute
-    sides = len(applied.array(1))
+    sides = applied.input(1).shape[0]
     functions = attribute("activations") or FUNCTIONS[kind] * sides
     functions = [word.decode() if isinstance(word, bytes) else word for word in functions]
     given = [*applied.tensors[4:], None, None, None, None]
@@ -68,24 +85,29 @@ def _target(applied: Applied) -> str | None:
 
 def _params(applied: Applied, sides: int, has_biases: bool) -> list[Tensor]:
     """Return the weights and biases of each direction in torch's order of gates."""
-    order = GATES[applied.operator.kind]
     found: list[Tensor] = []
     for side in range(sides):
-        for place in (1, 2):
-            gates = applied.array(place)[side]
-            found.append(applied.constant(place, f"|{side}", _reordered(gates, order)))
+        found += [_part(applied, place, side) for place in (1, 2)]
         if has_biases:
-            both = applied.array(3)[side]
-            half = len(both) // 2
-            for word, part in (("ih", both[:half]), ("hh", both[half:])):
-                found.append(applied.constant(3, f"|{side}{word}", _reordered(part, order)))
+            half = applied.input(3).shape[1] // 2
+            found += [_part(applied, 3, side, slice(start, start + half)) for start in (0, half)]
     return found
 
 
-def _reordered(gates: Any, order: tuple[int, ...]) -> Any:
-    """Return weights (gates * hidden, ...) with their gates in another order."""
-    each = gates.reshape(len(order), -1, *gates.shape[1:])
-    return each[list(order)].reshape(gates.shape)
+def _part(
+    applied: Applied, place: int, side: int, rows: slice[int, int, None] | None = None
+) -> Tensor:
+    """Return the weights of a direction with their gates in torch's order; computed when read."""
+    array, order = applied.array(place), GATES[applied.operator.kind]
+    kept = rows or slice(0, array.shape[1])
+    shape = (kept.stop - kept.start, *array.shape[2:])
+
+    def reordered() -> Any:
+        gates = array[side][kept]
+        return gates.reshape(len(order), -1, *shape[1:])[list(order)].reshape(shape)
+
+    suffix = f"|{side}:{kept.start}"
+    return applied.constant(place, suffix, Deferred(shape, array.dtype, reordered))
 
 
 def _sequence(target: str, args: dict[str, Any], out: tuple[int, ...]) -> Steps:

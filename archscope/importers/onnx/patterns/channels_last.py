@@ -41,9 +41,9 @@ def drop_transposed_ends(model: ResolvedModel) -> None:
             model.operators.remove(transpose)
     for place, name in enumerate(model.outputs):
         transpose = None if flow.readers.get(name) else flow.producers.get(name)
-        if transpose is None or model.outputs.count(name) > 1:
-            continue
-        if _is_to_last(flow, transpose) and transpose.inputs[0] not in model.inputs:
+        if transpose not in model.operators or model.outputs.count(name) > 1:
+            continue  # also if it was the only operator between an input and this output
+        if transpose and _is_to_last(flow, transpose) and transpose.inputs[0] not in model.inputs:
             model.outputs[place] = transpose.inputs[0]
             model.titles[transpose.inputs[0]] = name
             model.operators.remove(transpose)
