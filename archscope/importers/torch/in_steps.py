@@ -8,8 +8,6 @@ from math import prod
 from msgspec import structs
 
 from archscope.importers.aten.absorbed import PERMUTE
-from archscope.importers.torch.aten import name_of
-from archscope.importers.aten.canonical import RECURRENT
 from archscope.importers.aten.canonical import RECURRENT
 from archscope.importers.torch.aten import name_of
 from archscope.ops.foreign import Foreign, Tensor

@@ -21,7 +21,6 @@ from archscope.importers.aten.batch import PRIMES, Batch
 from archscope.importers.torch.arguments import Arguments, listed
 from archscope.importers.torch.aten import module_path
 from archscope.importers.torch.attention import WEIGHTS, show_attention
-from archscope.importers.aten.batch import PRIMES, Batch
 from archscope.importers.torch.complex_numbers import in_real_numbers
 from archscope.importers.torch.functional import functional
 from archscope.importers.torch.torchvision_operators import deformable
