@@ -20,9 +20,9 @@ IsData = Callable[[Any], bool]
 
 
 def _matmul(is_data: IsData, input: Tensor, other: Tensor) -> Any:
-    """Multiply with a matrix of weights from either side."""
+    """Multiply with a matrix of weights from either side, or with one that several others share."""
     if is_data(input) == is_data(other):
-        raise NotImplementedError
+        return _with_shared(input, other)
     if is_data(input) and input.dim() >= 2 and other.dim() == 2:
         return functional.linear(input, other.transpose(0, 1))
     if is_data(input) and input.dim() >= 2 and other.dim() == 1:
@@ -42,6 +42,21 @@ def _matmul(is_data: IsData, input: Tensor, other: Tensor) -> Any:
     if is_data(input):
         return _with_weight(data, f"{of_data}YZ", held, f"{of_held}ZO", f"{axes}YO")
     return _with_weight(data, f"{of_data}YZ", held, f"{of_held}OY", f"{axes}OZ")
+
+
+def _with_shared(left: Tensor, right: Tensor) -> Tensor:
+    """Multiply values along axes of which one side has a single position."""
+    rank, before, after = left.dim(), left.shape[:-2], right.shape[:-2]
+    if rank != right.dim() or rank < 4 or left.shape[-1] == 1 or before == after:
+        raise NotImplementedError
+    axes = ascii_lowercase[: rank - 2]
+    first, second = (
+        [a for a, (own, most) in enumerate(zip(*sizes, strict=True)) if own == 1 < most]
+        for sizes in ((before, after), (after, before))
+    )
+    terms = ("".join(x for a, x in enumerate(axes) if a not in gone) for gone in (first, second))
+    parts = (x.squeeze(gone) if gone else x for x, gone in ((left, first), (right, second)))
+    return torch.einsum("{}YZ,{}ZX".format(*terms) + f"->{axes}YX", *parts)
 
 
 def _rmatmul(is_data: IsData, input: Tensor, other: Tensor) -> Any:
@@ -240,7 +255,19 @@ def _attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Any:
-    """Weight values by scores with an added term that is computed from the input."""
+    """Weight values by scores with an added term that is computed from the input.
+
+    Keys and values that several heads read are repeated for each of them.
+    """
+    heads, own = (x.shape[1] if x.dim() == 4 else 0 for x in (query, key))
+    shared = key.shape[:2] == value.shape[:2] and own < heads and (enable_gqa or own == 1)
+    if shared and is_data(query) and is_data(key) and is_data(value):
+        key, value = (
+            x.expand(-1, heads, -1, -1) if own == 1 else x.repeat_interleave(heads // own, 1)
+            for x in (key, value)
+        )
+        words: dict[str, Any] = {"attn_mask": attn_mask, "is_causal": is_causal, "scale": scale}
+        return functional.scaled_dot_product_attention(query, key, value, **words)
     if attn_mask is None or not is_data(attn_mask) or dropout_p or is_causal or enable_gqa:
         raise NotImplementedError
     factor = query.shape[-1] ** -0.5 if scale is None else scale

@@ -68,6 +68,27 @@ def filled_twice(x: Tensor) -> Tensor:
     return x * mask + before
 
 
+def heads(x: Tensor, count: int) -> Tensor:
+    return x.unflatten(1, (count, -1)).flatten(3).transpose(2, 3)
+
+
+def one_matrix(x: Tensor) -> Tensor:
+    """Multiply the queries of all heads with the one matrix of an image, as lambda layers do."""
+    key = x[:, :2].flatten(2).unsqueeze(1)
+    return (heads(x, 4) @ (key @ heads(x, 1))).flatten(1, 2)
+
+
+def one_key(x: Tensor) -> Tensor:
+    key = x[:, :2].flatten(2).transpose(1, 2).unsqueeze(1)
+    return functional.scaled_dot_product_attention(heads(x, 4), key, key * 2).flatten(1, 2)
+
+
+def few_keys(x: Tensor) -> Tensor:
+    key = heads(x[:, :4], 2)
+    mixed = functional.scaled_dot_product_attention(heads(x, 4), key, key * 2, enable_gqa=True)
+    return mixed.flatten(1, 2)
+
+
 def fixed(combine: object, *size: int) -> nn.Module:
     return Held(combine, *size, fixed=True)  # type: ignore[arg-type]
 
@@ -116,5 +137,8 @@ HELD: dict[str, nn.Module] = {
     "gru_state_of_rows_first": Ordinary(lambda x, r: r(x), Rows(nn.GRU(8, 5), last=True)),
     "copy_of_bias_changed": Ordinary(without_a_third, nn.Conv2d(8, 6, 1), last=6),
     "constant_changed": Ordinary(filled_twice, last=8),
+    "one_matrix_for_heads": Ordinary(one_matrix),
+    "one_key_for_heads": Ordinary(one_key),
+    "few_keys_for_heads": Ordinary(few_keys),
     "by_places": Ordinary(lambda x, p: p(x), ByPlaces(), last=16),
 }  # fmt: skip
