@@ -22,7 +22,7 @@ NOT_RUN = {
     "docs/bench.md": 3,
     "docs/compress.md": 4,
     "docs/export.md": 2,
-    "docs/import.md": 4,
+    "docs/import.md": 5,
     "docs/latency.md": 2,
     "docs/onnx.md": 2,
     "docs/python.md": 1,
