@@ -96,10 +96,7 @@ class Op(Struct, frozen=True, kw_only=True):
 
     name: ClassVar[str]
     principal: ClassVar[str | None] = None  # the attribute of the short form `op: value`
-    arity: ClassVar[tuple[int, int | None]] = (
-        1,
-        1,
-    )  # minimum and maximum number of inputs, None = unlimited
+    arity: ClassVar[tuple[int, int | None]] = (1, 1)  # of inputs: minimum, maximum (None: any)
     branching: ClassVar[bool] = False  # specs may write its inputs inline, as branches
     storage: ClassVar[Storage] = Storage.NEW
     modules: ClassVar[tuple[str, ...]] = ()  # torch modules that all counting tools were tried on
@@ -108,9 +105,7 @@ class Op(Struct, frozen=True, kw_only=True):
     commutative: ClassVar[bool] = False  # inputs may be reordered and nested
     zero_is_neutral: ClassVar[bool] = False  # zero inputs may be left out
     random: ClassVar[bool] = False  # random in training, so that two applications never merge
-    valuewise: ClassVar[bool] = (
-        False  # each output value depends only on the input value at its position
-    )
+    valuewise: ClassVar[bool] = False  # each value depends only on the input's at its position
     nonlinear: ClassVar[bool] = False  # prevents the layers around it from merging into one
     normalises: ClassVar[bool] = False  # brings values to a common scale
     convolution: ClassVar[bool] = False  # slides weights (out, in / groups, *kernel) over its input

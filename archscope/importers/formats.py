@@ -40,9 +40,7 @@ class ImportFormat(Struct, frozen=True):
     pattern: str  # matches a whole source
     about: str  # a description of sources, for messages
     batched: bool = False  # the function also takes a `batch`, as images may be treated differently
-    test: str = (
-        ""  # the function of its folder that recognises its sources, if the pattern is not enough
-    )
+    test: str = ""  # its function that recognises sources, if the pattern is not enough
     runnable: str = ""  # the function that returns the torch module and inputs, if any
 
     def importer(self) -> Callable[..., Imported]:
