@@ -56,14 +56,18 @@ def random_arrays(graph: Graph, seed: int = 0) -> Arrays:
     for name, weight in stated_weights(graph).items():
         fan_in = max(1, int(np.prod(weight.shape[1:])))
         spread = (3 / fan_in) ** 0.5 if weight.spread is None else weight.spread
-        arrays[name] = np.full(weight.shape, weight.centre, np.float32)
+        arrays[name] = np.empty(weight.shape, np.float32)
         if spread:
-            _spread(arrays[name].reshape(-1), generator, spread)
+            _draw(arrays[name].reshape(-1), generator, weight.centre, spread)
+        else:
+            arrays[name].fill(weight.centre)
     return arrays
 
 
-def _spread(values: NDArray[Any], generator: np.random.Generator, spread: float) -> None:
-    """Add uniform random numbers within `spread` of 0 to values, in steps of 2 ** -15 of it.
+def _draw(
+    values: NDArray[Any], generator: np.random.Generator, centre: float, spread: float
+) -> None:
+    """Write uniform random numbers within `spread` of `centre`, in steps of 2 ** -15 of it.
 
     Each draw yields four numbers, and blocks fit in the cache: for large networks, this and writing
     the file dominate the time of an export.
@@ -72,7 +76,9 @@ def _spread(values: NDArray[Any], generator: np.random.Generator, spread: float)
     for start in range(0, values.size, BLOCK):
         part = values[start : start + BLOCK]
         bits = generator.integers(2**64, size=-(-part.size // 4), dtype=np.uint64)
-        part += bits.view(np.int16)[: part.size] * step
+        np.multiply(bits.view(np.int16)[: part.size], step, out=part)
+        if centre:
+            part += np.float32(centre)
 
 
 def read_arrays(path: Path) -> Arrays:
