@@ -74,7 +74,7 @@ def sliding(
         for k, s, (before, after), d in zip(kernels, strides, pads, dilations, strict=True)
     )
     for size, window in zip(sizes, windows, strict=True):
-        if size + window.before + window.after < window.extent:
+        if window.slide(size) < 1:  # with `ceil`, a window may be wider than its input
             raise ShapeError(
                 f"'{name}' has a window of {window.extent} but its input {text_of(shape)}"
                 f" with padding is {size + window.before + window.after} wide"

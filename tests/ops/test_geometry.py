@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -120,3 +120,23 @@ def test_same_keeps_the_rounded_up_share_of_positions(size: int, kernel: int, st
     assert isinstance(window, Window)
     assert op.shape((1, size)) == (1, -(-size // stride))
     assert window.after - window.before in (0, 1)
+
+
+@pytest.mark.parametrize("ceil", [False, True])
+@pytest.mark.parametrize(
+    ("name", "cls"), [("maxpool", torch.nn.MaxPool2d), ("avgpool", torch.nn.AvgPool2d)]
+)
+def test_pools_take_the_maps_that_torch_takes(name: str, cls: Any, ceil: bool) -> None:
+    """With `ceil`, a window may be wider than its map."""
+    for kernel, stride, size in product(range(1, 6), range(1, 5), range(1, 6)):
+        op = OPS[name](kernel=kernel, stride=stride, ceil=ceil)
+        shape = (2, size, size)
+        try:
+            ours = op.shape(shape)
+        except ShapeError:
+            ours = ()
+        try:
+            theirs = tuple(cls(kernel, stride, ceil_mode=ceil)(torch.rand(1, *shape)).shape[1:])
+        except RuntimeError:
+            theirs = ()
+        assert ours == theirs, (kernel, stride, size)
