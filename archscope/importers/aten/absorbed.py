@@ -8,6 +8,7 @@ from msgspec import Struct, structs
 
 from archscope.importers.aten.batch import Batch
 from archscope.importers.aten.canonical import RECURRENT, ROWS_NORM
+from archscope.importers.aten.names import name_of
 from archscope.ops.foreign import Foreign, Tensor
 from archscope.ops.pad import LOWEST, constants_of_torch
 from archscope.ops.torch_layout import order_of_torch
@@ -91,7 +92,7 @@ class AbsorbedMaps:
         """
         if not foreign.ins or len(foreign.out) < 3:
             return ()
-        name = foreign.target.split(".")[1]
+        name = name_of(foreign.target)
         others = tuple(t for t in foreign.ins if self.first(t) is None and not self.find(t))
         sized = all(len(tensor.shape) == len(foreign.out) for tensor in foreign.ins)
         if not sized or not all(self.batch.leads(tensor.shape) for tensor in foreign.ins):
@@ -105,7 +106,7 @@ class AbsorbedMaps:
         """Return an operator on channels last as the same operator on channels first, or None."""
         ins, out = foreign.ins, foreign.out
         lazy = any(self.find(tensor, PERMUTE) for tensor in ins)
-        name = foreign.target.split(".")[1]
+        name = name_of(foreign.target)
         on_maps = ins and all(self.first(tensor) is not None for tensor in ins)
         if not on_maps or not (lazy or name in ALONG_LAST) or len(out) < 2:
             return None

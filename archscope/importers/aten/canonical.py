@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from archscope.importers.aten.batch import Batch
+from archscope.importers.aten.names import name_of
 from archscope.ops.foreign import Foreign, Tensor
 from archscope.ops.torch_layout import order_of_torch
 
@@ -99,7 +100,7 @@ def canonical(foreign: Foreign, batch: Batch) -> Foreign | None:
         return None
     out, *ins = layouts
     assert out is not None
-    name = foreign.target.split(".")[1]
+    name = name_of(foreign.target)
     first = ins[0]
     assert first is not None
     pairs = zip(foreign.ins, ins, strict=True)
@@ -144,7 +145,7 @@ def canonical(foreign: Foreign, batch: Batch) -> Foreign | None:
 
 def _beside_batch(target: str, before: Layout, after: Layout) -> str | None:
     """Return an operator whose axes do not include the batch, None if one of them does."""
-    name = target.split(".")[1]
+    name = name_of(target)
     if name in LAST:
         return target if before.axis < before.rank - 1 else None
     if name in BEHIND:

@@ -17,6 +17,8 @@ from archscope.importers.aten.canonical import (
     RESHAPES,
     canonical,
 )
+from archscope.importers.aten.in_steps import in_steps
+from archscope.importers.aten.names import name_of
 from archscope.importers.onnx.forms import LAST
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 from archscope.ops.layout import Permute
@@ -69,7 +71,7 @@ class AtenTranslator:
         form = canonical(foreign, self.batch)
         if form is None or not form.ins:
             raise UnknownFormError
-        reshapes = form.target.split(".")[1] in RESHAPES
+        reshapes = name_of(form.target) in RESHAPES
         if reshapes and form.ins[0].shape == form.out:
             return form.ins[0]
         if (value := self.absorbed.permuted(form)) is not None:
@@ -84,9 +86,12 @@ class AtenTranslator:
         args = {key: self.materialise(value) for key, value in form.args.items()}
         form = Foreign(form.target, args, form.out)
         found = self._recognised(form) or self._recognised(self._with_parameters(form))
-        if found is None:
+        if found is not None:
+            return Tensor(self.add(found), form.out)
+        steps = in_steps(form)
+        if steps is None:
             raise UnknownFormError
-        return Tensor(self.add(found), form.out)
+        return steps(self._step, form)
 
     def materialise(self, value: Any) -> Any:
         """Return a value; a map with channels last becomes a node."""
@@ -112,7 +117,7 @@ class AtenTranslator:
     def _with_parameters(self, form: Foreign) -> Foreign | None:
         """Return an operator that reads its constants from nodes of their own, or None."""
         held = [tensor for tensor in form.tensors if tensor.constant]
-        if form.target.split(".")[1] not in POINTWISE | PRODUCTS | JOINING or not held:
+        if name_of(form.target) not in POINTWISE | PRODUCTS | JOINING or not held:
             return None
         rank = max(2, *(len(tensor.shape) for tensor in form.tensors))
         layers: dict[str, Recognised] = {}

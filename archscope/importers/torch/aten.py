@@ -14,6 +14,7 @@ from msgspec import Struct
 from torch import fx
 
 from archscope.importers.aten.batch import Batch
+from archscope.importers.aten.names import name_of
 from archscope.ir import Source
 from archscope.ops.foreign import Foreign, Tensor
 
@@ -109,11 +110,6 @@ ELEMENTWISE = {
     "softmax": 5, "mish": 5, "hardswish": 5,
 }  # fmt: skip
 """Operations per element of the result, as our own operators count them."""
-
-
-def name_of(target: str) -> str:
-    """Return the name of an operator within its library: `relu` of `aten.relu.default`."""
-    return target.partition(".")[2].partition(".")[0] or target
 
 
 def place_of(node: fx.Node) -> Source | None:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from archscope.importers.torch.aten import name_of
+from archscope.importers.aten.names import name_of
 
 aten = torch.ops.aten
 

@@ -10,7 +10,7 @@ import torch
 from torch import fx
 
 from archscope.importers.aten.batch import Batch
-from archscope.importers.torch.aten import name_of
+from archscope.importers.aten.names import name_of
 from archscope.importers.torch.functional import memory, written
 from archscope.ops.foreign import Foreign, Tensor
 

@@ -8,7 +8,8 @@ from typing import Any
 from torch import fx
 
 from archscope.importers.aten.batch import Batch
-from archscope.importers.torch.aten import FREE, Cost, aten_cost, is_pointwise, is_view, name_of
+from archscope.importers.aten.names import name_of
+from archscope.importers.torch.aten import FREE, Cost, aten_cost, is_pointwise, is_view
 from archscope.importers.torch.weight_table import WeightTable
 from archscope.ops.foreign import Foreign
 from archscope.ops.opaque import Opaque

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from msgspec import Struct, structs
 
-from archscope.importers.torch.aten import RESHAPES, name_of
+from archscope.importers.aten.names import name_of
+from archscope.importers.torch.aten import RESHAPES
 from archscope.ir import Op
 from archscope.ops.dropout import Dropout
 from archscope.ops.foreign import Foreign, Recognised, Tensor

@@ -24,17 +24,17 @@ from archscope.importers.aten.canonical import (
     WRITING,
     canonical,
 )
+from archscope.importers.aten.in_steps import in_steps
+from archscope.importers.aten.names import name_of
 from archscope.importers.torch.aten import (
     DROPOUTS,
     RESHAPES,
     module_path,
-    name_of,
     passed_on,
     place_of,
     shuffled_groups,
 )
 from archscope.importers.torch.computed import FILLS
-from archscope.importers.torch.in_steps import in_steps
 from archscope.importers.torch.layers import ImportedLayer
 from archscope.importers.torch.opaque import OpaqueLayers
 from archscope.importers.torch.recurrent import Adder, Results, StackedStates

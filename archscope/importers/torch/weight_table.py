@@ -10,15 +10,8 @@ from msgspec import Struct, structs
 from torch import fx
 
 from archscope.importers.aten.batch import Batch
-from archscope.importers.torch.aten import (
-    COPIES,
-    FREE,
-    RESHAPES,
-    VIEWS,
-    Cost,
-    aten_cost,
-    name_of,
-)
+from archscope.importers.aten.names import name_of
+from archscope.importers.torch.aten import COPIES, FREE, RESHAPES, VIEWS, Cost, aten_cost
 from archscope.importers.torch.computed import FILLS, ComputedConstants
 from archscope.ir import Shape
 from archscope.ops.foreign import Foreign, Recognised, Tensor

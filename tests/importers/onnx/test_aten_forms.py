@@ -121,6 +121,15 @@ ROW_CASES: dict[str, tuple[Nodes, Weights]] = {
                                  node("Reshape", "g u")],
                                 {"s": ints(5, 8), "w": numbers(8, 6), "b": numbers(6),
                                  "u": ints(1, 5, 6)}),
+    "norm of rows in the batch": ([node("Reshape", "x s", "f"),
+                                   node("BatchNormalization", "f g h m v", "n"),
+                                   node("Reshape", "n u")],
+                                  {"s": ints(5, 8), "u": ints(1, 5, 8), "g": numbers(8),
+                                   "h": numbers(8), "m": numbers(8), "v": abs(numbers(8))}),
+    "layer along many axes": ([node("Reshape", "x s", "f"), node("MatMul", "f w", "m"),
+                               node("Add", "m b", "a"), node("Reshape", "a u")],
+                              {"s": ints(1, 5, 1, 2, 2, 2), "w": numbers(2, 3), "b": numbers(3),
+                               "u": ints(1, 5, 12)}),
 }  # fmt: skip
 """On rows with their channels last, as transformers have them."""
 

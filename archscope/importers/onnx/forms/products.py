@@ -31,3 +31,14 @@ def _norm(applied: Applied) -> Steps:
     return single(applied, f"{name}.default", input=x, normalized_shape=x.shape[axis:],
                 weight=applied.given(1), bias=applied.given(2),
                 eps=applied.attribute("epsilon", 1e-5))  # fmt: skip
+
+
+@form("BatchNormalization")
+def _batch_norm(applied: Applied) -> Steps:
+    """A norm of rows that stand in the batch."""
+    words = ("weight", "bias", "running_mean", "running_var")
+    given = {word: applied.given(place) for place, word in enumerate(words, 1)}
+    if applied.attribute("training_mode"):
+        return ()
+    return single(applied, "batch_norm.default", input=applied.x, **given, training=False,
+                  momentum=0.1, eps=applied.attribute("epsilon", 1e-5))  # fmt: skip

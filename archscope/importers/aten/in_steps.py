@@ -9,7 +9,7 @@ from msgspec import structs
 
 from archscope.importers.aten.absorbed import PERMUTE
 from archscope.importers.aten.canonical import RECURRENT
-from archscope.importers.torch.aten import name_of
+from archscope.importers.aten.names import name_of
 from archscope.ops.foreign import Foreign, Tensor
 
 BIASED = {f"conv{kind}{axes}d" for kind in ("", "_transpose") for axes in (1, 2, 3)} | {"linear"}
