@@ -16,13 +16,14 @@ from msgspec import Struct
 from archscope import analysis, sources
 from archscope.analysis import Analysis
 from archscope.errors import OptionError
-from archscope.importers.formats import Inputs
 from archscope.ir import Graph
 from archscope.language.document import Document
-from archscope.units import parse_shape
+from archscope.sources import GivenInputs
 
 
-def graph_of(network: Any, *, set: Mapping[str, Any] | None = None, input: Inputs = None) -> Graph:
+def graph_of(
+    network: Any, *, set: Mapping[str, Any] | None = None, input: GivenInputs = None
+) -> Graph:
     """Return the graph of a network.
 
     `set` overrides values of a spec's `let`. `input` is the input shape, channels first and
@@ -37,7 +38,7 @@ def analyze(
     network: Any,
     *,
     set: Mapping[str, Any] | None = None,
-    input: Inputs = None,
+    input: GivenInputs = None,
     batch: int = 1,
     **settings: Any,
 ) -> Analysis:
@@ -55,7 +56,7 @@ def lint(
     config: Any = None,
     *,
     set: Mapping[str, Any] | None = None,
-    input: Inputs = None,
+    input: GivenInputs = None,
     batch: int = 1,
 ) -> tuple[Any, ...]:
     """Lint a network, and return the findings of every severity.
@@ -89,7 +90,7 @@ class Comparison(Struct, frozen=True):
         return render(CommandOutput([comparison_table(self.networks)], wide=True), form)
 
 
-def compare(*networks: Any, input: Inputs = None, **settings: Any) -> Comparison:
+def compare(*networks: Any, input: GivenInputs = None, **settings: Any) -> Comparison:
     """Compare networks; the result prints as a table with ratios relative to the first.
 
     `input` and `settings` are those of `analyze`, and apply to all. Raises ArchscopeError.
@@ -100,10 +101,10 @@ def compare(*networks: Any, input: Inputs = None, **settings: Any) -> Comparison
 
 
 def _read(
-    network: Any, set: Mapping[str, Any] | None, input: Inputs, batch: int
+    network: Any, set: Mapping[str, Any] | None, input: GivenInputs, batch: int
 ) -> tuple[Graph, Document | None]:
     """Return the graph of a network, and the document it was read from, if any."""
-    shapes = shapes_of(input)
+    shapes = sources.shapes_of(input)
     if isinstance(network, (str, Path)):
         return sources.read(network, set=set, input=shapes, batch=batch)
     if set:
@@ -126,18 +127,6 @@ def _read(
     from archscope.importers.torch import from_module
 
     return from_module(network, shapes, batch=batch).graph, None
-
-
-def shapes_of(input: Any) -> Any:
-    """Return shapes that may be written as text, 3x224x224, as tuples. Raises OptionError."""
-    if isinstance(input, Mapping):
-        return {name: shapes_of(shape) for name, shape in input.items()}
-    if not isinstance(input, str):
-        return input
-    shape = parse_shape(input)
-    if shape is None:
-        raise OptionError(f"input is a shape such as 3x224x224 or (3, 224, 224), got '{input}'")
-    return shape
 
 
 def _with_input(graph: Graph, input: Any) -> Graph:

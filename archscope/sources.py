@@ -21,13 +21,18 @@ from archscope.errors import OptionError
 from archscope.importers import import_strings
 from archscope.importers.formats import FORMATS, Inputs, format_of
 from archscope.importers.other_files import refuse
-from archscope.ir import Graph, Node
+from archscope.ir import Graph, Node, Shape
 from archscope.language import LIMITS, Limits
 from archscope.language.document import Document
 from archscope.language.flatten import flat_document, with_places
+from archscope.units import parse_shape
 
 if TYPE_CHECKING:
     from archscope.importers.formats import Imported
+
+
+GivenInputs = Shape | str | Mapping[str, Shape | str] | None
+"""The shape of a network's input without the batch, or of each by name; also as text, 3x224x224."""
 
 
 def is_foreign(word: str) -> bool:
@@ -123,17 +128,29 @@ def load(
     word: str | Path,
     *,
     set: Mapping[str, Any] | None = None,
-    input: Inputs = None,
+    input: GivenInputs = None,
     limits: Limits = LIMITS,
 ) -> Graph:
     """Return the graph of a spec, or of a model to import. Raises ArchscopeError.
 
     A spec is a path, a zoo name, or a pattern `INPUT 3x32x32 -> ...`; a model is
     `package.module:name`, whose code is run, or a path that ends in `.onnx`. `set` overrides values
-    of the spec's `let`; `input` replaces the shape of its input, channels first, or of several
-    inputs by name.
+    of the spec's `let`; `input` replaces the shape of its input, channels first, `(3, 224, 224)`
+    or `"3x224x224"`, or of several inputs by name.
     """
-    return read(word, limits, set=set, input=input)[0]
+    return read(word, limits, set=set, input=shapes_of(input))[0]
+
+
+def shapes_of(input: Any) -> Any:
+    """Return shapes that may be written as text, 3x224x224, as tuples. Raises OptionError."""
+    if isinstance(input, Mapping):
+        return {name: shapes_of(shape) for name, shape in input.items()}
+    if not isinstance(input, str):
+        return input
+    shape = parse_shape(input)
+    if shape is None:
+        raise OptionError(f"input is a shape such as 3x224x224 or (3, 224, 224), got '{input}'")
+    return shape
 
 
 def _is_model(word: str | Path, text: bytes | None) -> bool:

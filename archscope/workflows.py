@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archscope.api import graph_of, shapes_of
-from archscope.importers.formats import Inputs
+from archscope.api import graph_of
+from archscope.sources import GivenInputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +29,7 @@ def build(
     *,
     weights: str | Path | Mapping[str, Tensor] | None = None,
     set: Mapping[str, Any] | None = None,
-    input: Inputs = None,
+    input: GivenInputs = None,
     device: str | None = None,
 ) -> Network:
     """Build the torch module of a network.
@@ -55,7 +55,7 @@ def train(
     data: str | Dataset = "digits",
     *,
     set: Mapping[str, Any] | None = None,
-    input: Inputs = None,
+    input: GivenInputs = None,
     recipe: str | Recipe | None = None,
     run_dir: str | Path | None = None,
     seed: int = 0,
@@ -99,7 +99,7 @@ def search(
     budget: str | Sequence[str] = (),
     *,
     set: Mapping[str, Any] | None = None,
-    input: Inputs = None,
+    input: GivenInputs = None,
     data: str | None = None,
     trials: int | None = None,
     seed: int = 0,
@@ -131,7 +131,7 @@ def search(
     from archscope.search.prior_search import search_by_prior
     from archscope.search.reference_costs import costs_in
     from archscope.search.search import search as search_by_trainings
-    from archscope.sources import document
+    from archscope.sources import document, shapes_of
     from archscope.space.budget import budgets
     from archscope.space.search_space import space as space_of
 
