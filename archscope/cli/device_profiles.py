@@ -37,7 +37,7 @@ def group() -> None:
 def calibrate(runtime: str, threads: int, name: str, path: Path | None) -> None:
     """Measure kernels and networks on this machine and fit a latency profile to them.
 
-    Takes some minutes, and is best run on an idle machine. Some 60 networks with random weights
+    Takes some minutes, and is best run on an idle machine. Some 90 networks with random weights
     are timed, kernel by kernel and as a whole; the error is that for networks whose families were
     left out of the fit. Nothing is written before the end.
 
