@@ -131,7 +131,8 @@ def command(
         if to == "onnx":
             import onnx  # noqa: F401 - report a missing onnx first
 
-            written = _onnx(graph, _arrays(spec, reader, graph, weights, own), check, words)
+            arrays = _arrays(spec, reader, graph, weights, own)
+            written = _onnx(graph, arrays, check, f"{output.name}.data", words)
         else:
             written = _by_torch(graph, to, _tensors(spec, reader, graph, weights, own), words)
     except OptionError as error:
@@ -140,6 +141,8 @@ def command(
         hint = f"they are of the network of that run: archscope export {run} -o {output}"
         raise OptionError(f"{error}; {hint}") from None
     files = {output: written.content}
+    if written.data is not None:
+        files[output.with_name(f"{output.name}.data")] = written.data
     if not FORMATS[to].holds_weights and (weights is not None or own or seed is not None):
         beside = output.with_suffix(FORMATS[to].weights_suffix)
         if weights is not None and weights.resolve() == beside.resolve() and fused:
@@ -147,7 +150,7 @@ def command(
                 f"the fused weights would overwrite '{beside}', their source; rename it"
             )
         files[beside] = [written.weights()]
-    for path, content in files.items():
+    for path, content in reversed(files.items()):  # the main file last
         write_bytes(path, content)
     record = {
         "format": 1,
@@ -179,9 +182,12 @@ class _Written(Struct, frozen=True):
     operators: int | None  # ONNX only
     opset: int | None  # ONNX only
     weights: Callable[[], bytes]
+    data: Iterable[Content] | None = None  # of ONNX over 2 GiB, for a file of its own
 
 
-def _onnx(graph: Graph, arrays: Arrays | None, check: bool, words: dict[str, Any]) -> _Written:
+def _onnx(
+    graph: Graph, arrays: Arrays | None, check: bool, data_name: str, words: dict[str, Any]
+) -> _Written:
     from archscope.exporters.onnx_export import export_onnx
 
     exported = export_onnx(graph, arrays, **words)
@@ -191,8 +197,9 @@ def _onnx(graph: Graph, arrays: Arrays | None, check: bool, words: dict[str, Any
 
         difference = onnx_difference(exported)
     model = exported.model
-    return _Written(model.chunks(), exported.graph, exported.norms_folded, difference,
-                    exported.preprocessing, len(model.nodes), model.opset, bytes)  # fmt: skip
+    content, data = model.split(data_name) if model.too_large else (model.chunks(), None)
+    return _Written(content, exported.graph, exported.norms_folded, difference,
+                    exported.preprocessing, len(model.nodes), model.opset, bytes, data)  # fmt: skip
 
 
 def _by_torch(

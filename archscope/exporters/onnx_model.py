@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +15,7 @@ from archscope.errors import GraphError, UnavailableError
 from archscope.exporters.comparison import largest_difference
 from archscope.exporters.onnx_export import ExportedOnnx, export_onnx
 from archscope.exporters.preprocessed_network import PreprocessedNetwork
+from archscope.files import write_bytes
 from archscope.weights import load_weights
 
 if TYPE_CHECKING:
@@ -41,11 +44,18 @@ def onnx_difference(exported: ExportedOnnx) -> float:
     load_weights(network, tensors, "the weights")
     if exported.preprocessing is not None:
         network = PreprocessedNetwork(network, exported.preprocessing)
-    return largest_difference(network, load(exported.model.content(), {}), "onnx file")
+    if not exported.model.too_large:
+        return largest_difference(network, load(exported.model.content(), {}), "onnx file")
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "model.onnx")
+        content, data = exported.model.split("model.onnx.data")
+        write_bytes(path.with_name("model.onnx.data"), data)
+        write_bytes(path, content)
+        return largest_difference(network, load(path.as_posix(), {}), "onnx file")
 
 
-def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Outputs]:
-    """Return a function that runs a model in onnxruntime."""
+def load(content: bytes | str, weights: Mapping[str, Tensor]) -> Callable[..., Outputs]:
+    """Return a function that runs a model in onnxruntime: its content, or the path of its file."""
     try:
         import onnxruntime
     except ImportError:

@@ -6,7 +6,7 @@ ONNX operators, these are called `node/Kind`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,16 +50,62 @@ class OnnxModel(Struct, frozen=True):
         """The version of ONNX's operators."""
         return int(self.head.opset_import[0].version)
 
+    @property
+    def too_large(self) -> bool:
+        """Whether a single file cannot hold the weights."""
+        return sum(array.nbytes for array in self.arrays.values()) > MAX_BYTES
+
     def chunks(self) -> Iterator[bytes | memoryview]:
-        """Yield the content of the file; arrays are not copied."""
+        """Yield the content of the file; arrays are not copied. Raises OptionError over 2 GiB."""
+        if self.too_large:
+            size = sum(array.nbytes for array in self.arrays.values())
+            raise OptionError(
+                f"an ONNX file holds at most 2 GiB, but '{self.graph.name}' has {size:,} bytes of"
+                " weights"
+            )
+        yield from self._chunks([
+            (start + RAW_DATA + _varint(array.nbytes), array)
+            for start, array in map(self._tensor, self.arrays, self.arrays.values())
+        ])  # fmt: skip
+
+    def split(self, name: str) -> tuple[Iterator[bytes | memoryview], Iterator[memoryview]]:
+        """Return the content of a file without large arrays, and that of their file `name`.
+
+        Both files must be in one folder.
+        """
+        onnx = library()
+        tensors: list[tuple[bytes, NDArray[Any] | None]] = []
+        arrays: list[NDArray[Any]] = []
+        offset = 0
+        for title, whole in self.arrays.items():
+            start, array = self._tensor(title, whole)
+            place = {"location": name, "offset": str(offset), "length": str(array.nbytes)}
+            rest = onnx.TensorProto(data_location=onnx.TensorProto.EXTERNAL)
+            for key, value in place.items():
+                rest.external_data.add(key=key, value=value)
+            tensors.append((start + rest.SerializeToString(), None))
+            arrays.append(array)
+            offset += array.nbytes
+        return self._chunks(tensors), (array.data.cast("B") for array in arrays)
+
+    def _chunks(
+        self, tensors: Sequence[tuple[bytes, NDArray[Any] | None]]
+    ) -> Iterator[bytes | memoryview]:
+        """Yield the content of the file, given the fields of each tensor and the data behind."""
         inner = self.graph.SerializeToString()
-        tensors = [self._tensor(name, array) for name, array in self.arrays.items()]
-        size = len(inner) + sum(len(start) + array.nbytes for start, array in tensors)
+        framed = []
+        for start, array in tensors:
+            size = len(start) + (array.nbytes if array is not None else 0)
+            framed.append((INITIALIZER + _varint(size) + start, array))
+        size = len(inner) + sum(
+            len(start) + (array.nbytes if array is not None else 0) for start, array in framed
+        )
         yield self.head.SerializeToString() + GRAPH + _varint(size)
         yield inner
-        for start, array in tensors:
+        for start, array in framed:
             yield start
-            yield array.data.cast("B")
+            if array is not None:
+                yield array.data.cast("B")
 
     def content(self) -> bytes:
         """Return the content of the file."""
@@ -83,13 +129,12 @@ class OnnxModel(Struct, frozen=True):
             raise GraphError(f"'{self.graph.name}' is not valid ONNX: {reason}") from None
 
     def _tensor(self, name: str, array: NDArray[Any]) -> tuple[bytes, NDArray[Any]]:
-        """Return the bytes before the data of an array, and the array as ONNX stores it."""
+        """Return the fields of a tensor but its data, and the array as ONNX stores it."""
         onnx = library()
         array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
         start = onnx.TensorProto(name=name, dims=array.shape, data_type=kind).SerializeToString()
-        start += RAW_DATA + _varint(array.nbytes)
-        return INITIALIZER + _varint(len(start) + array.nbytes) + start, array
+        return start, array
 
 
 def _varint(number: int) -> bytes:
@@ -137,19 +182,14 @@ def write_onnx(
     has all operators of the network. `metadata` are texts by name.
 
     Raises UnavailableError without the package onnx; OptionError for weights of other names or
-    shapes, for more than 2 GiB, and for an opset that lacks an operator; GraphError for an
-    operator that states no form in ONNX.
+    shapes, and for an opset that lacks an operator; GraphError for an operator that states no form
+    in ONNX.
     """
     onnx, graph = library(), graph.inference()
     newest = onnx.defs.onnx_opset_version()
     if opset is not None and not FIRST_OPSET <= opset <= newest:
         raise OptionError(f"ONNX is written in opset {FIRST_OPSET} to {newest}, got {opset}")
     arrays = random_arrays(graph, seed) if weights is None else fitted(graph, weights, source)
-    size = sum(array.nbytes for array in arrays.values())
-    if size > MAX_BYTES:
-        raise OptionError(
-            f"an ONNX file holds at most 2 GiB, but '{graph.name}' has {size:,} bytes of weights"
-        )
     found, helper = _steps(graph, arrays, opset), onnx.helper
     inputs, outputs, between = (
         [

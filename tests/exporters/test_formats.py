@@ -161,6 +161,7 @@ def test_onnx_says_when_it_cannot_hold_a_network(monkeypatch: pytest.MonkeyPatch
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     monkeypatch.setattr("archscope.exporters.onnx_writer.MAX_BYTES", 1000)
+    monkeypatch.setattr("archscope.exporters.onnx_writer.LARGE", 1)
     with pytest.raises(OptionError, match=r"at most 2 GiB, but 'net' has [0-9,]+ bytes"):
         export_network(small(), "onnx")
     monkeypatch.undo()

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from archscope import analyze, load
 from archscope.build import build
+from archscope.cli import main
 from archscope.errors import GraphError, OptionError
 from archscope.exporters.export import export_network
 from archscope.exporters.onnx_export import export_onnx
@@ -57,6 +58,23 @@ def test_a_file_of_the_zoo_is_analysed_as_its_spec(name: str, tmp_path: Path) ->
     ours, read = analyze(exported.graph).totals, analyze(from_file(path).graph).totals
     for total in ("params", "macs", "elementwise", "memory_access", "activations"):
         assert getattr(read, total) == getattr(ours, total), total
+
+
+def test_weights_over_the_limit_have_a_file_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported = export_onnx(load("lenet5"))
+    whole = onnxruntime.InferenceSession(exported.model.content())
+    monkeypatch.setattr("archscope.exporters.onnx_writer.MAX_BYTES", 1000)
+    assert 0 < onnx_difference(exported) < 1e-5
+    path = tmp_path / "net.onnx"
+    assert main(["export", "lenet5", "-o", str(path)]) == 0
+    assert path.stat().st_size < path.with_name("net.onnx.data").stat().st_size
+    onnx.checker.check_model(str(path), full_check=True)
+    images = {"input": np.ones((2, 1, 32, 32), np.float32)}
+    parted = onnxruntime.InferenceSession(str(path)).run(None, images)
+    np.testing.assert_array_equal(parted[0], whole.run(None, images)[0])
+    assert analyze(from_file(path).graph).totals.params == analyze(load("lenet5")).totals.params
 
 
 @pytest.mark.parametrize(("name", "most"), [("mobilenet_v2", 105), ("shufflenet_v2_x1_0", 180)])
