@@ -51,6 +51,17 @@ class Foreign(Struct, frozen=True):
         """Return an argument by name, or the default if it is not given."""
         return self.args.get(name, default)
 
+    def with_tensors(self, values: Mapping[str, Tensor]) -> Foreign:
+        """Return the operator with the tensors of some names replaced."""
+
+        def placed(part: Any) -> Any:
+            if isinstance(part, tuple | list):
+                return tuple(map(placed, part))
+            return values.get(part.name, part) if isinstance(part, Tensor) else part
+
+        args = {key: placed(value) for key, value in self.args.items()}
+        return Foreign(self.target, args, self.out)
+
 
 class Recognised(Struct, frozen=True):
     """The operator that is equivalent to a foreign one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from msgspec import structs
@@ -129,10 +129,10 @@ class AtenTranslator:
             op = Parameter(size=tuple(size), fixed=not tensor.learned)
             layers[tensor.name] = Recognised(op, form.ins[:1], {"weight": tensor})
             values[tensor.name] = Tensor(tensor.name, (self.batch.size, *size))
-        if self._recognised(_with_values(form, values)) is None:
+        if self._recognised(form.with_tensors(values)) is None:
             return None
         made = {name: Tensor(self.add(layer), values[name].shape) for name, layer in layers.items()}
-        return _with_values(form, made)
+        return form.with_tensors(made)
 
     def _recognised(self, foreign: Foreign | None) -> Recognised | None:
         """Return the recognised form of an operator if shapes agree."""
@@ -159,15 +159,3 @@ def _replaced(value: Any, results: Sequence[Tensor]) -> Any:
     if isinstance(value, Tensor) and value.name.startswith(LAST):
         return results[-int(value.name.removeprefix(LAST))]
     return value
-
-
-def _with_values(form: Foreign, values: Mapping[str, Tensor]) -> Foreign:
-    """Return an operator with the tensors of some names replaced."""
-
-    def placed(part: Any) -> Any:
-        if isinstance(part, tuple | list):
-            return tuple(map(placed, part))
-        return values.get(part.name, part) if isinstance(part, Tensor) else part
-
-    args = {key: placed(value) for key, value in form.args.items()}
-    return Foreign(form.target, args, form.out)

@@ -144,10 +144,10 @@ class OperatorTranslator:
             values[tensor.name] = Tensor(tensor.name, (self.batch.size, *size))
             if first != 1 or not self.weights.fit(layers[tensor.name]):
                 return None
-        if self._recognised(_with_values(form, values)) is None:
+        if self._recognised(form.with_tensors(values)) is None:
             return None
         made = {name: self._add(node, values[name].shape, layers[name]) for name in layers}
-        return _with_values(form, made)
+        return form.with_tensors(made)
 
     def _part_of_cell(self, node: fx.Node, form: Foreign) -> Tensor | None:
         """Return the state or the cell of a step, which one operator gives together, or None."""
@@ -283,18 +283,6 @@ class OperatorTranslator:
             if owner is not None:
                 self.shared[key] = owner
         return Tensor(key, shape)
-
-
-def _with_values(foreign: Foreign, values: Mapping[str, Tensor]) -> Foreign:
-    """Return an operator with the tensors of some names replaced."""
-
-    def placed(part: Any) -> Any:
-        if isinstance(part, tuple | list):
-            return tuple(map(placed, part))
-        return values.get(part.name, part) if isinstance(part, Tensor) else part
-
-    args = {key: placed(value) for key, value in foreign.args.items()}
-    return Foreign(foreign.target, args, foreign.out)
 
 
 def _read(node: fx.Node) -> set[int]:
