@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from archscope.analysis import Analysis
 from archscope.api import Comparison, analyze, compare, lint
+from archscope.callable_package import callable_package
 from archscope.errors import ArchscopeError
 from archscope.ir import Graph, Node
 from archscope.sources import load
@@ -30,5 +30,5 @@ def __getattr__(name: str) -> Any:
 
         return Finding
     if name in ("build", "report", "search", "train"):
-        return import_module(f"archscope.{name}")
+        return callable_package(f"archscope.{name}")
     raise AttributeError(f"module 'archscope' has no attribute '{name}'")

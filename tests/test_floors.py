@@ -14,8 +14,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     room: floor
     for floor, rooms in enumerate((
-        "errors extras axes printable module_names onnx_form callable_package",
-        "units files stats project",
+        "errors extras axes printable module_names onnx_form",
+        "units files stats project callable_package",
         "ir records plugins",
         "ops nn",
         "language analysis datasets",

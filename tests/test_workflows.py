@@ -72,3 +72,17 @@ def test_importing_archscope_loads_none_of_them() -> None:
         " from archscope import train; assert callable(train) and train.Recipe"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("call", ["archscope.build", "archscope.report('lenet5')"])
+def test_a_missing_extra_is_named(call: str, tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules.update(torch=None, jinja2=None); import archscope\n"
+        f"try:\n    {call}\nexcept archscope.ArchscopeError as error:\n    print(error)\n"
+        "except ModuleNotFoundError as error:\n    print(error.name)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    wanted = "archscope.build needs PyTorch: pip install 'archscope[torch]'"
+    assert done.stdout.strip() == (wanted if call == "archscope.build" else "jinja2")

@@ -51,17 +51,21 @@ class OnnxModel(Struct, frozen=True):
         return int(self.head.opset_import[0].version)
 
     @property
+    def size(self) -> int:
+        """The bytes of the large arrays."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+    @property
     def too_large(self) -> bool:
         """Whether a single file cannot hold the weights."""
-        return sum(array.nbytes for array in self.arrays.values()) > MAX_BYTES
+        return self.size > MAX_BYTES
 
     def chunks(self) -> Iterator[bytes | memoryview]:
         """Yield the content of the file; arrays are not copied. Raises OptionError over 2 GiB."""
         if self.too_large:
-            size = sum(array.nbytes for array in self.arrays.values())
             raise OptionError(
-                f"an ONNX file holds at most 2 GiB, but '{self.graph.name}' has {size:,} bytes of"
-                " weights"
+                f"an ONNX file holds at most 2 GiB, but '{self.graph.name}' has {self.size:,}"
+                " bytes of weights"
             )
         yield from self._chunks([
             (start + RAW_DATA + _varint(array.nbytes), array)

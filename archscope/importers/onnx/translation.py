@@ -11,18 +11,15 @@ from archscope.errors import ShapeError
 from archscope.importers.aten.absorbed import AbsorbedMaps
 from archscope.importers.aten.batch import Batch
 from archscope.importers.aten.canonical import (
-    JOINING,
-    POINTWISE,
-    PRODUCTS,
     RESHAPES,
     canonical,
 )
 from archscope.importers.aten.in_steps import in_steps
 from archscope.importers.aten.names import name_of
+from archscope.importers.aten.parameters import parameters_of
 from archscope.importers.onnx.forms import LAST
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 from archscope.ops.layout import Permute
-from archscope.ops.parameter import Parameter
 
 
 class Add(Protocol):
@@ -116,22 +113,13 @@ class AtenTranslator:
 
     def _with_parameters(self, form: Foreign) -> Foreign | None:
         """Return an operator that reads its constants from nodes of their own, or None."""
-        held = [tensor for tensor in form.tensors if tensor.constant]
-        if name_of(form.target) not in POINTWISE | PRODUCTS | JOINING or not held:
+        found = parameters_of(form, self.batch.size)
+        values = {name: value for name, (_, value) in found.items()}
+        if not found or self._recognised(form.with_tensors(values)) is None:
             return None
-        rank = max(2, *(len(tensor.shape) for tensor in form.tensors))
-        layers: dict[str, Recognised] = {}
-        values: dict[str, Tensor] = {}
-        for tensor in held:
-            first, *size = (1,) * (rank - len(tensor.shape)) + tensor.shape
-            if first != 1 or not size:
-                return None
-            op = Parameter(size=tuple(size), fixed=not tensor.learned)
-            layers[tensor.name] = Recognised(op, form.ins[:1], {"weight": tensor})
-            values[tensor.name] = Tensor(tensor.name, (self.batch.size, *size))
-        if self._recognised(form.with_tensors(values)) is None:
-            return None
-        made = {name: Tensor(self.add(layer), values[name].shape) for name, layer in layers.items()}
+        made = {
+            name: Tensor(self.add(layer), value.shape) for name, (layer, value) in found.items()
+        }
         return form.with_tensors(made)
 
     def _recognised(self, foreign: Foreign | None) -> Recognised | None:

@@ -17,15 +17,12 @@ import archscope.ops
 from archscope.errors import ShapeError
 from archscope.importers.aten.absorbed import PAD, AbsorbedMaps
 from archscope.importers.aten.canonical import (
-    JOINING,
-    POINTWISE,
-    PRODUCTS,
     RECURRENT,
-    WRITING,
     canonical,
 )
 from archscope.importers.aten.in_steps import in_steps
 from archscope.importers.aten.names import name_of
+from archscope.importers.aten.parameters import parameters_of
 from archscope.importers.torch.aten import (
     DROPOUTS,
     RESHAPES,
@@ -46,7 +43,6 @@ from archscope.ops.geometry import short_padding
 from archscope.ops.layout import Permute
 from archscope.ops.opaque import Opaque
 from archscope.ops.pad import Pad
-from archscope.ops.parameter import Parameter
 from archscope.ops.rearrange import ChannelShuffle
 from archscope.ops.recurrent import starts_from_zeros
 from archscope.ops.reshape import Slice
@@ -131,22 +127,13 @@ class OperatorTranslator:
 
     def _with_parameters(self, node: fx.Node, form: Foreign) -> Foreign | None:
         """Return an operator that reads its constants from layers of their own, or None."""
-        held = [tensor for tensor in form.tensors if tensor.constant]
-        if name_of(form.target) not in POINTWISE | PRODUCTS | JOINING | WRITING or not held:
+        found = parameters_of(form, self.batch.size)
+        if not found or not all(self.weights.fit(layer) for layer, _ in found.values()):
             return None
-        rank = max(2, *(len(tensor.shape) for tensor in form.tensors))
-        layers: dict[str, Recognised] = {}
-        values: dict[str, Tensor] = {}
-        for tensor in held:
-            first, *size = (1,) * (rank - len(tensor.shape)) + tensor.shape
-            op = Parameter(size=tuple(size), fixed=not tensor.learned)
-            layers[tensor.name] = Recognised(op, form.ins[:1], {"weight": tensor})
-            values[tensor.name] = Tensor(tensor.name, (self.batch.size, *size))
-            if first != 1 or not self.weights.fit(layers[tensor.name]):
-                return None
+        values = {name: value for name, (_, value) in found.items()}
         if self._recognised(form.with_tensors(values)) is None:
             return None
-        made = {name: self._add(node, values[name].shape, layers[name]) for name in layers}
+        made = {name: self._add(node, value.shape, layer) for name, (layer, value) in found.items()}
         return form.with_tensors(made)
 
     def _part_of_cell(self, node: fx.Node, form: Foreign) -> Tensor | None:
