@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,39 +117,26 @@ def command(
     if not output.parent.is_dir():
         raise OptionError(f"cannot write '{output}': there is no folder '{output.parent}'")
     spec, of_run = spec_of_run(spec)
-    weights = weights or (of_run if seed is None else None)
+    source = _Weights(spec, reader.inputs, weights or (of_run if seed is None else None), seed)
+    run = source.run
     graph = reader.unfused.graph(spec)
-    own = weights is None and seed is None and is_foreign(spec)
-    run = _run_of(weights)
-    fused = reader.fused or (to == "onnx" and not no_fuse)
     if pixels != "1" and (plain or not run):
         raise OptionError("--pixels applies only to exported runs, whose file normalises images")
     preprocessing = _preprocessing(run, not plain).of_pixels(int(pixels)) if run else None
-    words = {"source": f"'{weights or spec}'", "seed": seed or 0, "fused": fused,
+    fused = reader.fused or (to == "onnx" and not no_fuse)
+    words = {"source": f"'{source.file or spec}'", "seed": seed or 0, "fused": fused,
              "opset": opset, "preprocessing": preprocessing}  # fmt: skip
     try:
         if to == "onnx":
-            import onnx  # noqa: F401 - report a missing onnx first
-
-            arrays = _arrays(spec, reader, graph, weights, own)
-            written = _onnx(graph, arrays, check, f"{output.name}.data", words)
+            written = _onnx(graph, source, check, f"{output.name}.data", words)
         else:
-            written = _by_torch(graph, to, _tensors(spec, reader, graph, weights, own), words)
+            written = _by_torch(graph, to, source, words)
     except OptionError as error:
         if run is None or spec == (run / "spec.yaml").as_posix():
             raise
         hint = f"they are of the network of that run: archscope export {run} -o {output}"
         raise OptionError(f"{error}; {hint}") from None
-    files = {output: written.content}
-    if written.data is not None:
-        files[output.with_name(f"{output.name}.data")] = written.data
-    if not FORMATS[to].holds_weights and (weights is not None or own or seed is not None):
-        beside = output.with_suffix(FORMATS[to].weights_suffix)
-        if weights is not None and weights.resolve() == beside.resolve() and fused:
-            raise OptionError(
-                f"the fused weights would overwrite '{beside}', their source; rename it"
-            )
-        files[beside] = [written.weights()]
+    files = _files(written, to, output, source, fused)
     for path, content in reversed(files.items()):  # the main file last
         write_bytes(path, content)
     record = {
@@ -160,8 +147,8 @@ def command(
         "files": [{"path": path.as_posix(), "bytes": path.stat().st_size} for path in files],
         "inputs": {node.name: node.out for node in written.graph.inputs},
         "outputs": [entry.name for entry in written.graph.inference().outputs],
-        "weights": weights.as_posix() if weights else spec if own else "random",
-        "seed": (seed or 0) if weights is None and not own else None,
+        "weights": source.name,
+        "seed": (seed or 0) if source.random else None,
         "fused": fused,
         "norms_folded": written.norms_folded,
         "normalization": written.preprocessing and written.preprocessing.record(),
@@ -169,6 +156,59 @@ def command(
         "operators": written.operators,
     }
     Output(form).show([export_table(record)], lambda: record)
+
+
+class _Weights(Struct, frozen=True):
+    """The weights to export: those of a file or a run, of the imported model, or random ones."""
+
+    spec: str
+    inputs: Sequence[str]
+    file: Path | None  # or the folder of a run
+    seed: int | None  # as given by the user
+
+    @property
+    def own(self) -> bool:
+        """Whether they are those of the imported model."""
+        return self.file is None and self.seed is None and is_foreign(self.spec)
+
+    @property
+    def random(self) -> bool:
+        """Whether they are drawn, from the seed."""
+        return self.file is None and not self.own
+
+    @property
+    def run(self) -> Path | None:
+        """The run that they come from, or None if they come from elsewhere."""
+        if self.file is None:
+            return None
+        folder = self.file if self.file.is_dir() else self.file.parent
+        return folder if is_run(folder) else None
+
+    @property
+    def name(self) -> str:
+        """Their file, the imported model, or the word `random`."""
+        return self.file.as_posix() if self.file else self.spec if self.own else "random"
+
+    def arrays(self, graph: Graph) -> Arrays | None:
+        """Return them without loading torch; None for random ones. Raises ArchscopeError."""
+        if self.random:
+            return None
+        from archscope.exporters.weight_arrays import imported_arrays, read_arrays
+        from archscope.weights import SAFETENSORS, check_suffix
+
+        if self.file is None:
+            return imported_arrays(graph, imported(self.spec, shapes(self.inputs)).weights())
+        file = weights_file(self.file)
+        check_suffix(file)
+        if file.suffix == SAFETENSORS:
+            return read_arrays(file)
+        return {name: tensor.float().numpy() for name, tensor in given_weights(file, graph).items()}
+
+    def tensors(self, graph: Graph) -> dict[str, Tensor] | None:
+        """Return them as a state dict; None for random ones. Raises ArchscopeError."""
+        if self.file is not None:
+            return given_weights(self.file, graph)
+        return own_weights(self.spec, self.inputs, graph) if self.own else None
 
 
 class _Written(Struct, frozen=True):
@@ -186,11 +226,13 @@ class _Written(Struct, frozen=True):
 
 
 def _onnx(
-    graph: Graph, arrays: Arrays | None, check: bool, data_name: str, words: dict[str, Any]
+    graph: Graph, source: _Weights, check: bool, data_name: str, words: dict[str, Any]
 ) -> _Written:
+    import onnx  # noqa: F401 - report a missing onnx first
+
     from archscope.exporters.onnx_export import export_onnx
 
-    exported = export_onnx(graph, arrays, **words)
+    exported = export_onnx(graph, source.arrays(graph), **words)
     difference = None
     if check:
         from archscope.exporters.onnx_model import onnx_difference
@@ -202,42 +244,30 @@ def _onnx(
                     exported.preprocessing, len(model.nodes), model.opset, bytes, data)  # fmt: skip
 
 
-def _by_torch(
-    graph: Graph, to: str, tensors: dict[str, Tensor] | None, words: dict[str, Any]
-) -> _Written:
+def _by_torch(graph: Graph, to: str, source: _Weights, words: dict[str, Any]) -> _Written:
     from archscope.exporters.export import export_network
 
-    exported = export_network(graph, to, weights=tensors, **words)
+    exported = export_network(graph, to, weights=source.tensors(graph), **words)
     return _Written([exported.content], exported.graph, exported.norms_folded,
                     exported.difference, exported.preprocessing, None,
                     (words["opset"] or OPSET) if to == "onnx-torch" else None,
                     exported.weights)  # fmt: skip
 
 
-def _arrays(
-    spec: str, reader: SpecReader, graph: Graph, weights: Path | None, own: bool
-) -> Arrays | None:
-    """Return the given weights, without loading torch; None for random ones."""
-    if weights is None and not own:
-        return None
-    from archscope.exporters.weight_arrays import imported_arrays, read_arrays
-    from archscope.weights import SAFETENSORS, check_suffix
-
-    if weights is None:
-        return imported_arrays(graph, imported(spec, shapes(reader.inputs)).weights())
-    file = weights_file(weights)
-    check_suffix(file)
-    if file.suffix == SAFETENSORS:
-        return read_arrays(file)
-    return {name: tensor.float().numpy() for name, tensor in given_weights(file, graph).items()}
-
-
-def _tensors(
-    spec: str, reader: SpecReader, graph: Graph, weights: Path | None, own: bool
-) -> dict[str, Tensor] | None:
-    if weights is not None:
-        return given_weights(weights, graph)
-    return own_weights(spec, reader.inputs, graph) if own else None
+def _files(
+    written: _Written, to: str, output: Path, source: _Weights, fused: bool
+) -> dict[Path, Iterable[Content]]:
+    """Return the files to write, the main file first. Raises OptionError."""
+    files = {output: written.content}
+    if written.data is not None:
+        files[output.with_name(f"{output.name}.data")] = written.data
+    if FORMATS[to].holds_weights or (source.random and source.seed is None):
+        return files
+    beside = output.with_suffix(FORMATS[to].weights_suffix)
+    if fused and source.file is not None and source.file.resolve() == beside.resolve():
+        raise OptionError(f"the fused weights would overwrite '{beside}', their source; rename it")
+    files[beside] = [written.weights()]
+    return files
 
 
 def _format(output: Path) -> str:
@@ -245,14 +275,6 @@ def _format(output: Path) -> str:
         if kind.suffix == output.suffix.lower():
             return kind.name
     raise OptionError(f"the suffix of '{output}' belongs to no format ({KINDS}); name one by --to")
-
-
-def _run_of(weights: Path | None) -> Path | None:
-    """Return the run that the weights come from, or None if they come from elsewhere."""
-    if weights is None:
-        return None
-    folder = weights if weights.is_dir() else weights.parent
-    return folder if is_run(folder) else None
 
 
 def _preprocessing(run: Path, in_file: bool) -> Preprocessing:
