@@ -153,37 +153,26 @@ def command(
             changes = _diff(fixed)
             write(changes or "nothing to fix", output)
             return FINDINGS if changes and not exit_zero else FINE
-        for path, (_, after) in fixed.texts.items():
-            write_text(path, after)
+        _write_fixed(fixed)
         results = fixed.left
-        if fixed.counts:
-            counts = ", ".join(f"{code} {count}" for code, count in sorted(fixed.counts.items()))
-            say(f"fixed {fixed.counts.total()}: {counts}")
     else:
         results = _results(sources, config, reader, batch)
     errors = [target.error for target, _ in results if target.error]
     for error in errors:
         warn(error_line(error, click.get_current_context().obj or ()))
-    editable = EditableFiles(sources, filter(is_folder, specs))
     times = [latencies.of(target.graph, batch) if target.graph else None for target, _ in results]
-    found = [
-        with_latency(editable.offered(finding), time) if time else editable.offered(finding)
-        for (_, findings), time in zip(results, times, strict=True)
-        for finding in merged(findings)
-    ]
-    shown = tuple(finding for finding in found if config.shows(finding.severity))
-    networks = sum(target.graph is not None for target, _ in results)
-    report = LintReport(shown, len(found) - len(shown), networks)
-    if errors and not networks and form == "text":
+    editable = EditableFiles(sources, filter(is_folder, specs))
+    report = _report(results, times, editable, config)
+    if errors and not report.networks and form == "text":
         return FAILED
     if counted and form == "text":
-        Output("table", output).show([statistics(shown), summary(report)])
+        Output("table", output).show([statistics(report.findings), summary(report)])
     else:
         write(reports.render(report, form), output)
     slow = _tell_latency(results, times, latencies)
     if errors or failed("rules"):
         return FAILED
-    return FINDINGS if (shown or slow) and not exit_zero else FINE
+    return FINDINGS if (report.findings or slow) and not exit_zero else FINE
 
 
 def _results(
@@ -196,6 +185,23 @@ def _results(
         (target, linter.findings(target.graph, target.document) if target.graph else [])
         for target in map(read_target, sources)
     ]
+
+
+def _report(
+    results: Sequence[tuple[Target, list[Finding]]],
+    times: Sequence[Latency | None],
+    editable: EditableFiles,
+    config: Config,
+) -> LintReport:
+    """Return the findings to show, with latencies, and only with fixes that may be applied."""
+    found = [
+        with_latency(editable.offered(finding), time) if time else editable.offered(finding)
+        for (_, findings), time in zip(results, times, strict=True)
+        for finding in merged(findings)
+    ]
+    shown = tuple(finding for finding in found if config.shows(finding.severity))
+    networks = sum(target.graph is not None for target, _ in results)
+    return LintReport(shown, len(found) - len(shown), networks)
 
 
 def _tell_latency(
@@ -212,6 +218,15 @@ def _tell_latency(
     for name, time in named:
         say(f"{name}: {predicted_line(time)}")
     return latencies.exit_code(named)
+
+
+def _write_fixed(result: FixResult) -> None:
+    """Write the fixed files, and count the fixes on standard error. Raises OptionError."""
+    for path, (_, after) in result.texts.items():
+        write_text(path, after)
+    if result.counts:
+        counts = ", ".join(f"{code} {count}" for code, count in sorted(result.counts.items()))
+        say(f"fixed {result.counts.total()}: {counts}")
 
 
 def _diff(result: FixResult) -> str:
