@@ -9,8 +9,11 @@ from msgspec import Struct, structs
 from archscope.importers.aten.batch import Batch
 from archscope.importers.aten.canonical import RECURRENT, ROWS_NORM
 from archscope.importers.aten.names import name_of
-from archscope.ops.foreign import Foreign, Tensor
-from archscope.ops.pad import LOWEST, constants_of_torch
+from archscope.ir import Op
+from archscope.ops.foreign import Foreign, Recognised, Tensor
+from archscope.ops.geometry import short_padding
+from archscope.ops.layout import Permute
+from archscope.ops.pad import LOWEST, Pad, constants_of_torch
 from archscope.ops.torch_layout import order_of_torch
 
 PAD, PERMUTE = "aten.pad.default", "aten.permute.default"
@@ -40,6 +43,20 @@ class AbsorbedMap(Struct, frozen=True):
     inner: Tensor  # the map with its channels first, or without the padding
     padding: tuple[tuple[int, int], ...] = ()  # before and after, for each axis
     value: float = 0.0  # of the padding
+
+    def layer(self, inner: Tensor) -> Recognised:
+        """Return the permutation or padding as a layer on the inner map."""
+        op: Op = Permute(order=(*range(1, len(inner.shape) - 1), 0))
+        if self.kind == PAD:
+            op = Pad(padding=short_padding(self.padding), value=self.value)
+        return Recognised(op, (inner,))
+
+
+def turning(tensor: Tensor) -> tuple[Recognised, tuple[int, ...]]:
+    """Return the layer that brings the last axis of a value to the front, and its shape."""
+    batch, *sizes, channels = tensor.shape
+    op = Permute(order=(len(sizes), *range(len(sizes))))
+    return Recognised(op, (tensor,)), (batch, channels, *sizes)
 
 
 class AbsorbedMaps:

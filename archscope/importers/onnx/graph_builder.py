@@ -9,46 +9,24 @@ from typing import Any
 
 from msgspec import structs
 
-from archscope.analysis.cost import DTYPES
 from archscope.errors import ArchscopeError, ShapeError
 from archscope.importers.aten.batch import Batch
 from archscope.importers.aten.canonical import layout_of
 from archscope.importers.formats import Imported, Inputs
 from archscope.importers.names import name_part, take_name, valid_start
 from archscope.importers.onnx.batch_axes import marked_shapes
+from archscope.importers.onnx.descriptions import foreign_of, tensor_of
 from archscope.importers.onnx.forms import Applied, steps_of
-from archscope.importers.onnx.learned import LearnedWeights
 from archscope.importers.onnx.model_file import library, read_model
 from archscope.importers.onnx.node_names import names_of
+from archscope.importers.onnx.node_weights import NodeWeights
 from archscope.importers.onnx.operator_costs import POINTWISE, operator_cost
 from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel, resolve
 from archscope.importers.onnx.simplify import simplify
 from archscope.importers.onnx.translation import AtenTranslator
 from archscope.ir import Builder, Graph, Node, Output, Shape
 from archscope.ops import OPS
-from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
-
-MAX_VISIBLE = 64
-"""Recognisers get the values of constants up to this many elements."""
-
-INPUT_NAMES = {
-    **dict.fromkeys((
-        "ChannelShuffle", "Range", "Swish", "Gelu", "HardSwish", "Mish", "FakeQuantize",
-        "Unshuffle", "Maxout", "Largest",
-    ), ("X",)),
-    "Distance": ("a", "b"),
-    "Linear": ("X", "W", "B"),
-    "BatchNormalization": ("X", "scale", "B", "input_mean", "input_var"),
-    "LayerNormalization": ("X", "Scale", "B"),
-    "ChannelNorm": ("X", "scale", "bias"),
-    "ReduceMean": ("data",),
-    "GroupNormalization": ("X", "scale", "bias"),
-    "Scale": ("X", "scale", "bias"),
-}  # fmt: skip
-"""Names of the inputs of operators that patterns make, or that old opsets call otherwise.
-
-Those of all others are ONNX's own.
-"""
+from archscope.ops.foreign import RECOGNISERS, Recognised, Tensor
 
 
 def from_file(path: str | Path, input: Inputs = None) -> Imported:
@@ -74,15 +52,12 @@ class _GraphBuilder:
         self.read = {*model.readers(), *model.outputs}
         self.builder = Builder()
         self.taken: dict[str, int] = {}  # names of nodes, including those to come
-        images, self.shapes = marked_shapes(model)
-        self.images = images
+        self.images, self.shapes = marked_shapes(model)
         self.values: dict[str, Tensor] = {}  # the tensor of each value, named after its node
-        self.translator = AtenTranslator(images, self.add_nodes)
+        self.translator = AtenTranslator(self.images, self.add_nodes)
         self.title = ""  # the name of the operator that is being translated
         self.added: list[tuple[str, Recognised]] = []  # its nodes so far
-        self.weights: dict[str, str] = {}  # the constant behind each name in the state_dict
-        self.owners: dict[tuple[object, ...], str] = {}  # the first node with these weights
-        self.learned = LearnedWeights(model)
+        self.weights = NodeWeights(model, self.builder)
 
     def graph(self, name: str) -> Imported:
         """Return the graph of all operators."""
@@ -102,7 +77,7 @@ class _GraphBuilder:
         outputs, dtype = self.outputs(), model.dtype
         nodes = self.needed(outputs)
         graph = Graph(name, nodes, outputs, dtype="" if dtype == "float32" else dtype)
-        return Imported(graph, self.arrays)
+        return Imported(graph, self.weights.arrays)
 
     def needed(self, outputs: Sequence[Output]) -> tuple[Node, ...]:
         """Return the inputs, and the nodes that outputs read."""
@@ -126,21 +101,6 @@ class _GraphBuilder:
     def title_of(self, value: str, default: str) -> str:
         """Turn the file's name of an input or output into a name."""
         return valid_start(name_part(self.model.titles.get(value, value), default))
-
-    def arrays(self) -> dict[str, Any]:
-        """Return the weights as arrays for torch, with the step counters of its norms."""
-        import numpy
-
-        arrays: dict[str, Any] = {}
-        for key, value in self.weights.items():
-            array = self.model.constants[value]
-            bfloat16 = array.dtype.kind == "V"  # a type that numpy itself lacks
-            # A copy, because torch warns about read-only arrays that are views of the file.
-            arrays[key] = array.astype(numpy.float32) if bfloat16 else numpy.array(array)
-            node, _, word = key.rpartition(".")
-            if word == "running_mean":
-                arrays[f"{node}.num_batches_tracked"] = numpy.array(0)
-        return arrays
 
     def outputs(self) -> tuple[Output, ...]:
         """Return the outputs; one that is an input, or another output too, is a node of its own."""
@@ -177,7 +137,7 @@ class _GraphBuilder:
         extra = [name for name in operator.outputs[1:] if name in self.read]
         if recognise is None or extra or (operator.kind == "Softmax" and operator.version < 13):
             return None
-        foreign = self.foreign(operator)
+        foreign = foreign_of(operator, self.model)
         values = (*(tensor.name for tensor in foreign.ins), operator.outputs[0])
         if not all(map(self.leads, values)):
             return None  # it works across images, or on values without a batch
@@ -193,28 +153,6 @@ class _GraphBuilder:
             return len(shape) > 1 and shape[0] == self.model.batch
         return len(shape) > 1 and self.shapes[value][0] == self.images
 
-    def foreign(self, operator: OnnxOperator) -> Foreign:
-        """Return the description of an operator for recognisers."""
-        tensors = [self.tensor(name) if name else None for name in operator.inputs]
-        args: dict[str, Any] = {}
-        names = _input_names(operator)
-        for place, tensor in enumerate(tensors):
-            if names and place >= len(names) - 1 and names[-1].endswith("*"):
-                args[names[-1][:-1]] = tuple(tensors[len(names) - 1 :])
-                break
-            if tensor is not None and place < len(names):
-                args[names[place]] = tensor
-        args.update(operator.attributes)
-        return Foreign(f"onnx.{operator.kind}", args, self.model.shapes[operator.outputs[0]])
-
-    def tensor(self, name: str) -> Tensor:
-        """Return the description of a value for recognisers."""
-        value = self.model.constants.get(name)
-        if value is None:
-            return Tensor(name, self.model.shapes[name])
-        small = value.size <= MAX_VISIBLE and value.dtype.kind in "fiub"
-        return Tensor(name, tuple(value.shape), True, _tuples(value.tolist()) if small else None)
-
     def add(self, operator: OnnxOperator, node: str, found: Recognised) -> bool:
         """Add a recognised operator; return False if its shape is not the file's."""
         names = [self.node_of(tensor.name) for tensor in found.inputs]
@@ -225,26 +163,8 @@ class _GraphBuilder:
             self.keep(operator.outputs[0], self.builder.add(node, found.op, names))
         except (ShapeError, ArithmeticError):
             return False
-        self.hold(operator, node, found)
+        self.weights.hold(operator, node, found)
         return True
-
-    def hold(self, operator: OnnxOperator, node: str, found: Recognised) -> None:
-        """Give a node its weights, or share those of the first node that has them."""
-        ins, weights = self.builder.nodes[node].ins, found.weights
-        held = {word: self.learned.same(tensor.name) for word, tensor in weights.items()}
-        owner = node
-        if held:
-            key = (found.op.weights_key(*ins), *held.items())
-            owner = self.owners.setdefault(key, node)
-        before = self.learned.bytes
-        params, kept = self.learned.params(operator), self.learned.statistics(operator)
-        if owner != node:
-            return self.builder.share(node, owner)
-        new_params = None if params == self.builder.nodes[node].facts.params else params
-        self.builder.count(node, new_params, self.stored(params + kept, before))
-        for word, tensor in weights.items():
-            self.weights[f"{node}.{word}"] = tensor.name
-        return None
 
     def translate(self, operator: OnnxOperator, node: str) -> bool:
         """Add an operator by way of torch's; return False if it has no equivalent there."""
@@ -269,7 +189,7 @@ class _GraphBuilder:
             self.values[name] = results[place]
         holding = [(name, found) for name, found in self.added if found.weights]
         for name, found in holding[:1] or self.added[-1:]:
-            self.hold(operator, name, found)
+            self.weights.hold(operator, name, found)
         return True
 
     def applied(
@@ -291,8 +211,8 @@ class _GraphBuilder:
         """Return an input of an operator: a node's result, or a constant."""
         if name in self.values:
             return self.values[name]
-        learned = self.learned.learns(operator, name)
-        return structs.replace(self.tensor(name), learned=learned)
+        learned = self.weights.learned.learns(operator, name)
+        return structs.replace(tensor_of(name, self.model), learned=learned)
 
     def add_nodes(self, found: Recognised, before: str | None = None) -> str:
         """Add the nodes of an operator that is recognised by way of torch's.
@@ -314,9 +234,7 @@ class _GraphBuilder:
         reads = (self.node_of(name) for name in operator.inputs if name in self.values)
         sources = tuple(dict.fromkeys(reads))
         sources = sources or tuple(self.builder.nodes)[:1]
-        before = self.learned.bytes
-        params, kept = self.learned.params(operator), self.learned.statistics(operator)
-        stored = self.stored(params + kept, before)
+        params, kept, stored = self.weights.count(operator)
         outputs = {name: place for place, name in enumerate(operator.outputs) if name in self.read}
         first = next(iter(outputs))
         elements = prod(self.size(first))
@@ -339,11 +257,6 @@ class _GraphBuilder:
             stored = None
             params = kept = products = work = 0  # those of the first node
 
-    def stored(self, numbers: int, before: int) -> int | None:
-        """Return the bytes of numbers counted since, None if they are of the network's type."""
-        stored = self.learned.bytes - before
-        return None if stored == numbers * DTYPES[self.model.dtype] else stored
-
     def pointwise(self, operator: OnnxOperator, out: Shape) -> bool:
         """Return whether each position of the result depends on that of the inputs alone."""
         shapes = [self.model.shapes[name] for name in operator.inputs if name in self.values]
@@ -353,22 +266,3 @@ class _GraphBuilder:
             and all(len(shape) == len(out) for shape in shapes)
             and all(shape[2:] in (out[2:], (1,) * len(out[2:])) for shape in shapes)
         )
-
-
-def _input_names(operator: OnnxOperator) -> tuple[str, ...]:
-    """Return the names of an operator's inputs; `*` marks one that takes all the rest."""
-    if operator.kind in INPUT_NAMES:
-        return INPUT_NAMES[operator.kind]
-    import onnx
-
-    domain, _, kind = operator.kind.rpartition(".")
-    try:
-        inputs = onnx.defs.get_schema(kind, operator.version, domain).inputs
-    except onnx.defs.SchemaError:
-        return ()
-    variadic = onnx.defs.OpSchema.FormalParameterOption.Variadic
-    return tuple(f"{given.name}*" if given.option == variadic else given.name for given in inputs)
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value

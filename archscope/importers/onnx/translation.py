@@ -7,19 +7,15 @@ from typing import Any, Protocol
 
 from msgspec import structs
 
-from archscope.errors import ShapeError
-from archscope.importers.aten.absorbed import AbsorbedMaps
+from archscope.importers.aten.absorbed import AbsorbedMaps, turning
 from archscope.importers.aten.batch import Batch
-from archscope.importers.aten.canonical import (
-    RESHAPES,
-    canonical,
-)
+from archscope.importers.aten.canonical import RESHAPES, canonical
 from archscope.importers.aten.in_steps import in_steps
 from archscope.importers.aten.names import name_of
 from archscope.importers.aten.parameters import parameters_of
+from archscope.importers.aten.recognition import recognised
 from archscope.importers.onnx.forms import LAST
-from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
-from archscope.ops.layout import Permute
+from archscope.ops.foreign import Foreign, Recognised, Tensor
 
 
 class Add(Protocol):
@@ -99,17 +95,14 @@ class AtenTranslator:
             return value
         if value.name not in self.materialised:
             inner = self.materialise(found.inner)
-            op = Permute(order=(*range(1, len(inner.shape) - 1), 0))
-            name = self.add(Recognised(op, (inner,)), inner.name)
+            name = self.add(found.layer(inner), inner.name)
             self.materialised[value.name] = Tensor(name, value.shape)
         return self.materialised[value.name]
 
     def _turn(self, tensor: Tensor) -> None:
         """Add a node that brings the last axis of a value to the front."""
-        batch, *sizes, channels = tensor.shape
-        op = Permute(order=(len(sizes), *range(len(sizes))))
-        name = self.add(Recognised(op, (tensor,)), tensor.name)
-        self.absorbed.turned[tensor.name] = Tensor(name, (batch, channels, *sizes))
+        layer, shape = turning(tensor)
+        self.absorbed.turned[tensor.name] = Tensor(self.add(layer, tensor.name), shape)
 
     def _with_parameters(self, form: Foreign) -> Foreign | None:
         """Return an operator that reads its constants from nodes of their own, or None."""
@@ -123,21 +116,11 @@ class AtenTranslator:
         return form.with_tensors(made)
 
     def _recognised(self, foreign: Foreign | None) -> Recognised | None:
-        """Return the recognised form of an operator if shapes agree."""
-        if foreign is None or foreign.target not in RECOGNISERS:
-            return None
-        if not all(map(self.batch.leads, (foreign.out, *(t.shape for t in foreign.ins)))):
-            return None
+        """Return our form of an operator, None if there is none."""
         try:
-            found = RECOGNISERS[foreign.target](foreign)
-            if found is None:
-                return None
-            out = found.op.shape(*(tensor.shape[1:] for tensor in found.inputs))
-            for op in found.then:
-                out = op.shape(out)
-        except (ShapeError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            return None
-        return found if out == foreign.out[1:] else None
+            return recognised(foreign, self.batch)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            return None  # its attributes are not as ONNX specifies them
 
 
 def _replaced(value: Any, results: Sequence[Tensor]) -> Any:

@@ -14,15 +14,12 @@ from msgspec import structs
 from torch import fx
 
 import archscope.ops
-from archscope.errors import ShapeError
-from archscope.importers.aten.absorbed import PAD, AbsorbedMaps
-from archscope.importers.aten.canonical import (
-    RECURRENT,
-    canonical,
-)
+from archscope.importers.aten.absorbed import AbsorbedMaps, turning
+from archscope.importers.aten.canonical import RECURRENT, canonical
 from archscope.importers.aten.in_steps import in_steps
 from archscope.importers.aten.names import name_of
 from archscope.importers.aten.parameters import parameters_of
+from archscope.importers.aten.recognition import recognised
 from archscope.importers.torch.aten import (
     DROPOUTS,
     RESHAPES,
@@ -37,12 +34,8 @@ from archscope.importers.torch.opaque import OpaqueLayers
 from archscope.importers.torch.recurrent import Adder, Results, StackedStates
 from archscope.importers.torch.tracing import Trace
 from archscope.importers.torch.weight_table import WeightTable
-from archscope.ir import Op
-from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
-from archscope.ops.geometry import short_padding
-from archscope.ops.layout import Permute
+from archscope.ops.foreign import Foreign, Recognised, Tensor
 from archscope.ops.opaque import Opaque
-from archscope.ops.pad import Pad
 from archscope.ops.rearrange import ChannelShuffle
 from archscope.ops.recurrent import starts_from_zeros
 from archscope.ops.reshape import Slice
@@ -183,10 +176,8 @@ class OperatorTranslator:
 
     def _turn(self, node: fx.Node, tensor: Tensor) -> None:
         """Add a layer that brings the last axis of a value to the front."""
-        batch, *sizes, channels = tensor.shape
-        op = Permute(order=(len(sizes), *range(len(sizes))))
-        turned = self._add(node, (batch, channels, *sizes), Recognised(op, (tensor,)))
-        self.absorbed.turned[tensor.name] = turned
+        layer, shape = turning(tensor)
+        self.absorbed.turned[tensor.name] = self._add(node, shape, layer)
 
     def _fallback(self, node: fx.Node, foreign: Foreign) -> Tensor:
         """Return the result of an unrecognised operator with known costs."""
@@ -217,12 +208,7 @@ class OperatorTranslator:
             return value
         if value.name not in self.materialised:
             inner = self.materialise(node, absorbed.inner)
-            rank = len(inner.shape) - 1
-            op: Op = Permute(order=(*range(1, rank), 0))
-            if absorbed.kind == PAD:
-                op = Pad(padding=short_padding(absorbed.padding), value=absorbed.value)
-            found = Recognised(op, (inner,))
-            self.materialised[value.name] = self._add(node, value.shape, found)
+            self.materialised[value.name] = self._add(node, value.shape, absorbed.layer(inner))
         return self.materialised[value.name]
 
     def _shuffled(self, node: fx.Node, foreign: Foreign) -> Tensor | None:
@@ -239,22 +225,9 @@ class OperatorTranslator:
         return self._add(node, foreign.out, shuffle)
 
     def _recognised(self, foreign: Foreign | None) -> Recognised | None:
-        """Return the recognised form of an operator, if shapes and weights agree."""
-        if foreign is None or foreign.target not in RECOGNISERS:
-            return None
-        if not all(map(self.batch.leads, (foreign.out, *(t.shape for t in foreign.ins)))):
-            return None
-        found = RECOGNISERS[foreign.target](foreign)
-        if found is None:
-            return None
-        ins = tuple(self.batch.without(tensor.shape) for tensor in found.inputs)
-        try:
-            out = found.op.shape(*ins)
-            for op in found.then:
-                out = op.shape(out)
-        except (ShapeError, IndexError):  # a scalar per image has no axes
-            return None
-        return found if out == foreign.out[1:] and self.weights.fit(found) else None
+        """Return our form of an operator, None if there is none for its shape and weights."""
+        found = recognised(foreign, self.batch)
+        return found if found is not None and self.weights.fit(found) else None
 
     def _add(self, node: fx.Node, shape: tuple[int, ...], found: Recognised) -> Tensor:
         """Add the layers of a recognised operator and return their result."""

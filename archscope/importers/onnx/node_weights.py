@@ -1,0 +1,64 @@
+"""Give the nodes of a graph the weights of their operators, each counted once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archscope.analysis.cost import DTYPES
+from archscope.importers.onnx.learned import LearnedWeights
+from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
+from archscope.ir import Builder
+from archscope.ops.foreign import Recognised
+
+
+class NodeWeights:
+    """The weights of nodes, and the constants of the file that they are."""
+
+    def __init__(self, model: ResolvedModel, builder: Builder) -> None:
+        self.model, self.builder = model, builder
+        self.learned = LearnedWeights(model)
+        self.constants: dict[str, str] = {}  # the constant behind each name in the state dict
+        self.owners: dict[tuple[object, ...], str] = {}  # the first node with these weights
+
+    def hold(self, operator: OnnxOperator, node: str, found: Recognised) -> None:
+        """Give a node its weights, or share those of the first node that has them."""
+        ins, weights = self.builder.nodes[node].ins, found.weights
+        held = {word: self.learned.same(tensor.name) for word, tensor in weights.items()}
+        owner = node
+        if held:
+            key = (found.op.weights_key(*ins), *held.items())
+            owner = self.owners.setdefault(key, node)
+        params, _, stored = self.count(operator)
+        if owner != node:
+            self.builder.share(node, owner)
+            return
+        new_params = None if params == self.builder.nodes[node].facts.params else params
+        self.builder.count(node, new_params, stored)
+        for word, tensor in weights.items():
+            self.constants[f"{node}.{word}"] = tensor.name
+
+    def count(self, operator: OnnxOperator) -> tuple[int, int, int | None]:
+        """Return the params and statistics of an operator that were not counted before.
+
+        The third number is their bytes, None if they are of the network's type.
+        """
+        before = self.learned.bytes
+        params, kept = self.learned.params(operator), self.learned.statistics(operator)
+        stored = self.learned.bytes - before
+        usual = (params + kept) * DTYPES[self.model.dtype]
+        return params, kept, None if stored == usual else stored
+
+    def arrays(self) -> dict[str, Any]:
+        """Return the weights as arrays for torch, with the step counters of its norms."""
+        import numpy
+
+        arrays: dict[str, Any] = {}
+        for key, value in self.constants.items():
+            array = self.model.constants[value]
+            bfloat16 = array.dtype.kind == "V"  # a type that numpy itself lacks
+            # A copy, because torch warns about read-only arrays that are views of the file.
+            arrays[key] = array.astype(numpy.float32) if bfloat16 else numpy.array(array)
+            node, _, word = key.rpartition(".")
+            if word == "running_mean":
+                arrays[f"{node}.num_batches_tracked"] = numpy.array(0)
+        return arrays
