@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from archscope.ir import Graph
@@ -60,6 +61,15 @@ class ExecutorFactory(Protocol):
         self, trainer: Trainer, *, seconds: float | None = None, memory_bytes: int | None = None
     ) -> TrainingExecutor:
         """Return an executor that limits the time and memory of each training."""
+
+
+@contextmanager
+def stopped_at_end(executor: TrainingExecutor) -> Iterator[TrainingExecutor]:
+    """Stop an executor at the end of the block, with its running trainings."""
+    try:
+        yield executor
+    finally:
+        executor.close(at_once=True)
 
 
 def check_deadline(deadline: float | None) -> None:

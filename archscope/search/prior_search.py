@@ -18,13 +18,13 @@ from archscope.ir import Graph
 from archscope.records.study import LearningCheck, Predicted, PriorReport, Trial, TrialResult
 from archscope.search.config import SearchConfig
 from archscope.search.device_latency import device_latencies, held_config
-from archscope.search.executor import ExecutorFactory, TrainingExecutor, train_all
+from archscope.search.executor import ExecutorFactory, TrainingExecutor, stopped_at_end, train_all
 from archscope.search.finalists import best, front
 from archscope.search.local_executor import LocalExecutor
 from archscope.search.prior_executor import PriorExecutor
 from archscope.search.prior_model import PriorModel
 from archscope.search.priors import NotCoveredError, Prior, about
-from archscope.search.progress import SearchProgress, keep_new
+from archscope.search.progress import SearchProgress, keep_new, open_study
 from archscope.search.study import Study
 from archscope.search.study_folder import StudyFolder
 from archscope.search.time_plan import Clock
@@ -33,7 +33,7 @@ from archscope.search.winner import write_winner
 from archscope.sources import document, load
 from archscope.space.budget import Budget
 from archscope.space.costs import costs_of
-from archscope.space.counting import TooManyError, plan
+from archscope.space.counting import networks_text
 from archscope.space.optimum import Optimum
 from archscope.space.search_space import Space
 from archscope.stats import beyond_chance
@@ -138,7 +138,7 @@ class PriorSearch:
         return PriorSearchResult(
             folder=self.folder.path.as_posix(),
             space=self.space.name,
-            networks=_networks(self.space),
+            networks=networks_text(self.space),
             outcomes=dict(Counter(trial.outcome for trial in trials)),
             seconds=time.perf_counter() - self.began,
             winner=first,
@@ -188,11 +188,7 @@ def search_by_prior(
     progress = progress or SearchProgress()
     clock = Clock(max_time or CHECK_TIME, began=began)
     deployed = model.space
-    folder = StudyFolder(path, deployed, config.record(), storage)
-    trains: TrainingExecutor | None = None
-    try:
-        for note in folder.notes:
-            progress.on_note(note)
+    with open_study(path, deployed, config, storage, progress) as folder:
         progress.on_start(config, deployed, folder.trials)
         held = held_config(config, folder, deployed, model, progress)
         study = PriorSearch(held, deployed, model, folder, config.budgets)
@@ -202,16 +198,12 @@ def search_by_prior(
         progress.on_answer(result.winner, result.verdict)
         if top:
             trains = executor(config.trainer, seconds=trial_time, memory_bytes=trial_bytes)
-            checks, images = _checked(result.prior.networks, config, deployed, trains, clock)
+            with stopped_at_end(trains):
+                checks, images = _checked(result.prior.networks, config, deployed, trains, clock)
             report = structs.replace(result.prior, checks=checks, images=images)
             result = structs.replace(result, seconds=clock.elapsed, prior=report)
             folder.write_json("summary.json", result)
         return result
-    finally:
-        if trains is not None:
-            trains.close(at_once=True)
-        progress.close()
-        folder.release()
 
 
 def _checked(
@@ -253,13 +245,6 @@ def predicted(prior: Prior, name: str, graph: Graph) -> Predicted:
     """Return a network with its prediction. Raises NotCoveredError."""
     found = prior.predict(graph)
     return Predicted(name, costs_of(graph), found.mean, found.low, found.high, found.unlike)
-
-
-def _networks(space: Space) -> str:
-    try:
-        return f"{plan(space).count:,}"
-    except TooManyError:
-        return "more than can be counted"
 
 
 def _verdict(report: PriorReport, corrected: bool) -> str:

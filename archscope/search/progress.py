@@ -1,8 +1,10 @@
-"""The callbacks of a search."""
+"""The callbacks of a search, and the folder of a study that calls them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from archscope.records.study import Predicted, Trial
 from archscope.search.config import SearchConfig
@@ -38,6 +40,24 @@ class SearchProgress:
 
     def close(self) -> None:
         """Handle the end of the search, including by an error."""
+
+
+@contextmanager
+def open_study(
+    path: Path, space: Space, config: SearchConfig, storage: str | None, progress: SearchProgress
+) -> Iterator[StudyFolder]:
+    """Open the folder of a study, and tell its notes; release it at the end of the block.
+
+    Raises OptionError as `StudyFolder` does.
+    """
+    folder = StudyFolder(path, space, config.record(), storage)
+    try:
+        for note in folder.notes:
+            progress.on_note(note)
+        yield folder
+    finally:
+        progress.close()
+        folder.release()
 
 
 def keep_new(folder: StudyFolder, progress: SearchProgress) -> Callable[[Trial], None]:

@@ -17,7 +17,7 @@ from archscope.search.pilot import Pilot
 from archscope.search.reliability import Reliability
 from archscope.search.study_folder import StudyFolder
 from archscope.space.budget import Budget
-from archscope.space.counting import TooManyError, plan
+from archscope.space.counting import networks_text
 from archscope.space.search_space import Space
 from archscope.stats import rank_correlation
 
@@ -60,15 +60,11 @@ def result_of(
     budgets: Sequence[Budget] = (),
 ) -> SearchResult:
     """Return the result of the study in a folder."""
-    try:
-        networks = f"{plan(space).count:,}"
-    except TooManyError:
-        networks = "more than can be counted"
     winner = shown.finalists[0] if shown.finalists else None
     return SearchResult(
         folder=folder.path.as_posix(),
         space=space.name,
-        networks=networks,
+        networks=networks_text(space),
         outcomes=dict(Counter(trial.outcome for trial in folder.trials)),
         seconds=seconds,
         finalists=shown.finalists,

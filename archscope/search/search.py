@@ -19,11 +19,11 @@ from archscope.search.conclusion import conclusion
 from archscope.search.config import SearchConfig
 from archscope.search.device_latency import device_latencies, held_config
 from archscope.search.evaluation import Trainer
-from archscope.search.executor import ExecutorFactory, TrainingExecutor
+from archscope.search.executor import ExecutorFactory, TrainingExecutor, stopped_at_end
 from archscope.search.local_executor import LocalExecutor
 from archscope.search.pilot import Pilot, PilotSetting, run_pilot
 from archscope.search.prior_model import PriorModel
-from archscope.search.progress import SearchProgress, keep_new
+from archscope.search.progress import SearchProgress, keep_new, open_study
 from archscope.search.reliability import notes, reliability, seeds_of
 from archscope.search.result import SearchResult, result_of
 from archscope.search.samplers import check_sampler
@@ -79,12 +79,12 @@ def search(
         )
     check_sampler(config.sampler)
     budgets = config.budgets
-    folder = StudyFolder(path, deployed, config.record(), storage)
-    trains: TrainingExecutor | None = None
-    try:
-        for note in folder.notes:
-            progress.on_note(note)
-        trains = executor(config.trainer, seconds=trial_time, memory_bytes=trial_bytes)
+    with (
+        open_study(path, deployed, config, storage, progress) as folder,
+        stopped_at_end(
+            executor(config.trainer, seconds=trial_time, memory_bytes=trial_bytes)
+        ) as trains,
+    ):
         progress.on_start(config, deployed, folder.trials)
         config = held_config(config, folder, deployed, prior, progress)
         strategy = config.strategy(deployed, prior)
@@ -125,11 +125,6 @@ def search(
                            config.budgets)  # fmt: skip
         _export(folder, deployed, result)
         return result
-    finally:
-        if trains is not None:
-            trains.close(at_once=True)
-        progress.close()
-        folder.release()
 
 
 def _weights_folder(path: Path) -> Path:

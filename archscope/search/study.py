@@ -9,6 +9,7 @@ same study for any number of workers, and a resumed study equals one that never 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +104,10 @@ class Study:
         network fits the budgets.
         """
         try:
-            try:
+            with suppress(SpaceExhaustedError):
                 while self.history.trainings < trainings and not stop():
                     self._wait_for_room()
                     self._submit(*self._next())
-            except SpaceExhaustedError:
-                pass
             while self.running:
                 self._finish_oldest()
         except DeadlineError:

@@ -46,6 +46,14 @@ def plan(space: Space) -> Plan:
     return _Planner(space).plan(list(space.decisions), {})
 
 
+def networks_text(space: Space) -> str:
+    """Return the number of networks of a space as text."""
+    try:
+        return f"{plan(space).count:,}"
+    except TooManyError:
+        return "more than can be counted"
+
+
 class _Planner:
     def __init__(self, space: Space) -> None:
         self.controlling = space.controlling

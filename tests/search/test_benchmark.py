@@ -14,13 +14,7 @@ from archscope.analysis.canonical import canonical
 from archscope.errors import ArchscopeError, OptionError
 from archscope.language import document
 from archscope.records.study import Job
-from archscope.search.benchmark import (
-    Answers,
-    SamplerQuality,
-    Source,
-    compare_samplers,
-    truth_of,
-)
+from archscope.search.benchmark import Answers, SamplerQuality, Source, compare_samplers, truth_of
 from archscope.search.benchmark.nearest_rows import NearestRows
 from archscope.search.benchmark.tables import read_table
 from archscope.search.samplers import SAMPLERS
