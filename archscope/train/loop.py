@@ -26,15 +26,13 @@ from archscope.train.recipe import Recipe
 from archscope.train.run_folder import Recorder
 from archscope.train.state import TrainingState
 from archscope.train.tasks import Task
+from archscope.train.time_limit import TimeLimit
 
 DIVERGED = 100.0
 """Multiple of the first mean loss above which a training cannot recover."""
 
 FEW = 100
 """With fewer validation images, each is more than a hundredth of the accuracy."""
-
-HURRY = 0.1
-"""Fraction of max_time after which the schedule may follow the clock."""
 
 Report = Callable[[int, Scores], bool]
 """Called with each epoch's number and validation scores; returns whether to stop."""
@@ -77,6 +75,7 @@ class Loop:
         if processes.count > 1:
             self.runner = nn.parallel.DistributedDataParallel(self.runner)
         self.total = None if recipe.epochs is None else recipe.epochs * loader.steps
+        self.time = TimeLimit(recipe.max_time, self.total, processes, self.device)
         self.kept: KeptWeights | None = None  # known when the first weights are
         rounded = self.state.rounded
         # Weights may be rounded where the network computes, and in what is kept.
@@ -85,7 +84,6 @@ class Loop:
         )
         self.norm = torch.zeros(())
         self.rate = 0.0
-        self.clock = 0.0  # share of max_time; several processes agree on it now and then
         self.saved = perf_counter()
 
     def run(self) -> str:
@@ -115,7 +113,7 @@ class Loop:
             ready = state.steps % self.recipe.log_every == 0
             if ready:
                 self._log()
-            if self._late(ready):
+            if self.time.is_reached(state.seconds, ready):
                 reason = "time"
                 break
         self._log()
@@ -141,7 +139,7 @@ class Loop:
 
     def _step(self, images: Tensor, labels: Tensor) -> None:
         state, recipe = self.state, self.recipe
-        self.rate = schedule.rate(recipe, self._progress())
+        self.rate = schedule.rate(recipe, self.time.progress(state.steps, state.seconds))
         for group in state.optimizer.param_groups:
             group["lr"] = self.rate
         state.optimizer.zero_grad()
@@ -184,29 +182,6 @@ class Loop:
         # Processes average their gradients; each image should weigh the same in the step.
         loss = loss * (len(part) * self.processes.count / together)
         state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-
-    def _progress(self) -> float:
-        """Return how much of the training is done, from 0 to 1: by steps, or by the clock.
-
-        The clock counts where max_time is likely to end the training: when it is ahead of the
-        steps after a tenth of that time. So a limit that is far away changes nothing.
-        """
-        done = self.state.steps / self.total if self.total is not None else 0.0
-        limit = self.recipe.max_time
-        if limit is None:
-            return done
-        if self.processes.count == 1:
-            self.clock = self.state.seconds / limit
-        if self.total is not None and self.clock <= max(done, HURRY):
-            return done
-        return min(1.0, self.clock)
-
-    def _late(self, ready: bool) -> bool:
-        """Return whether the time is up; several processes communicate only now and then."""
-        if self.recipe.max_time is None or (self.processes.count > 1 and not ready):
-            return False
-        self.clock = self.processes.mean(self.state.seconds, self.device) / self.recipe.max_time
-        return self.clock >= 1
 
     def _halt(self) -> None:
         """Save the state and raise Interrupted if any process is asked to stop."""
