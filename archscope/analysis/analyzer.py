@@ -14,13 +14,7 @@ from archscope.analysis.count import TOOLS
 from archscope.analysis.count import counted as count_by
 from archscope.analysis.memory import Memory, memory
 from archscope.analysis.microcontroller import TARGETS, Microcontroller, microcontroller
-from archscope.analysis.receptive_field import (
-    LOST,
-    Field,
-    Reach,
-    ReceptiveFields,
-    receptive_fields,
-)
+from archscope.analysis.receptive_field import LOST, Field, Reach, ReceptiveFields, receptive_fields
 from archscope.analysis.result import (
     FORMAT,
     Analysis,

@@ -17,13 +17,7 @@ from archscope.cli.shared.given_weights import (
     weights_option,
 )
 from archscope.cli.shared.inapplicable import indifferent, refused
-from archscope.cli.shared.options import (
-    Output,
-    SpecReader,
-    one_spec,
-    reader_options,
-    shapes,
-)
+from archscope.cli.shared.options import Output, SpecReader, one_spec, reader_options, shapes
 from archscope.errors import OptionError
 from archscope.exporters.formats import FORMATS, OPSET
 from archscope.files import Content, write_bytes

@@ -24,17 +24,7 @@ from archscope.importers.darknet import from_file
 from archscope.importers.darknet.conversion import EPSILON
 from archscope.ir import Node, Op
 from archscope.module_names import module_path
-from archscope.ops.activation import (
-    ELU,
-    GELU,
-    LeakyReLU,
-    ReLU,
-    ReLU6,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Tanh,
-)
+from archscope.ops.activation import ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh
 from archscope.ops.adaptive_pool import GlobalAvgPool, GlobalMaxPool
 from archscope.ops.conv import Conv, ConvTranspose
 from archscope.ops.dropout import Dropout

@@ -9,12 +9,7 @@ from msgspec import Struct
 
 from archscope.errors import SpecError
 from archscope.ir import Source
-from archscope.language.expression import (
-    Expression,
-    ExpressionError,
-    ExpressionLimitError,
-    Frame,
-)
+from archscope.language.expression import Expression, ExpressionError, ExpressionLimitError, Frame
 from archscope.language.limits import LIMITS
 
 FILLER = "!"

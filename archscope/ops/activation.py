@@ -7,17 +7,7 @@ from typing import Annotated, ClassVar
 
 from archscope.axes import Resample, Window
 from archscope.errors import ShapeError
-from archscope.ir import (
-    POINTWISE,
-    Call,
-    Example,
-    Saved,
-    Shape,
-    Storage,
-    Windows,
-    call,
-    text_of,
-)
+from archscope.ir import POINTWISE, Call, Example, Saved, Shape, Storage, Windows, call, text_of
 from archscope.onnx_form import Value, X, node, per_channel, scalar, weight
 from archscope.ops.attributes import Count, Flag, Number, Positive
 from archscope.ops.facts import Weightless, pointwise, same_shape

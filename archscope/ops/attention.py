@@ -13,17 +13,7 @@ from typing import Annotated
 from archscope.axes import Resample
 from archscope.errors import ShapeError
 from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, text_of
-from archscope.onnx_form import (
-    Constant,
-    Input,
-    Value,
-    X,
-    floats,
-    ints,
-    node,
-    scalar,
-    weight,
-)
+from archscope.onnx_form import Constant, Input, Value, X, floats, ints, node, scalar, weight
 from archscope.ops.attributes import Count, Flag, Positive, Size
 from archscope.ops.facts import Weightless, free, moved, whole
 from archscope.ops.foreign import Foreign, Recognised, recognises

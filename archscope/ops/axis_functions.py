@@ -7,18 +7,7 @@ from typing import Annotated
 
 from archscope.axes import Axis, Resample, Window
 from archscope.errors import ShapeError
-from archscope.ir import (
-    POINTWISE,
-    WHOLE,
-    Call,
-    Example,
-    Op,
-    Saved,
-    Shape,
-    Windows,
-    call,
-    text_of,
-)
+from archscope.ir import POINTWISE, WHOLE, Call, Example, Op, Saved, Shape, Windows, call, text_of
 from archscope.onnx_form import Input, Value, X, ints, node, scalar
 from archscope.ops.activation import Softmax
 from archscope.ops.arithmetic import AddScalar, Sub

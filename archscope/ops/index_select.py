@@ -8,16 +8,7 @@ from typing import Annotated, Any
 
 from archscope.axes import Resample, Window
 from archscope.errors import ShapeError
-from archscope.ir import (
-    POINTWISE,
-    Call,
-    Example,
-    Op,
-    Shape,
-    Windows,
-    call,
-    text_of,
-)
+from archscope.ir import POINTWISE, Call, Example, Op, Shape, Windows, call, text_of
 from archscope.onnx_form import Value, X, floats, ints, node, weight
 from archscope.ops.attributes import COUNT, Count, Flag, Kind, TensorShape, array_schema, listed
 from archscope.ops.facts import Rearrangement, free, moved, saves_nothing

@@ -10,14 +10,7 @@ from archscope.ir import Call, Example, Op, Saved, Shape, by_rank, call, text_of
 from archscope.onnx_form import Value, X, floats, ints, node, per_channel, scalar, weight
 from archscope.ops.attributes import Flag, Number, Positive
 from archscope.ops.facts import Weightless, free, moved, pointwise, same_shape, stated, whole
-from archscope.ops.foreign import (
-    Foreign,
-    Recognised,
-    Tensor,
-    recognises,
-    round_float,
-    with_bias,
-)
+from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises, round_float, with_bias
 from archscope.ops.registry import op
 
 

@@ -22,7 +22,6 @@ MODULES = {
     "circular": by_rank("nn.CircularPad{}d"),
 }  # fmt: skip
 
-
 LOWEST = -3.4028234663852886e38
 """The lowest number in single precision, used instead of minus infinity around a maximum."""
 
@@ -62,10 +61,7 @@ class Pad(Rearrangement, frozen=True, kw_only=True):
     value: Annotated[Number, "the constant"] = 0.0
     channels: Annotated[
         Pair, "channels of the constant to add before and after those of the input"
-    ] = (
-        0,
-        0,
-    )
+    ] = (0, 0)
 
     @property
     def keeps_zero(self) -> bool:  # type: ignore[override]

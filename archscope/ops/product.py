@@ -12,15 +12,7 @@ from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Op, Saved, Shape, call, text_of
 from archscope.onnx_form import Input, Value, X, floats, node, scalar, weight
 from archscope.ops.attention import NEVER, SCORE
-from archscope.ops.attributes import (
-    COUNT,
-    Flag,
-    Kind,
-    Number,
-    TensorShape,
-    array_schema,
-    listed,
-)
+from archscope.ops.attributes import COUNT, Flag, Kind, Number, TensorShape, array_schema, listed
 from archscope.ops.facts import Weightless, free, moved, whole
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
 from archscope.ops.registry import op

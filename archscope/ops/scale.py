@@ -17,14 +17,7 @@ from archscope.ops.facts import (
     saves_input,
     saves_nothing,
 )
-from archscope.ops.foreign import (
-    Foreign,
-    Recognised,
-    Tensor,
-    recognises,
-    round_float,
-    with_bias,
-)
+from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises, round_float, with_bias
 from archscope.ops.merge import Mul
 from archscope.ops.registry import op
 

@@ -167,15 +167,3 @@ def mutate(
         changed[decision.path] = value
     kept = {decision.path: choices[decision.path] for decision in counting}
     return space.masked({**random_choices(space, random), **kept, **changed})
-
-
-def crossover(space: Space, first: Choices, second: Choices, random: Random) -> dict[str, Any]:
-    """Combine the choices of two parents at random, each from a parent where it is active."""
-    left, right = space.active(first), space.active(second)
-    choices = random_choices(space, random)
-    for decision in space.decisions:
-        path = decision.path
-        held = [parent[path] for parent in (left, right) if path in parent]
-        if held:
-            choices[path] = held[random.randrange(len(held))]
-    return space.masked(choices)

@@ -8,13 +8,7 @@ from torch import Tensor
 from archscope import datasets
 from archscope.datasets import Augment, Batches, Statistics, fit
 from archscope.datasets.images import Images
-from archscope.datasets.turns import (
-    TURNS,
-    TurnedClasses,
-    distinct_turns,
-    turn_groups,
-    turned,
-)
+from archscope.datasets.turns import TURNS, TurnedClasses, distinct_turns, turn_groups, turned
 
 GREY = Statistics((0.0,), (1.0,))
 

@@ -7,13 +7,7 @@ import pytest
 from archscope.exporters.onnx_export import export_onnx
 from archscope.ir import Builder, Graph, Op, Output
 from archscope.language import load
-from archscope.latency.kernel_kinds import (
-    FEATURES,
-    FUSIONS,
-    KINDS,
-    ONNXRUNTIME,
-    REORDER,
-)
+from archscope.latency.kernel_kinds import FEATURES, FUSIONS, KINDS, ONNXRUNTIME, REORDER
 from archscope.latency.kernels import Kernel, kernels
 from archscope.latency.operator_kernels import piece_of
 from archscope.ops.activation import ReLU

@@ -10,7 +10,7 @@ from archscope.errors import OptionError
 from archscope.language import document
 from archscope.space.budget import budgets, violation
 from archscope.space.costs import CostModel
-from archscope.space.sampling import Sampler, crossover, mutate, neighbours, repair
+from archscope.space.sampling import Sampler, mutate, neighbours, repair
 from archscope.space.search_space import bind, space
 from tests.space.test_holes import BLOCKS, space_of
 
@@ -88,17 +88,3 @@ def test_mutation_changes_something_that_counts() -> None:
                for _ in range(20))  # fmt: skip
     single = space_of("layers: [relu]")
     assert mutate(single, {}, random) == {}
-
-
-def test_children_take_each_choice_from_a_parent() -> None:
-    found = space_of(BLOCKS)
-    random = Random(2)
-    one = found.masked({"stage0.depth": 1, "unit.wide": 1, "stage1.depth": 1})
-    other = found.masked({decision.path: decision.values()[-1] for decision in found.decisions})
-    children = [crossover(found, one, other, random) for _ in range(40)]
-    for child in children:
-        assert child == found.masked(child)
-        for path, value in found.active(child).items():
-            parents = [found.active(parent).get(path) for parent in (one, other)]
-            assert value in parents
-    assert {child["stage0.depth"] for child in children} == {1, 3}

@@ -9,13 +9,7 @@ from archscope.errors import ArchscopeError
 from archscope.importers.caffe import norms, pointwise, shapes, windows
 from archscope.importers.caffe.conversion import ASIDE, Conversion
 from archscope.importers.caffe.data import data_shape
-from archscope.importers.caffe.definition import (
-    INPUTS,
-    CaffeLayer,
-    Definition,
-    Value,
-    definition,
-)
+from archscope.importers.caffe.definition import INPUTS, CaffeLayer, Definition, Value, definition
 from archscope.importers.caffe.regions import region
 from archscope.importers.caffe.uses import FIRST_ALONE, FROM_SIZES, REGION_POOLS, Uses, is_head
 from archscope.importers.file_graph import named, read_text, sizes_of

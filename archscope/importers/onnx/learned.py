@@ -12,13 +12,7 @@ from hashlib import blake2b
 from typing import Any
 
 from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
-from archscope.importers.onnx.weight_inputs import (
-    HOLDING,
-    NORMS,
-    STATES,
-    STATISTICS,
-    weight_inputs,
-)
+from archscope.importers.onnx.weight_inputs import HOLDING, NORMS, STATES, STATISTICS, weight_inputs
 
 SCALED = frozenset({"Add", "Mul"})
 """Operators by which a single number may be learned, such as the gain of a branch."""

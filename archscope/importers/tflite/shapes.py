@@ -6,13 +6,7 @@ from math import prod
 from string import ascii_lowercase
 from typing import Any
 
-from archscope.importers.tflite.conversion import (
-    Constant,
-    Conversion,
-    Unsupported,
-    Value,
-    in_order,
-)
+from archscope.importers.tflite.conversion import Constant, Conversion, Unsupported, Value, in_order
 from archscope.importers.tflite.model_file import TfliteOperator
 from archscope.importers.tflite.pointwise import activated
 from archscope.ir import Shape, text_of

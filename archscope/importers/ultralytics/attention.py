@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from archscope.importers.ultralytics.blocks import (
-    Blocks,
-    chain,
-    concat,
-    conv,
-    halves,
-)
+from archscope.importers.ultralytics.blocks import Blocks, chain, concat, conv, halves
 
 
 def attention(

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from archscope.importers.ultralytics.blocks import (
-    Blocks,
-    chain,
-    concat,
-    conv,
-    pooled,
-)
+from archscope.importers.ultralytics.blocks import Blocks, chain, concat, conv, pooled
 from archscope.importers.ultralytics.csp import bottleneck
 
 

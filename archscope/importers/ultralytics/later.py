@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 from archscope.importers.ultralytics.attention import attention
-from archscope.importers.ultralytics.blocks import (
-    Blocks,
-    chain,
-    concat,
-    conv,
-    halves,
-    pooled,
-)
+from archscope.importers.ultralytics.blocks import Blocks, chain, concat, conv, halves, pooled
 from archscope.importers.ultralytics.csp import c2f, c3
 
 

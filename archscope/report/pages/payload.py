@@ -10,9 +10,6 @@ from archscope.drawing.tree import TreeNode
 from archscope.report.pages.content import NetworkSection, Page
 from archscope.report.pages.summary import judged_by
 
-LAYER = ("op", "inputs", "out", "params", "macs", "access", "alive", "field", "stride", "seconds")
-"""The columns of a layer in the page's data."""
-
 
 def for_script(content: Any) -> str:
     """Encode content as JSON for a script element, escaping what would end it or a comment."""
@@ -50,7 +47,7 @@ def network_data(network: NetworkSection, root: TreeNode) -> dict[str, Any]:
         "peak_bytes": network.totals.peak_activation_bytes,
         "ops": ops,
         "layers": [
-            (
+            (  # in the order of KEYS in network.js
                 number[layer.op], [place_of[name] for name in layer.inputs], layer.out,
                 layer.params, layer.macs, layer.memory_access_bytes, layer.alive_bytes,
                 layer.field, layer.stride,
