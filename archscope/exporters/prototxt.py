@@ -37,10 +37,11 @@ from archscope.ops.geometry import symmetric
 from archscope.ops.input import Input
 from archscope.ops.linear import Linear
 from archscope.ops.merge import Add, Concat, Mul
-from archscope.ops.norm import BatchNorm, LocalResponseNorm
+from archscope.ops.norm import BatchNorm
 from archscope.ops.pool import AvgPool, MaxPool
 from archscope.ops.rearrange import ChannelShuffle
 from archscope.ops.reshape import Flatten, Identity, Reshape, Slice
+from archscope.ops.response_norm import LocalResponseNorm
 from archscope.ops.scale import MulScalar, Scale
 
 Params = Mapping[str, Any]
@@ -114,7 +115,7 @@ def export(network: Network, opset: int | None) -> bytes:
         text.lines += [f"# output {title}: {name}" for name, title in net.outputs.items()]
     for node in net.graph.nodes:
         if node.name not in text.tops:
-            _say(node.op, node, text)
+            _write(node.op, node, text)
     return "\n".join([*text.lines, ""]).encode()
 
 
@@ -136,19 +137,19 @@ def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Any]:
 
 
 @singledispatch
-def _say(op: Op, node: Node, text: _Text) -> None:
+def _write(op: Op, node: Node, text: _Text) -> None:
     """Add the layers of a node. Raises GraphError if Caffe has no equivalent."""
     if type(op) not in PLAIN:
         text.net.refuse(node, "it has no such layer")
     text.add(node, PLAIN[type(op)])
 
 
-@_say.register
+@_write.register
 def _input(op: Input, node: Node, text: _Text) -> None:
     text.add(node, "Input", (), input_param={"shape": {"dim": [1, *op.size]}})
 
 
-@_say.register
+@_write.register
 def _identity(op: Identity, node: Node, text: _Text) -> None:
     if node.name in text.net.outputs:
         text.net.refuse(node, "an output must differ from its input")
@@ -177,7 +178,7 @@ def _window(node: Node, text: _Text) -> dict[str, Any]:
     }
 
 
-@_say.register
+@_write.register
 def _convolution(op: Conv, node: Node, text: _Text) -> None:
     windows = op.window(*node.ins)
     param = {
@@ -189,7 +190,7 @@ def _convolution(op: Conv, node: Node, text: _Text) -> None:
     text.add(node, "Convolution", convolution_param=param)
 
 
-@_say.register
+@_write.register
 def _deconvolution(op: ConvTranspose, node: Node, text: _Text) -> None:
     windows = op.window(*node.ins)
     if any(window.extra for window in windows):
@@ -206,8 +207,8 @@ def _deconvolution(op: ConvTranspose, node: Node, text: _Text) -> None:
     text.add(node, "Deconvolution", convolution_param=param)
 
 
-@_say.register(MaxPool)
-@_say.register(AvgPool)
+@_write.register(MaxPool)
+@_write.register(AvgPool)
 def _pooling(op: MaxPool | AvgPool, node: Node, text: _Text) -> None:
     windows, sizes = op.window(*node.ins), node.ins[0][1:]
     if any(window.dilation > 1 for window in windows):
@@ -232,20 +233,20 @@ def _pooling(op: MaxPool | AvgPool, node: Node, text: _Text) -> None:
     text.add(node, "Pooling", pooling_param=param)
 
 
-@_say.register(GlobalAvgPool)
-@_say.register(GlobalMaxPool)
+@_write.register(GlobalAvgPool)
+@_write.register(GlobalMaxPool)
 def _global_pooling(op: Op, node: Node, text: _Text) -> None:
     kind = "AVE" if isinstance(op, GlobalAvgPool) else "MAX"
     text.add(node, "Pooling", pooling_param={"pool": kind, "global_pooling": True})
 
 
-@_say.register
+@_write.register
 def _linear(op: Linear, node: Node, text: _Text) -> None:
     param = {"num_output": op.out, **({} if op.bias else {"bias_term": False})}
     text.add(node, "InnerProduct", inner_product_param=param)
 
 
-@_say.register
+@_write.register
 def _norm(op: BatchNorm, node: Node, text: _Text) -> None:
     param = {"moving_average_fraction": round(1 - op.momentum, 9), "eps": op.eps}
     text.add(node, "BatchNorm", batch_norm_param=param)
@@ -255,68 +256,68 @@ def _norm(op: BatchNorm, node: Node, text: _Text) -> None:
                                          scale_param={"bias_term": True})  # fmt: skip
 
 
-@_say.register
+@_write.register
 def _scale(op: Scale, node: Node, text: _Text) -> None:
     text.add(node, "Scale", scale_param={"bias_term": op.bias})
 
 
-@_say.register
+@_write.register
 def _times(op: MulScalar, node: Node, text: _Text) -> None:
     text.add(node, "Power", power_param={"scale": op.factor})
 
 
-@_say.register
+@_write.register
 def _leaky(op: LeakyReLU, node: Node, text: _Text) -> None:
     text.add(node, "ReLU", relu_param={"negative_slope": op.slope})
 
 
-@_say.register
+@_write.register
 def _prelu(op: PReLU, node: Node, text: _Text) -> None:
     text.add(node, "PReLU", prelu_param={"channel_shared": op.slopes == 1})
 
 
-@_say.register
+@_write.register
 def _elu(op: ELU, node: Node, text: _Text) -> None:
     if op != ELU():
         text.net.refuse(node, "its ELU always has alpha 1")
     text.add(node, "ELU")
 
 
-@_say.register
+@_write.register
 def _softplus(op: Softplus, node: Node, text: _Text) -> None:
     if op != Softplus():
         text.net.refuse(node, "its BNLL always is log(1 + exp(x))")
     text.add(node, "BNLL")
 
 
-@_say.register
+@_write.register
 def _softmax(op: Softmax, node: Node, text: _Text) -> None:
     if op.axis:
         text.net.refuse(node, "it supports softmax only over channels")
     text.add(node, "Softmax")
 
 
-@_say.register
+@_write.register
 def _lrn(op: LocalResponseNorm, node: Node, text: _Text) -> None:
     param = {"local_size": op.size, "alpha": op.alpha, "beta": op.beta, "k": op.k}
     text.add(node, "LRN", lrn_param=param)
 
 
-@_say.register
+@_write.register
 def _dropout(op: Dropout, node: Node, text: _Text) -> None:
     if op.channels:
         text.net.refuse(node, "its dropout drops single values, not whole channels")
     text.add(node, "Dropout", dropout_param={"dropout_ratio": op.p})
 
 
-@_say.register
+@_write.register
 def _add(op: Add, node: Node, text: _Text) -> None:
     if len(set(node.ins)) > 1:
         text.net.refuse(node, "it adds only values of the same shape")
     text.add(node, "Eltwise", eltwise_param={"operation": "SUM"})
 
 
-@_say.register
+@_write.register
 def _mul(op: Mul, node: Node, text: _Text) -> None:
     if len(set(node.ins)) == 1:
         return text.add(node, "Eltwise", eltwise_param={"operation": "PROD"})
@@ -332,7 +333,7 @@ def _mul(op: Mul, node: Node, text: _Text) -> None:
     return None
 
 
-@_say.register
+@_write.register
 def _concat(op: Concat, node: Node, text: _Text) -> None:
     if op.axis:
         text.add(node, "Concat", concat_param={"axis": op.axis + 1})
@@ -340,17 +341,17 @@ def _concat(op: Concat, node: Node, text: _Text) -> None:
         text.add(node, "Concat")
 
 
-@_say.register
+@_write.register
 def _shuffle(op: ChannelShuffle, node: Node, text: _Text) -> None:
     text.add(node, "ShuffleChannel", shuffle_channel_param={"group": op.groups})
 
 
-@_say.register
+@_write.register
 def _reshape(op: Reshape, node: Node, text: _Text) -> None:
     text.add(node, "Reshape", reshape_param={"shape": {"dim": [0, *op.size]}})
 
 
-@_say.register
+@_write.register
 def _slice(op: Slice, node: Node, text: _Text) -> None:
     """Add the layer that splits a value into all the parts that are read."""
     (source,) = node.inputs

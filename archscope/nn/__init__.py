@@ -8,6 +8,7 @@ from archscope.nn.layers import *  # noqa: F403
 from archscope.nn.layout import *  # noqa: F403
 from archscope.nn.mask import *  # noqa: F403
 from archscope.nn.ordering import *  # noqa: F403
+from archscope.nn.padded import *  # noqa: F403
 from archscope.nn.product import *  # noqa: F403
 from archscope.nn.recurrent import *  # noqa: F403
 from archscope.nn.sampling import *  # noqa: F403

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archscope.analysis.structure import structure
 from archscope.ir import Node
-from archscope.ops.norm import LocalResponseNorm
+from archscope.ops.response_norm import LocalResponseNorm
 from archscope.rules.network import Network
 from archscope.rules.rule import Findings, Rule, rule
 

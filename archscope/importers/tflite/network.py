@@ -13,7 +13,7 @@ from archscope.errors import ArchscopeError, DataError
 from archscope.importers.file_graph import MOST_ELEMENTS, FileGraph, named, sizes_of
 from archscope.importers.formats import Imported, Inputs
 from archscope.importers.names import take_name
-from archscope.importers.tflite import pointwise, shapes, windows
+from archscope.importers.tflite import parts, pointwise, shapes, sums, windows
 from archscope.importers.tflite.conversion import Constant, Conversion, Unsupported, Value, title_of
 from archscope.importers.tflite.model_file import TfliteModel, TfliteOperator, read, whole
 from archscope.ir import Shape, text_of
@@ -32,15 +32,15 @@ LAYERS: dict[str, Layer] = {
     **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"), windows.pooling),
     "SPACE_TO_BATCH_ND": windows.to_blocks,
     "RESHAPE": shapes.reshape, "SQUEEZE": shapes.squeeze, "EXPAND_DIMS": shapes.expand_dims,
-    "TRANSPOSE": shapes.transpose, "CONCATENATION": shapes.concatenation, "PACK": shapes.pack,
-    "UNPACK": shapes.unpack, "SPLIT": shapes.split, "SPLIT_V": shapes.split,
-    "SLICE": shapes.slice_, "STRIDED_SLICE": shapes.strided_slice, "GATHER": shapes.gather,
+    "TRANSPOSE": shapes.transpose, "CONCATENATION": parts.concatenation, "PACK": parts.pack,
+    "UNPACK": parts.unpack, "SPLIT": parts.split, "SPLIT_V": parts.split,
+    "SLICE": parts.slice_, "STRIDED_SLICE": parts.strided_slice, "GATHER": parts.gather,
     "TILE": shapes.tile, "BROADCAST_TO": shapes.broadcast_to,
     **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD"), shapes.pad),
     **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), shapes.resize),
-    **dict.fromkeys(shapes.REDUCED, shapes.reduce),
+    **dict.fromkeys(sums.REDUCED, sums.reduce),
     **dict.fromkeys(("SPACE_TO_DEPTH", "DEPTH_TO_SPACE"), shapes.blocks),
-    "BATCH_MATMUL": shapes.batch_matmul, "REVERSE_V2": shapes.reverse, "CUMSUM": shapes.cumsum,
+    "BATCH_MATMUL": sums.batch_matmul, "REVERSE_V2": shapes.reverse, "CUMSUM": sums.cumsum,
 }  # fmt: skip
 
 SAME = ("QUANTIZE", "DEQUANTIZE", "CAST", "FAKE_QUANT", "DENSIFY")

@@ -1,14 +1,12 @@
-"""Operators of TensorFlow Lite that move values, reduce axes, or multiply matrices."""
+"""Operators of TensorFlow Lite that reshape, permute, repeat, pad or resize values."""
 
 from __future__ import annotations
 
 from math import prod
-from string import ascii_lowercase
 from typing import Any
 
-from archscope.importers.tflite.conversion import Constant, Conversion, Unsupported, Value, in_order
+from archscope.importers.tflite.conversion import Conversion, Unsupported, Value, in_order
 from archscope.importers.tflite.model_file import TfliteOperator
-from archscope.importers.tflite.pointwise import activated
 from archscope.ir import Shape, text_of
 
 
@@ -120,140 +118,6 @@ def transpose(net: Conversion, op: TfliteOperator) -> list[Value]:
     return [Value(node, batched=value.batched)]
 
 
-def concatenation(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Concatenate values along an axis."""
-    value = net.value(op)
-    axis = net.axis(op, value, op.option("Axis"))
-    nodes = [net.node(op, place) for place in range(len(op.inputs))]
-    return [Value(activated(net, op, _joined(net, net.title(op), nodes, axis)),
-                  batched=value.batched)]  # fmt: skip
-
-
-def _joined(net: Conversion, title: str, nodes: list[str], axis: int) -> str:
-    if len(nodes) == 1:
-        return nodes[0]
-    return net.add(title, "concat", *nodes, axis=axis)
-
-
-def pack(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Stack values along a new axis."""
-    values = [net.value(op, place) for place in range(len(op.inputs))]
-    shape = list(net.file_shape(values[0]))
-    axis = op.option("Axis")
-    axis += (len(shape) + 1) if axis < 0 else 0
-    wide = (*shape[:axis], 1, *shape[axis:])
-    parts = [reshaped(net, op, value, wide) for value in values]
-    title = net.title(op)
-    nodes = [net.plain(part, title) for part in parts]
-    along = net.axis(op, parts[0], axis)
-    return [Value(_joined(net, title, nodes, along), batched=parts[0].batched)]
-
-
-def unpack(net: Conversion, op: TfliteOperator) -> list[Value | None]:
-    """Return each position along an axis, without the axis."""
-    value = net.value(op)
-    shape = net.file_shape(value)
-    axis = op.option("Axis") % len(shape)
-    parts = _ranges(net, op, axis, [1] * len(op.outputs))
-    left = (*shape[:axis], *shape[axis + 1 :])
-    return [reshaped(net, op, part, left) if part else None for part in parts]
-
-
-def split(net: Conversion, op: TfliteOperator) -> list[Value | None]:
-    """Split a value along an axis into parts of equal or given sizes."""
-    place = 1 if op.kind == "SPLIT" else 0
-    value = net.value(op, place)
-    (axis,) = net.integers(op, 0 if op.kind == "SPLIT" else 2)
-    length = net.file_shape(value)[axis]
-    count = len(op.outputs)
-    sizes = [length // count] * count if op.kind == "SPLIT" else net.integers(op, 1)
-    if sizes.count(-1) == 1:
-        rest = length - sum(size for size in sizes if size != -1)
-        sizes = [rest if size == -1 else size for size in sizes]
-    return _ranges(net, op, axis, sizes, place)
-
-
-def _ranges(
-    net: Conversion, op: TfliteOperator, axis: int, sizes: list[int], place: int = 0
-) -> list[Value | None]:  # fmt: skip
-    """Add the parts of a value, None for those without readers."""
-    value, node, title = net.value(op, place), net.node(op, place), net.title(op)
-    if len(sizes) == len(op.outputs) == 1 and sizes[0] == net.file_shape(value)[axis]:
-        return [value]
-    along = net.axis(op, value, axis)
-    if sum(sizes) != net.shape(node)[along] or min(sizes, default=0) < 1:
-        raise net.error(op, f"cannot split {net.shape(node)[along]} positions into {sizes[:8]}")
-    if len(sizes) != len(op.outputs):
-        raise net.error(op, f"has {len(op.outputs)} outputs for {len(sizes)} parts")
-    parts: list[Value | None] = []
-    start = 0
-    for size, number in zip(sizes, op.outputs, strict=True):
-        made = None
-        if net.is_read(number):
-            part = net.add(title, "slice", node, start=start, stop=start + size, axis=along)
-            made = Value(part, batched=value.batched)
-        parts.append(made)
-        start += size
-    return parts
-
-
-def slice_(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Slice a value, given the start and size."""
-    value = net.value(op)
-    begins, sizes = net.integers(op, 1), net.integers(op, 2)
-    shape = net.file_shape(value)
-    stops = [
-        begin + size if size != -1 else side
-        for begin, size, side in zip(begins, sizes, shape, strict=True)
-    ]
-    return [_part(net, op, [*zip(begins, stops, [1] * len(shape), strict=True)])]
-
-
-def strided_slice(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Slice a value with steps, or take one position along an axis."""
-    shape = net.file_shape(net.value(op))
-    if op.option("EllipsisMask") or op.option("NewAxisMask") or op.option("Offset", False):
-        raise Unsupported
-    begin, end, shrink = (op.option(f"{name}Mask") for name in ("Begin", "End", "ShrinkAxis"))
-    rows = zip(*(net.integers(op, place) for place in (1, 2, 3)), strict=True)
-    parts = []
-    for axis, ((start, stop, step), side) in enumerate(zip(rows, shape, strict=False)):
-        bit = 1 << axis
-        if step < 1:
-            raise Unsupported
-        first = 0 if begin & bit else max(start + side if start < 0 else start, 0)
-        last = side if end & bit else min(stop + side if stop < 0 else stop, side)
-        parts.append((first, first + 1, 1) if shrink & bit else (first, last, step))
-    parts += [(0, side, 1) for side in shape[len(parts) :]]
-    part = _part(net, op, parts)
-    left = [side for axis, side in enumerate(net.file_shape(part)) if not shrink >> axis & 1]
-    return [reshaped(net, op, part, tuple(left))]
-
-
-def _part(net: Conversion, op: TfliteOperator, ranges: list[tuple[int, int, int]]) -> Value:
-    value, node = net.value(op), net.node(op)
-    for axis, ((start, stop, step), side) in enumerate(
-        zip(ranges, net.file_shape(value), strict=True)
-    ):
-        if (start, stop, step) == (0, side, 1):
-            continue
-        along = net.axis(op, value, axis)
-        node = net.add(net.title(op), "slice", node, start=start, stop=stop, axis=along, step=step)
-    return Value(node, batched=value.batched)
-
-
-def gather(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Take constant positions along an axis."""
-    value, places = net.value(op), net.constant(op, 1)
-    if places is None or len(places.shape) != 1 or op.option("BatchDims"):
-        raise Unsupported
-    axis = net.axis(op, value, op.option("Axis"))
-    node = net.add(
-        net.title(op), "index_select", net.node(op), index=net.integers(op, 1), axis=axis
-    )
-    return [Value(node, batched=value.batched)]
-
-
 def tile(net: Conversion, op: TfliteOperator) -> list[Value]:
     """Repeat a value along its axes."""
     value, node = net.value(op), net.node(op)
@@ -335,30 +199,6 @@ def resize(net: Conversion, op: TfliteOperator) -> list[Value]:
     return [Value(net.add(net.title(op), "upsample", node, **given), batched=value.batched)]
 
 
-REDUCED = {"MEAN": "mean", "SUM": "sum", "REDUCE_MAX": "max", "REDUCE_MIN": "min"}
-
-
-def reduce(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Add the mean, sum, maximum or minimum over axes."""
-    value, node, title = net.value(op), net.node(op), net.title(op)
-    shape = net.file_shape(value)
-    axes = {axis % len(shape) for axis in net.integers(op, 1)}
-    ours = sorted(net.axis(op, value, axis) for axis in axes)
-    if not ours:
-        return [value]
-    function, rank = REDUCED[op.kind], len(net.shape(node))
-    if ours == [*range(1, rank)] and function in ("mean", "max"):
-        word = "global_avgpool" if function == "mean" else "global_maxpool"
-        made = net.add(title, word, node)
-    else:
-        made = net.add(title, "reduce", node, function=function, axes=tuple(ours), keep=True)
-    kept = Value(made, batched=value.batched)
-    if op.option("KeepDims", False):
-        return [kept]
-    left = tuple(side for axis, side in enumerate(shape) if axis not in axes)
-    return [reshaped(net, op, kept, left)]
-
-
 def blocks(net: Conversion, op: TfliteOperator) -> list[Value]:
     """Rearrange blocks of positions into channels, or channels into blocks of positions."""
     value, node, title = net.value(op), net.node(op), net.title(op)
@@ -376,59 +216,3 @@ def reverse(net: Conversion, op: TfliteOperator) -> list[Value]:
     value = net.value(op)
     axes = sorted({net.axis(op, value, axis) for axis in net.integers(op, 1)})
     return [Value(net.add(net.title(op), "flip", net.node(op), axes=axes), batched=value.batched)]
-
-
-def cumsum(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Add the cumulative sum along an axis."""
-    if op.option("Exclusive", False) or op.option("Reverse", False):
-        raise Unsupported(products=0)
-    value = net.value(op)
-    (axis,) = net.integers(op, 1)
-    node = net.add(net.title(op), "cumsum", net.node(op), axis=net.axis(op, value, axis))
-    return [Value(node, batched=value.batched)]
-
-
-def batch_matmul(net: Conversion, op: TfliteOperator) -> list[Value]:
-    """Add a matrix product, of two values or of a value and a constant."""
-    weight = net.constant(op, 1)
-    turned = op.option("AdjX", False), op.option("AdjY", False)
-    value, title = net.value(op), net.title(op)
-    if weight is not None:
-        return [_with_matrix(net, op, weight, *turned)]
-    other = net.value(op, 1)
-    nodes = [net.node(op, 0), net.node(op, 1)]
-    shapes = [net.file_shape(given) for given in (value, other)]
-    ranks = {len(shape) - given.batched for shape, given in zip(shapes, (value, other),
-                                                               strict=True)}  # fmt: skip
-    rank = ranks.pop()
-    if ranks or value.batched != other.batched or not 2 <= rank <= 5:
-        raise Unsupported
-    outer, (m, k, n) = ascii_lowercase[: rank - 2], "xyz"
-    terms = [
-        outer + (k + m if turned[0] else m + k),
-        outer + (n + k if turned[1] else k + n),
-        outer + m + n,
-    ]
-    first, second, result = (term[-1] + term[:-1] for term in terms)
-    made = net.add(title, "einsum", *nodes, equation=f"{first},{second}->{result}")
-    return [Value(made, batched=value.batched)]
-
-
-def _with_matrix(
-    net: Conversion, op: TfliteOperator, weight: Constant, turned: bool, stored_turned: bool
-) -> Value:  # fmt: skip
-    value, node = net.value(op), net.node(op)
-    channels, *sizes = net.shape(node)
-    if turned or len(weight.shape) != 2 or not 1 <= len(sizes) <= 3:
-        raise Unsupported
-    out, inner = weight.shape if stored_turned else weight.shape[::-1]
-    if inner != channels:
-        raise net.error(op, f"has a matrix for {inner} values, its input has {channels}")
-    made = net.add(net.title(op), "conv", node, out=out, bias=False)
-
-    def layout(array: Any) -> Any:
-        rows = array if stored_turned else array.T
-        return rows.reshape(out, inner, *(1,) * len(sizes))
-
-    net.hold(made, weight=(weight, layout))
-    return Value(made, batched=value.batched)
