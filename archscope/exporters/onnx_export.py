@@ -15,7 +15,8 @@ from archscope.analysis.batch_norms import foldable
 from archscope.errors import GraphError
 from archscope.exporters.onnx_writer import OnnxModel, write_onnx
 from archscope.exporters.preprocessing import Preprocessing
-from archscope.exporters.weight_arrays import Arrays, fitted, random_arrays
+from archscope.exporters.streamed_arrays import scaled
+from archscope.exporters.weight_arrays import Arrays, Streamed, fitted, random_arrays, untrained
 from archscope.ir import Builder, Graph
 from archscope.language.write import to_yaml
 from archscope.module_names import module_path
@@ -33,7 +34,7 @@ class ExportedOnnx(Struct, frozen=True):
     model: OnnxModel
     graph: Graph  # the graph in the file, with batch norms folded if requested
     plain: Graph  # before folding
-    given: Arrays | None  # the weights of the plain network, None if random
+    given: Streamed | None  # the weights of the plain network, None if random
     seed: int  # for random weights
     norms_folded: int
     preprocessing: Preprocessing | None
@@ -41,7 +42,9 @@ class ExportedOnnx(Struct, frozen=True):
     @property
     def arrays(self) -> Arrays:
         """The weights of the plain network."""
-        return random_arrays(self.plain, self.seed) if self.given is None else self.given
+        if self.given is None:
+            return random_arrays(self.plain, self.seed)
+        return {name: np.asarray(array) for name, array in self.given.items()}
 
 
 def export_onnx(
@@ -64,13 +67,13 @@ def export_onnx(
     """
     graph = graph.inference()
     given = None if weights is None else fitted(graph, weights, source)
-    held = random_arrays(graph, seed) if given is None else given
+    held: Streamed = untrained(graph, seed) if given is None else given
     plain, written, norms = graph, graph, 0
     metadata = {"archscope_version": __version__}
     with suppress(GraphError):  # cannot be written as a spec
         metadata["archscope_spec"] = to_yaml(plain)
     if fused:
-        norms, held = len(foldable(plain)), fused_arrays(plain, held, in_place=given is None)
+        norms, held = len(foldable(plain)), fused_arrays(plain, held, scaled)
         written = graph = structs.replace(fuse(plain), name=plain.name)
     if preprocessing is not None:
         preprocessing = preprocessing.written(graph, holds_weights=True)
@@ -83,8 +86,8 @@ def export_onnx(
 
 
 def _normalising(
-    graph: Graph, arrays: Arrays, preprocessing: Preprocessing
-) -> tuple[Graph, Arrays]:
+    graph: Graph, arrays: Streamed, preprocessing: Preprocessing
+) -> tuple[Graph, Streamed]:
     """Return the network with a batch norm after each input that normalises images."""
     builder, held = Builder(), dict(arrays)
     norm = BatchNorm(eps=0.0, affine=False)

@@ -9,7 +9,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from archscope.errors import GraphError, OptionError
-from archscope.exporters.weight_arrays import Arrays, form_of
+from archscope.exporters.streamed_arrays import StreamedArray
+from archscope.exporters.weight_arrays import Streamed, form_of
 from archscope.ir import Graph, Node
 from archscope.module_names import free_name, module_path
 from archscope.onnx_form import Constant, Input, OnnxNode, Value, Weight
@@ -45,7 +46,7 @@ class Held(Struct, frozen=True):
 
     title: str  # its name in the model, unless already taken
     key: object  # equal for equal weights and constants
-    array: NDArray[Any]
+    array: NDArray[Any] | StreamedArray
     learned: bool = True
 
 
@@ -56,10 +57,10 @@ class OnnxSteps:
     opset lacks.
     """
 
-    def __init__(self, graph: Graph, arrays: Arrays, opset: int) -> None:
+    def __init__(self, graph: Graph, arrays: Streamed, opset: int) -> None:
         self.graph, self.arrays, self.opset = graph, arrays, opset
         self.steps: list[Step] = []
-        self.held: dict[str, NDArray[Any]] = {}
+        self.held: dict[str, NDArray[Any] | StreamedArray] = {}
         self.inputs: dict[str, Axes] = {node.name: ("batch", *node.out) for node in graph.inputs}
         self.outputs: dict[str, Axes] = {}
         self.between: dict[str, Axes] = {}
@@ -92,7 +93,10 @@ class OnnxSteps:
             return self._values[node.inputs[form.place]]
         if isinstance(form, Weight):
             name = f"{module_path(node.shares or node.name)}.{form.name}"
-            return Held(name, name, self.arrays[name].reshape(form.shape))
+            array = self.arrays[name]
+            if array.shape != form.shape:
+                array = np.asarray(array).reshape(form.shape)
+            return Held(name, name, array)
         if isinstance(form, Constant):
             return _constant(node, form)
         inputs = [
@@ -156,7 +160,7 @@ class OnnxSteps:
             return self._hold(value)
         key = ("Constant", value.key)
         if key not in self._names:
-            step = self._step("Constant", value.title, [], (("value", value.array),))
+            step = self._step("Constant", value.title, [], (("value", np.asarray(value.array)),))
             step.outputs.append(self._name(step.name))
             self._names[key] = step.outputs[0]
         return self._names[key]
@@ -200,7 +204,7 @@ class OnnxSteps:
         for step in self.steps:
             limits = [self.held.get(name) for name in step.inputs[1:]]
             if step.kind == "Slice" and len(limits) == 3:
-                start, stop, axes = (None if v is None else v.tolist() for v in limits)
+                start, stop, axes = (None if v is None else np.asarray(v).tolist() for v in limits)
                 if axes == [1] and start and stop:
                     ranges.setdefault(step.inputs[0], []).append((start[0], stop[0], step))
         shapes = self.inputs | self.between
@@ -245,15 +249,15 @@ def _computed(node: Node, form: OnnxNode, inputs: list[str | Held]) -> Held:
     learned = any(value.learned for value in given)
     weights = [value.title for value in given if value.key == value.title]
     title = weights[0] if len(weights) == 1 else f"{node.name}/{form.kind}"
-    if form.kind == "Reshape" and 0 not in (shape := given[1].array):
-        return Held(title, key, given[0].array.reshape(shape), learned)
+    if form.kind == "Reshape" and 0 not in (shape := np.asarray(given[1].array)):
+        return Held(title, key, np.asarray(given[0].array).reshape(shape), learned)
     from onnx.helper import make_node
     from onnx.reference import ReferenceEvaluator
 
     names = [f"in{place}" if value else "" for place, value in enumerate(inputs)]
     outputs = [f"out{place}" for place in range(form.output + 1)]
     alone = make_node(form.kind, names, outputs, **dict(form.attributes))
-    feeds = {name: value.array for name, value in zip(names, inputs, strict=True)
+    feeds = {name: np.asarray(value.array) for name, value in zip(names, inputs, strict=True)
              if isinstance(value, Held)}  # fmt: skip
     results: Any = ReferenceEvaluator(alone).run(None, feeds)
     return Held(title, key, np.asarray(results[form.output]), learned)

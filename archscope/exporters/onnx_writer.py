@@ -7,6 +7,8 @@ ONNX operators, these are called `node/Kind`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,8 @@ from archscope import __version__
 from archscope.errors import GraphError, OptionError, UnavailableError
 from archscope.exporters.formats import OPSET
 from archscope.exporters.onnx_steps import OnnxSteps, Step
-from archscope.exporters.weight_arrays import Arrays, fitted, random_arrays
+from archscope.exporters.streamed_arrays import StreamedArray
+from archscope.exporters.weight_arrays import Streamed, fitted, untrained
 from archscope.ir import Graph
 
 FIRST_OPSET = 18
@@ -29,6 +32,9 @@ MAX_BYTES = 2**31 - 2**24
 LARGE = 1024
 """Arrays of at least this many bytes bypass protobuf, which would copy them three times."""
 
+Content = Iterator[bytes | memoryview]
+"""Parts of a file, each of which is valid until the next."""
+
 GRAPH, INITIALIZER, RAW_DATA = b"\x3a", b"\x2a", b"\x4a"
 """Tags of fields of ModelProto, GraphProto and TensorProto in onnx.proto."""
 
@@ -38,7 +44,7 @@ class OnnxModel(Struct, frozen=True):
 
     head: Any  # the ModelProto without its graph
     graph: Any  # the GraphProto without large arrays
-    arrays: Mapping[str, NDArray[Any]]  # the large ones
+    arrays: Mapping[str, NDArray[Any] | StreamedArray]  # the large ones
 
     @property
     def nodes(self) -> Any:
@@ -60,41 +66,41 @@ class OnnxModel(Struct, frozen=True):
         """Whether a single file cannot hold the weights."""
         return self.size > MAX_BYTES
 
-    def chunks(self) -> Iterator[bytes | memoryview]:
-        """Yield the content of the file; arrays are not copied. Raises OptionError over 2 GiB."""
+    def chunks(self) -> Content:
+        """Yield the content of the file; arrays are not copied. Raises OptionError over 2 GiB.
+
+        Each part is valid until the next.
+        """
         if self.too_large:
             raise OptionError(
                 f"an ONNX file holds at most 2 GiB, but '{self.graph.name}' has {self.size:,}"
                 " bytes of weights"
             )
         yield from self._chunks([
-            (start + RAW_DATA + _varint(array.nbytes), array)
-            for start, array in map(self._tensor, self.arrays, self.arrays.values())
+            (_fields(name, array) + RAW_DATA + _varint(array.nbytes), array)
+            for name, array in self.arrays.items()
         ])  # fmt: skip
 
-    def split(self, name: str) -> tuple[Iterator[bytes | memoryview], Iterator[memoryview]]:
+    def split(self, name: str) -> tuple[Content, Content]:
         """Return the content of a file without large arrays, and that of their file `name`.
 
-        Both files must be in one folder.
+        Both files must be in one folder. Parts of the content are valid until the next.
         """
         onnx = library()
-        tensors: list[tuple[bytes, NDArray[Any] | None]] = []
-        arrays: list[NDArray[Any]] = []
+        tensors: list[tuple[bytes, NDArray[Any] | StreamedArray | None]] = []
         offset = 0
-        for title, whole in self.arrays.items():
-            start, array = self._tensor(title, whole)
+        for title, array in self.arrays.items():
             place = {"location": name, "offset": str(offset), "length": str(array.nbytes)}
             rest = onnx.TensorProto(data_location=onnx.TensorProto.EXTERNAL)
             for key, value in place.items():
                 rest.external_data.add(key=key, value=value)
-            tensors.append((start + rest.SerializeToString(), None))
-            arrays.append(array)
+            tensors.append((_fields(title, array) + rest.SerializeToString(), None))
             offset += array.nbytes
-        return self._chunks(tensors), (array.data.cast("B") for array in arrays)
+        return self._chunks(tensors), chain.from_iterable(map(_data, self.arrays.values()))
 
     def _chunks(
-        self, tensors: Sequence[tuple[bytes, NDArray[Any] | None]]
-    ) -> Iterator[bytes | memoryview]:
+        self, tensors: Sequence[tuple[bytes, NDArray[Any] | StreamedArray | None]]
+    ) -> Content:
         """Yield the content of the file, given the fields of each tensor and the data behind."""
         inner = self.graph.SerializeToString()
         framed = []
@@ -109,11 +115,13 @@ class OnnxModel(Struct, frozen=True):
         for start, array in framed:
             yield start
             if array is not None:
-                yield array.data.cast("B")
+                yield from _data(array)
 
     def content(self) -> bytes:
         """Return the content of the file."""
-        return b"".join(self.chunks())
+        stream = BytesIO()
+        stream.writelines(self.chunks())
+        return stream.getvalue()
 
     def check(self) -> None:
         """Check the model and infer its shapes with onnx. Raises GraphError."""
@@ -132,13 +140,19 @@ class OnnxModel(Struct, frozen=True):
             reason = str(error).strip().splitlines()[0]
             raise GraphError(f"'{self.graph.name}' is not valid ONNX: {reason}") from None
 
-    def _tensor(self, name: str, array: NDArray[Any]) -> tuple[bytes, NDArray[Any]]:
-        """Return the fields of a tensor but its data, and the array as ONNX stores it."""
-        onnx = library()
-        array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-        kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
-        start = onnx.TensorProto(name=name, dims=array.shape, data_type=kind).SerializeToString()
-        return start, array
+
+def _fields(name: str, array: NDArray[Any] | StreamedArray) -> bytes:
+    """Return the fields of a tensor but its data."""
+    onnx = library()
+    kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+    tensor = onnx.TensorProto(name=name, dims=array.shape, data_type=kind)
+    return bytes(tensor.SerializeToString())
+
+
+def _data(array: NDArray[Any] | StreamedArray) -> Iterator[memoryview]:
+    """Yield the values of an array as ONNX stores them."""
+    for block in array.blocks() if isinstance(array, StreamedArray) else (array,):
+        yield np.ascontiguousarray(block, block.dtype.newbyteorder("<")).data.cast("B")
 
 
 def _varint(number: int) -> bytes:
@@ -171,7 +185,7 @@ def library() -> Any:
 
 def write_onnx(
     graph: Graph,
-    weights: Mapping[str, NDArray[Any]] | None = None,
+    weights: Streamed | None = None,
     *,
     seed: int = 0,
     opset: int | None = None,
@@ -193,7 +207,7 @@ def write_onnx(
     newest = onnx.defs.onnx_opset_version()
     if opset is not None and not FIRST_OPSET <= opset <= newest:
         raise OptionError(f"ONNX is written in opset {FIRST_OPSET} to {newest}, got {opset}")
-    arrays = random_arrays(graph, seed) if weights is None else fitted(graph, weights, source)
+    arrays = untrained(graph, seed) if weights is None else fitted(graph, weights, source)
     found, helper = _steps(graph, arrays, opset), onnx.helper
     inputs, outputs, between = (
         [
@@ -205,7 +219,7 @@ def write_onnx(
     nodes = [_node(onnx, step) for step in found.steps]
     large = {name: array for name, array in found.held.items() if array.nbytes >= LARGE}
     small = [
-        onnx.numpy_helper.from_array(array, name)
+        onnx.numpy_helper.from_array(np.asarray(array), name)
         for name, array in found.held.items()
         if name not in large
     ]
@@ -221,7 +235,7 @@ def write_onnx(
     return OnnxModel(head, made, large)
 
 
-def _steps(graph: Graph, arrays: Arrays, opset: int | None) -> OnnxSteps:
+def _steps(graph: Graph, arrays: Streamed, opset: int | None) -> OnnxSteps:
     """Return what the model consists of, in the oldest opset that has it unless one is requested.
 
     onnxruntime 1.32 runs the average pools of opset 19 and later by a slower kernel: NASNet-A

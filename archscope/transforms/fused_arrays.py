@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from archscope.analysis.batch_norms import foldable
@@ -15,16 +15,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def fused_arrays(
-    graph: Graph, weights: Mapping[str, NDArray[Any]], *, in_place: bool = False
-) -> dict[str, NDArray[Any]]:
-    """Return the weights with which `fuse(graph)` computes the same as `graph` with `weights`.
-
-    Computed in double precision, so that only the result is rounded. With `in_place` the given
-    arrays are overwritten where possible.
-    """
+def multiplied(array: NDArray[Any], factors: NDArray[Any]) -> NDArray[Any]:
+    """Return a product, computed in double precision, in the precision of the array."""
     import numpy as np
 
+    product = np.empty_like(array)
+    np.multiply(array, factors, out=product, dtype=np.float64, casting="same_kind")
+    return product
+
+
+def fused_arrays(
+    graph: Graph,
+    weights: Mapping[str, Any],
+    product: Callable[[Any, NDArray[Any]], Any] = multiplied,
+) -> dict[str, Any]:
+    """Return the weights with which `fuse(graph)` computes the same as `graph` with `weights`.
+
+    Computed in double precision, so that only the result is rounded. `product` multiplies the
+    kernel of a layer, of any type with a shape, by factors that broadcast over it.
+    """
     graph = graph.inference()
     owners = {node.name for node in graph.nodes if node.shares is None}
     left = dict(weights)
@@ -40,12 +49,11 @@ def fused_arrays(
         factors = scale.reshape(-1, *(1 for _ in weight.shape[1:]))
         if isinstance(node.op, ConvTranspose):
             # (in, out / groups, ...), with the groups one after another along `in`.
-            each = len(weight) // node.op.groups
+            rows = weight.shape[0]
+            each = rows // node.op.groups
             parts = scale.reshape(node.op.groups, -1).repeat(each, axis=0)
-            factors = parts.reshape(len(weight), -1, *(1 for _ in weight.shape[2:]))
-        product = weight if in_place else np.empty_like(weight)
-        np.multiply(weight, factors, out=product, dtype=np.float64, casting="same_kind")
-        left[f"{at}.weight"] = product
+            factors = parts.reshape(rows, -1, *(1 for _ in weight.shape[2:]))
+        left[f"{at}.weight"] = product(weight, factors)
         before = 0.0 if bias is None else bias.astype("float64")
         left[f"{at}.bias"] = (before * scale + shift).astype(weight.dtype)
     dropped = {module_path(norm) for norm in norms}
