@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from archscope.analysis.memory import memory
 from archscope.importers.torch import from_module
-from tests.importers.torch.test_kinds import Made
+from tests.importers.torch.in_place_forms import Made
 from tests.importers.torch.test_modules import batch
 from tests.importers.torch.test_torch_forms import FORMS
 from tests.zoo.oracle import torchvision
