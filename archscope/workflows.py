@@ -126,11 +126,10 @@ def search(
     from archscope.datasets.lookup import default_images
     from archscope.search.config import SearchConfig
     from archscope.search.evaluation import Trainer
-    from archscope.search.judging import TRIALS, choose_judge
+    from archscope.search.judged_search import judged_search
+    from archscope.search.judging import choose_judge
     from archscope.search.local_executor import LocalExecutor
-    from archscope.search.prior_search import search_by_prior
     from archscope.search.reference_costs import costs_in
-    from archscope.search.search import search as search_by_trainings
     from archscope.sources import document, shapes_of
     from archscope.space.budget import budgets
     from archscope.space.search_space import space as space_of
@@ -142,10 +141,7 @@ def search(
     config = SearchConfig(
         spec=space,
         budgets=budgets(texts, costs_in(lambda: networks)),
-        trials=trials or TRIALS[chosen.by],
         seed=seed,
-        prior=chosen.prior,
-        judge=chosen.by,
         trainer=Trainer(
             data=data or default_images(),
             images=images,
@@ -153,16 +149,13 @@ def search(
             seed=seed,
             adapt={"channels": "repeat"},
         ),
+        **chosen.settings(trials),
         **changes,
         **settings,
     )
     path = Path("studies", Path(space).stem) if folder is None else Path(folder)
-    options: dict[str, Any] = {
-        "executor": partial(LocalExecutor, workers=workers), "max_time": max_time, "top": top,
-    }  # fmt: skip
-    if chosen.model is not None and chosen.by == "prior":
-        return search_by_prior(config, path, chosen.model, **options)
-    return search_by_trainings(config, path, prior=chosen.model, **options)
+    executor = partial(LocalExecutor, workers=workers)
+    return judged_search(config, path, chosen, executor=executor, max_time=max_time, top=top)
 
 
 def report(

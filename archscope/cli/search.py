@@ -279,10 +279,10 @@ def command(
     from archscope.report.tables.prior_searches import prior_search_parts
     from archscope.report.tables.studies import found_parts
     from archscope.search.config import SearchConfig
-    from archscope.search.judging import TRIALS, choose_judge
-    from archscope.search.prior_search import search_by_prior
+    from archscope.search.judged_search import judged_search
+    from archscope.search.judging import choose_judge
+    from archscope.search.prior_search import PriorSearchResult
     from archscope.search.reference_costs import costs_in
-    from archscope.search.search import search
     from archscope.sources import document
     from archscope.space.budget import budgets
     from archscope.space.search_space import space
@@ -294,10 +294,7 @@ def command(
         networks, spec, prior=strategy["prior"], judge=strategy["judge"],
         has_data=training["data"] is not None,
     )  # fmt: skip
-    strategy |= {
-        "prior": judge.prior, "judge": judge.by,
-        "trials": strategy["trials"] or TRIALS[judge.by],
-    }  # fmt: skip
+    strategy |= judge.settings(strategy["trials"])
     training["data"] = training["data"] or default_images(training["folder"])
     find(training["data"].partition(":")[0])  # a wrong name leaves no folder
     config = SearchConfig(
@@ -314,19 +311,18 @@ def command(
         raise OptionError(f"--name: expected one folder in --studies-dir, got '{name}'")
     path = studies_dir / (name or _name(spec, [*reader.settings, *reader.inputs, *texts, by]))
     progress = SearchProgressLines(path, judge.notes)
-    options = {
-        "executor": executor, "storage": storage, "progress": progress, "began": began, **limits,
-    }  # fmt: skip
     try:
-        if judge.model is not None and judge.by == "prior":
-            del options["seeds"], options["stretch"]
-            predicted = search_by_prior(config, path, judge.model, **options)
-            known = [row.name for row in predicted.prior.references]
+        found = judged_search(
+            config, path, judge, executor=executor, storage=storage, progress=progress,
+            began=began, **limits,
+        )  # fmt: skip
+        if isinstance(found, PriorSearchResult):
+            known = [row.name for row in found.prior.references]
             report(path, *known, output=path / "report.html")
-            output.show(prior_search_parts(predicted), lambda: {"format": 1, "study": predicted})
+            parts = prior_search_parts(found)
         else:
-            found = search(config, path, prior=judge.model, **options)
-            output.show(found_parts(found), lambda: {"format": 1, "study": found})
+            parts = found_parts(found)
+        output.show(parts, lambda: {"format": 1, "study": found})
     except KeyboardInterrupt:
         say(f"\nstopped; the same command continues {path}")
         raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -24,6 +24,10 @@ class Judge(Struct, frozen=True):
     prior: str = ""  # "" for none
     model: PriorModel | None = None
     notes: tuple[str, ...] = ()  # for the user
+
+    def settings(self, trials: int | None = None) -> dict[str, Any]:
+        """Return the fields of a `SearchConfig` that it decides; `trials` is the user's number."""
+        return {"judge": self.by, "prior": self.prior, "trials": trials or TRIALS[self.by]}
 
 
 def choose_judge(
