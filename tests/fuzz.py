@@ -198,7 +198,7 @@ def _mutated_text(text: str, rng: random.Random) -> str:
 
 
 def _models() -> list[Any]:
-    """Return small models of every kind: folded shapes, quantised, loops, functions, old opsets."""
+    """Return small models of every kind: folded shapes, quantized, loops, functions, old opsets."""
     from tests.importers.onnx import (
         test_control_flow,
         test_limits,

@@ -31,7 +31,7 @@ def load(
     word, colon, rest = name.partition(":")
     cls = find(word)
     if colon:
-        argument, written = _behind_colon(cls, rest)
+        argument, written = _after_colon(cls, rest)
         twice = sorted(written.keys() & options.keys())
         if twice:
             raise OptionError(f"option '{twice[0]}' of data set '{word}' is given twice")
@@ -56,7 +56,7 @@ def load(
 def anywhere(name: str, folder: Path | None = None) -> tuple[str, str | None]:
     """Return a name and a folder that denote the same data set from any working directory."""
     word, colon, rest = name.partition(":")
-    argument, written = _behind_colon(find(word), rest) if colon else ("", {})
+    argument, written = _after_colon(find(word), rest) if colon else ("", {})
     if argument:
         folder = Path(argument).expanduser()
         options = ",".join(f"{key}={value}" for key, value in reversed(written.items()))
@@ -85,7 +85,7 @@ def find(name: str) -> type[DatasetSource]:
     return SOURCES[name]
 
 
-def _behind_colon(cls: type[DatasetSource], text: str) -> tuple[str, dict[str, str]]:
+def _after_colon(cls: type[DatasetSource], text: str) -> tuple[str, dict[str, str]]:
     """Return the argument and the options that follow `name:`.
 
     Options are parsed from the end, as a path may contain commas and equal signs.

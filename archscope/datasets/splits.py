@@ -126,7 +126,7 @@ def split_classes(dataset: Dataset, unseen: float, validate: bool, seed: int) ->
 
 
 def evenly(images: Images, most: int) -> Images:
-    """Return so many images at most, taken evenly from each class."""
+    """Return at most `most` images, taken evenly from each class."""
     order = torch.argsort(images.labels, stable=True)
     step = max(1, -(-len(order) // most))
     return images.take(order[::step].sort().values) if step > 1 else images

@@ -1,14 +1,24 @@
-"""Turn the titles of layers in files of other frameworks into names of nodes."""
+"""Names of nodes, from the titles of layers in files of other frameworks, and lists of them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from archscope.module_names import PUBLIC
 
 LONGEST = 60
 """The maximum number of characters of each part of a name."""
+
+
+SHOWN = 3
+"""The number of names that a note lists."""
+
+
+def first_few(names: Sequence[str]) -> str:
+    """List the first names of many, and count the others: `a, b, c and 4 more`."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def take_name(name: str, used: dict[str, int], scopes: Collection[str] = ()) -> str:

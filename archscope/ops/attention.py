@@ -182,7 +182,7 @@ def _weights(scores: Value, width: int, *added: Value | None) -> Value:
 class WindowAttention(Op, frozen=True, kw_only=True):
     """Attention within windows that tile the map, Liu et al. 2021 (Swin transformer).
 
-    Its input has queries, keys and values one behind another along the channels. Shifted windows
+    Its input has queries, keys and values one after another along the channels. Shifted windows
     lie across the border and are cut there; a window as large as the map is not shifted. A window
     of a `grid` takes every so many positions, so that it spans the map, as in Tu et al. 2022
     (MaxViT); with half of the map as its size it is what MobileViT does with patches of 2x2.

@@ -1,4 +1,4 @@
-"""Rounding to the few levels of a quantised network."""
+"""Rounding to the few levels of a quantized network."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
 from archscope.ops.registry import op
 
 BYTE = 256
-"""The levels of ONNX's quantisation in the opsets that every runtime supports."""
+"""The levels of ONNX's quantization in the opsets that every runtime supports."""
 
 
 @op("fake_quantize")
 class FakeQuantize(Op, frozen=True, kw_only=True):
-    """Quantise and dequantise, Jacob et al. 2018: ONNX's QuantizeLinear and DequantizeLinear.
+    """Quantize and dequantize, Jacob et al. 2018: ONNX's QuantizeLinear and DequantizeLinear.
 
     Training lets gradients through between the outermost levels, as if nothing was rounded. A
     learned step is the scale times e to the power of a weight that is 0 at first, with the gradient
@@ -107,7 +107,7 @@ class FakeQuantize(Op, frozen=True, kw_only=True):
 
 @recognises("onnx.FakeQuantize")
 def onnx_fake_quantize(foreign: Foreign) -> Recognised | None:
-    """Recognise a quantisation and its inverse, as the importer brings them together."""
+    """Recognise a quantization and its inverse, as the importer brings them together."""
     scale = round_float(foreign.get("scale"))
     found = FakeQuantize(scale=scale, zero=foreign.get("zero"), levels=foreign.get("levels"))
     return Recognised(found, foreign.ins)

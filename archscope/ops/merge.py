@@ -16,7 +16,8 @@ from archscope.ops.registry import op
 from archscope.ops.reshape import Identity
 
 
-def _listed(ins: tuple[Shape, ...]) -> str:
+def texts_of(ins: tuple[Shape, ...]) -> str:
+    """Return shapes for a message: `3x8x8 and 3x4x4`."""
     return " and ".join(map(text_of, ins))
 
 
@@ -26,7 +27,7 @@ def broadcast(name: str, ins: tuple[Shape, ...]) -> Shape:
     sizes = [{*axis} - {1} for axis in zip(*ins, strict=False)]
     if len(ranks) > 1 or any(len(axis) > 1 for axis in sizes):
         raise ShapeError(
-            f"'{name}' needs shapes that are equal or 1 on each axis, got {_listed(ins)}"
+            f"'{name}' needs shapes that are equal or 1 on each axis, got {texts_of(ins)}"
         )
     return tuple(axis.pop() if axis else 1 for axis in sizes)
 
@@ -123,7 +124,7 @@ class Concat(Merge, frozen=True, kw_only=True):
         others = {(*x[:axis], *x[axis + 1 :]) for x in ins}
         if any(axis >= len(x) for x in ins) or len(others) > 1 or len({*map(len, ins)}) > 1:
             rest = f"that axis, {axis}" if axis else "the channels"
-            raise ShapeError(f"'concat' needs equal shapes but for {rest}, got {_listed(ins)}")
+            raise ShapeError(f"'concat' needs equal shapes but for {rest}, got {texts_of(ins)}")
         return *ins[0][:axis], sum(x[axis] for x in ins), *ins[0][axis + 1 :]
 
     def window(self, *ins: Shape) -> Windows:
@@ -164,7 +165,7 @@ class Distance(Weightless, frozen=True, kw_only=True):
 
     def shape(self, *ins: Shape) -> Shape:
         if ins[0] != ins[1] or len(ins[0]) != 1:
-            raise ShapeError(f"'distance' needs two flat inputs of one length, got {_listed(ins)}")
+            raise ShapeError(f"'distance' needs two flat inputs of one length, got {texts_of(ins)}")
         return (1,)
 
     def elementwise(self, *ins: Shape) -> int:

@@ -13,17 +13,13 @@ from archscope.ops.fill import filled
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
 from archscope.ops.geometry import short_padding
 from archscope.ops.index_select import attached
-from archscope.ops.merge import Concat
+from archscope.ops.merge import Concat, texts_of
 from archscope.ops.pad import Pad
 from archscope.ops.registry import op
 from archscope.ops.reshape import Identity, Reshape
 
 SPATIAL = 3
 """The most spatial axes that a pad has."""
-
-
-def _listed(ins: tuple[Shape, ...]) -> str:
-    return " and ".join(map(text_of, ins))
 
 
 @op("stack")
@@ -38,7 +34,7 @@ class Stack(Rearrangement, frozen=True, kw_only=True):
     def shape(self, *ins: Shape) -> Shape:
         (x, *others) = ins
         if any(other != x for other in others):
-            raise ShapeError(f"'stack' needs equal shapes, got {_listed(ins)}")
+            raise ShapeError(f"'stack' needs equal shapes, got {texts_of(ins)}")
         if self.axis > len(x) or len(x) >= RANK:
             raise ShapeError(
                 f"'stack' makes one of {len(x) + 1} axes of {text_of(x)}, got axis {self.axis}"
@@ -82,7 +78,7 @@ class SliceScatter(Rearrangement, frozen=True, kw_only=True):
         x, part = ins[0], self._part(ins)
         axis = self.axis
         if axis >= len(x) or len(x) != len(part):
-            raise ShapeError(f"'slice_scatter' along axis {axis} cannot put {_listed(ins[::-1])}")
+            raise ShapeError(f"'slice_scatter' along axis {axis} cannot put {texts_of(ins[::-1])}")
         last = self.start + (part[axis] - 1) * self.step
         if (*part[:axis], *part[axis + 1 :]) != (*x[:axis], *x[axis + 1 :]) or last >= x[axis]:
             raise ShapeError(

@@ -167,7 +167,7 @@ class _OnnxModule(nn.Module):
 
 
 def _some(images: Images, count: int) -> Images:
-    """Return so many images, evenly spread over all, or all if there are fewer."""
+    """Return some of the images, evenly spread, or all if there are fewer."""
     if len(images) <= count:
         return images
     return images.take(torch.arange(count) * len(images) // count)

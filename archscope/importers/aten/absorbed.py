@@ -158,7 +158,7 @@ class AbsorbedMaps:
         return len(held) == 1 and held[0].shape in (sizes, (1, *sizes)) and len(sizes) > 1
 
     def _joined(self, foreign: Foreign, first: tuple[int, ...]) -> Foreign | None:
-        """Return values behind one another along a position, or along the channels."""
+        """Return a concatenation along an axis of positions, or along the channels."""
         axis, rank = foreign.args["dim"] % len(first), len(first)
         held = [tensor for tensor in foreign.tensors if tensor.constant]
         if axis == 0 or (held and (axis != 1 or rank != 3)):

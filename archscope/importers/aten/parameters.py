@@ -12,9 +12,9 @@ READING = POINTWISE | PRODUCTS | JOINING | WRITING
 
 
 def parameters_of(form: Foreign, images: int) -> dict[str, tuple[Recognised, Tensor]]:
-    """Return a layer for each constant that an operator reads, and its value, by the name of it.
+    """Return a layer and its result for each constant that an operator reads, by its name.
 
-    Return none if there are no constants, or if they differ between images.
+    Empty if there are no constants, or if they differ between images.
     """
     held = [tensor for tensor in form.tensors if tensor.constant]
     if name_of(form.target) not in READING:

@@ -11,6 +11,7 @@ from msgspec import structs
 from archscope.importers.caffe.definition import CaffeLayer, Definition, Value
 from archscope.importers.caffe.text_format import Message
 from archscope.importers.file_graph import FileGraph
+from archscope.importers.names import first_few
 from archscope.ir import Graph, Shape
 
 ASIDE = ""
@@ -39,8 +40,7 @@ class Conversion:
         pools = [title for name, title in self.regions.items() if name in self.made.read]
         if not pools:
             return graph
-        more = f" and {len(pools) - 3} more" if len(pools) > 3 else ""
-        note = f"counted for one region, which is an input: {', '.join(pools[:3])}{more}"
+        note = f"counted for one region, which is an input: {first_few(pools)}"
         return structs.replace(graph, about="; ".join(filter(None, (graph.about, note))))
 
     def nodes(self, layer: CaffeLayer) -> list[str]:

@@ -14,6 +14,7 @@ from archscope.importers.caffe.regions import region
 from archscope.importers.caffe.uses import FIRST_ALONE, FROM_SIZES, REGION_POOLS, Uses, is_head
 from archscope.importers.file_graph import named, read_text, sizes_of
 from archscope.importers.formats import Imported, Inputs
+from archscope.importers.names import first_few
 from archscope.ir import Shape
 
 LAYERS: dict[str, Callable[[Conversion, CaffeLayer], list[str]]] = {
@@ -68,8 +69,7 @@ def _graph_of(found: Definition, input: Inputs) -> Conversion:
         if results is None:
             net.values.update({(index, place): None for place in range(len(layer.tops))})
     for why, names in dropped.items():
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        net.made.notes.append(f"not counted{why}: {', '.join(names[:3])}{more}")
+        net.made.notes.append(f"not counted{why}: {first_few(names)}")
     if found.phase != "TEST":
         net.made.notes.append("read for training: the definition is not complete for phase TEST")
     return net

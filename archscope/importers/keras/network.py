@@ -19,6 +19,7 @@ from archscope.importers.keras.config import (
 )
 from archscope.importers.keras.conversion import Conversion, Value
 from archscope.importers.keras.layers import LAYERS, MERGES, PADDED, SAME, zeros
+from archscope.importers.names import first_few
 from archscope.ir import Shape
 
 AT_EACH_STEP = ("Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Dropout",
@@ -51,14 +52,12 @@ def from_file(path: str | Path, input: Inputs = None) -> Imported:
             stated[name] = _input_shape(by_name[name])
         sizes = sizes_of(stated, input)
         given = [Value(made.input(name, size, 1)) for name, size in sizes.items()]
-        behind: list[str] = []
-        for value in _run(net, model, given, "", behind, 0):
+        after_unknown: list[str] = []
+        for value in _run(net, model, given, "", after_unknown, 0):
             if value is not None:
                 net.plain("output", value)
-        if behind:
-            more = f" and {len(behind) - 3} more" if len(behind) > 3 else ""
-            listed = ", ".join(behind[:3])
-            made.notes.append(f"not counted after unknown layers: {listed}{more}")
+        if after_unknown:
+            made.notes.append(f"not counted after unknown layers: {first_few(after_unknown)}")
         return Imported(made.graph(), dict)
     except ArchscopeError as error:
         raise named(path, error) from None
@@ -76,7 +75,7 @@ def _input_shape(layer: KerasLayer) -> Shape:
 
 
 def _run(
-    net: Conversion, model: KerasModel, given: list[Value], prefix: str, behind: list[str],
+    net: Conversion, model: KerasModel, given: list[Value], prefix: str, after_unknown: list[str],
     depth: int,
 ) -> list[Value | None]:  # fmt: skip
     """Add the layers of a model in topological order."""
@@ -96,7 +95,9 @@ def _run(
         raise net.error(calls[stuck][0], "reads a value that no earlier layer produces")
     for layer, number, call in (calls[at] for at in order):
         values = [_taken(known, *source) for source in call]
-        known[layer.name, number] = _add(net, layer, prefix + layer.name, values, behind, depth)
+        known[layer.name, number] = _add(
+            net, layer, prefix + layer.name, values, after_unknown, depth
+        )
     return [_end(net, known, *end) for end in model.outputs]
 
 
@@ -139,18 +140,18 @@ def _end(net: Conversion, known: Known, name: str, number: int, place: int) -> V
 
 def _add(
     net: Conversion, layer: KerasLayer, title: str, values: list[Value | None],
-    behind: list[str], depth: int,
+    after_unknown: list[str], depth: int,
 ) -> list[Value | None]:  # fmt: skip
     """Add a call of a layer and return its result."""
     net.calls += 1
     net.made.check(net.calls, MOST_NODES, "more calls of layers than", 1)
     there = [value for value in values if value is not None]
     if len(there) < len(values):
-        behind.append(f"{layer.name} ({layer.kind})")
+        after_unknown.append(f"{layer.name} ({layer.kind})")
         return [None]
     if layer.kind in MODELS:
         inner = model_of(layer.config, net.late, net.made.path.as_posix())
-        return _run(net, inner, there, f"{title}/", behind, depth + 1)
+        return _run(net, inner, there, f"{title}/", after_unknown, depth + 1)
     if layer.kind.startswith("ZeroPadding"):
         return [zeros(net, layer, there[0])]
     first = len(net.made.builder.nodes)

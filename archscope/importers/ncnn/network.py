@@ -9,6 +9,7 @@ from pathlib import Path
 from archscope.errors import ArchscopeError
 from archscope.importers.file_graph import named, read_text, sizes_of
 from archscope.importers.formats import Imported, Inputs
+from archscope.importers.names import first_few
 from archscope.importers.ncnn import (
     attention,
     maps,
@@ -89,7 +90,7 @@ def _graph_of(path: Path, layers: list[ParamLayer], input: Inputs) -> Conversion
     net = Conversion(path, layers)
     _add_inputs(net, [layer for layer in layers if layer.kind == "Input"], input)
     heads: list[str] = []
-    behind: list[str] = []
+    after_unknown: list[str] = []
     regions = [f"{layer.name[:60]} ({layer.kind})" for layer in layers if layer.kind in REGIONS]
     for layer in layers:
         if layer.kind == "Input":
@@ -98,17 +99,16 @@ def _graph_of(path: Path, layers: list[ParamLayer], input: Inputs) -> Conversion
             size = _input_size(layer) or (1,)
             net.constants[layer.tops[0]] = Constant(size, layer.name, layer.line)
             continue
-        results = _results(net, layer, heads, behind)
+        results = _results(net, layer, heads, after_unknown)
         for value in results or ():
             _check_axes(net, layer, value)
         default = None if results is None else ASIDE
         found = [*(results or ()), *([default] * len(layer.tops))]
         net.values.update(zip(layer.tops, found, strict=False))
-    for why, names in (("not counted", heads), ("not counted after unknown layers", behind),
+    for why, names in (("not counted", heads), ("not counted after unknown layers", after_unknown),
                        ("counted for one region, which is an input", regions)):  # fmt: skip
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         if names:
-            net.made.notes.append(f"{why}: {', '.join(names[:3])}{more}")
+            net.made.notes.append(f"{why}: {first_few(names)}")
     return net
 
 
@@ -152,7 +152,7 @@ def _ends(net: Conversion, layers: list[ParamLayer]) -> set[str]:
 
 
 def _results(
-    net: Conversion, layer: ParamLayer, heads: list[str], behind: list[str]
+    net: Conversion, layer: ParamLayer, heads: list[str], after_unknown: list[str]
 ) -> list[Value] | None:
     """Add a layer and return its values: none if it is left out, None if it is unknown."""
     title = f"{layer.name[:60]} ({layer.kind[:60]})"
@@ -162,7 +162,7 @@ def _results(
         heads.append(title)
         return []
     if None in values:
-        behind.append(title)
+        after_unknown.append(title)
         return None
     if layer.kind in REGIONS and values and values[0] in known:
         return [_region(net, layer)]

@@ -12,7 +12,7 @@ from typing import Any
 from archscope.importers.ncnn.conversion import Conversion, Value
 from archscope.importers.ncnn.param_file import ParamLayer
 from archscope.importers.ncnn.pointwise import activated
-from archscope.importers.ncnn.windows import quantised, weighted
+from archscope.importers.ncnn.windows import quantized, weighted
 from archscope.ir import Shape
 
 
@@ -29,7 +29,7 @@ def rows(
         layer, word, [node], **given)  # fmt: skip
     term = layer.integer(18, 0)
     if term or (layer.kind == "InnerProduct" and layer.integer(8, 0)):
-        quantised(net, made, term // 100 if term >= 400 else 8)
+        quantized(net, made, term // 100 if term >= 400 else 8)
     return Value(made, (*range(1, rank), 0) if rank > 1 else ())
 
 
@@ -185,7 +185,7 @@ def embed(net: Conversion, layer: ParamLayer) -> list[Value]:
     out, size = layer.integer(0, 0), layer.integer(1, 0)
     node = net.add(layer, "embedding", size=size, out=out)
     if layer.integer(18, 0):
-        quantised(net, node)
+        quantized(net, node)
     if layer.integer(2, 0):
         node = net.part(layer, "plus", "learned", [node], size=(out, 1))
     return [Value(node, (1, 0))]

@@ -6,7 +6,7 @@ from typing import Any
 
 from archscope.importers.ncnn.conversion import Conversion, Value
 from archscope.importers.ncnn.param_file import ParamLayer
-from archscope.importers.ncnn.windows import quantised
+from archscope.importers.ncnn.windows import quantized
 
 REVERSE, BOTH = 1, 2
 BIASES = {"LSTM": (4, 8), "GRU": (4, 6), "RNN": (1, 2)}
@@ -28,7 +28,7 @@ def recurrent(net: Conversion, layer: ParamLayer) -> list[Value]:
         node = net.part(layer, "reversed", "flip", [node], axes=[1])
     made = net.add(layer, layer.kind.lower(), [node], **given)
     if layer.integer(8, 0):
-        quantised(net, made)
+        quantized(net, made)
     else:
         few, many = BIASES[layer.kind]
         left = (many - few) * hidden * (1 + (direction == BOTH))

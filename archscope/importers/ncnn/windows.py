@@ -81,11 +81,11 @@ def weighted(
     if stated and found != stated:
         raise net.error(layer, f"has {found} weights by its sizes, the file states {stated}")
     if layer.integer(8, 0):
-        quantised(net, made)
+        quantized(net, made)
     return made
 
 
-def quantised(net: Conversion, node: str, bits: int = 8) -> None:
+def quantized(net: Conversion, node: str, bits: int = 8) -> None:
     """Record that a layer holds its weights in so many bits and its bias in 32."""
     facts = net.made.builder.nodes[node].facts
     weights = -(-(facts.params - facts.biases) * bits // 8)

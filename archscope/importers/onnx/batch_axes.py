@@ -50,13 +50,13 @@ def _batch_axes(model: ResolvedModel) -> dict[str, int]:
             out = model.shapes.get(name)
             if not name or not out:
                 continue
-            axis = _axis_behind(operator, place, axes, source, model)
+            axis = _axis_after(operator, place, axes, source, model)
             if axis is not None and 0 <= axis < len(out) and out[axis] % model.batch == 0:
                 axes[name] = axis
     return axes
 
 
-def _axis_behind(
+def _axis_after(
     operator: OnnxOperator, place: int, axes: Mapping[str, int], source: str, model: ResolvedModel
 ) -> int | None:
     """Return the axis of the batch in a result of an operator, None if there is none."""
@@ -96,7 +96,7 @@ def _axis_behind(
 def _after_reshape(
     shape: tuple[int, ...], axis: int, out: tuple[int, ...], batch: int
 ) -> int | None:
-    """Return the axis behind as many values as before, if possible one of the batch alone."""
+    """Return the axis after as many values as before, if possible one of the batch alone."""
     before = prod(shape[:axis])
     fitting = [at for at in range(len(out)) if prod(out[:at]) == before and out[at] % batch == 0]
     alone = [at for at in fitting if out[at] == batch]

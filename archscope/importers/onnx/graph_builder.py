@@ -167,7 +167,7 @@ class _GraphBuilder:
         return True
 
     def translate(self, operator: OnnxOperator, node: str) -> bool:
-        """Add an operator by way of torch's; return False if it has no equivalent there."""
+        """Add an operator in the form of torch's; return False if it has none."""
         read = {place: name for place, name in enumerate(operator.outputs) if name in self.read}
         self.title, self.added = node, []
         results: dict[int, Tensor] = {}
@@ -215,7 +215,7 @@ class _GraphBuilder:
         return structs.replace(tensor_of(name, self.model), learned=learned)
 
     def add_nodes(self, found: Recognised, before: str | None = None) -> str:
-        """Add the nodes of an operator that is recognised by way of torch's.
+        """Add the nodes of an operator that was recognised in a form of torch's.
 
         They are named after the operator that is translated, or after the node `before`.
         """

@@ -1,4 +1,4 @@
-"""Expand operators on quantised tensors into dequantisation, the operator, and quantisation.
+"""Expand operators on quantized tensors into dequantization, the operator, and quantization.
 
 So QLinearConv and similar operators are read as in the QDQ format. A float network computes the
 same up to a step of the last scale, because integer kernels round once more.
@@ -59,7 +59,7 @@ def is_quantized(node: Any) -> bool:
 
 
 def write_out(visitor: Visitor, node: Any) -> None:
-    """Visit the operators that a quantised one expands to."""
+    """Visit the operators that a quantized one expands to."""
     writer, kind = _Writer(visitor, node), node.op_type
     given = [*node.input, *[""] * 9]
     if kind in UNARY:
@@ -90,13 +90,13 @@ def write_out(visitor: Visitor, node: Any) -> None:
 
 
 class _Writer:
-    """Creates the operators for a quantised operator, and visits them."""
+    """Creates the operators for a quantized operator, and visits them."""
 
     def __init__(self, visitor: Visitor, node: Any) -> None:
         self.visitor, self.node, self.made = visitor, node, 0
 
     def write(self, kind: str, reals: list[str], quantized: Sequence[str]) -> None:
-        """Visit an operator on dequantised inputs, and the quantisation of its result."""
+        """Visit an operator on dequantized inputs, and the quantization of its result."""
         output = self.node.output[0]
         scale, zero = (*quantized, "", "")[:2]
         result = self._name("real") if scale else output
@@ -112,7 +112,7 @@ class _Writer:
             self.make("QuantizeLinear", [result, scale, zero], output)
 
     def real(self, name: str, scale: str, zero: str, *, axis: int = 0) -> str:
-        """Return the name of a dequantised tensor."""
+        """Return the name of a dequantized tensor."""
         constants = self.visitor.constants
         if name in constants and scale in constants and (not zero or zero in constants):
             result = f"{name}|{scale}|{zero}"

@@ -1,4 +1,4 @@
-"""Translate ONNX operators by way of torch's, wherever the batch and the channels of values are."""
+"""Translate operators of torch, in which ONNX operators are expressed, to nodes of a graph."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class AtenTranslator:
         )  # fmt: skip
 
     def translate(self, steps: Sequence[Foreign]) -> Tensor:
-        """Add operators behind one another and return their result. Raises UnknownFormError."""
+        """Add the steps of an operator and return the last result. Raises UnknownFormError."""
         results: list[Tensor] = []
         for step in steps:
             args = {key: _replaced(value, results) for key, value in step.args.items()}

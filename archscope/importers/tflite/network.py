@@ -56,7 +56,7 @@ BEHIND = ""
 
 
 def from_file(path: str | Path, input: Inputs = None) -> Imported:
-    """Return the network of a model, and its weights; integer weights are dequantised.
+    """Return the network of a model, and its weights; integer weights are dequantized.
 
     `input` is the input shape, channels first and without the batch, or the shapes of several
     inputs by name; it is required if the model leaves them open, and otherwise replaces them.
@@ -92,7 +92,7 @@ def _imported(path: Path, model: TfliteModel, input: Inputs) -> Imported:
         )
     dtype = net.dtype()
     if any(model.tensors[number].scales is not None for number in net.values):
-        made.notes.append("quantised in the file: rounding between layers is left out")
+        made.notes.append("quantized in the file: rounding between layers is left out")
     graph = structs.replace(made.graph(ends), dtype="" if dtype == "float32" else dtype)
     return Imported(graph, net.arrays)
 

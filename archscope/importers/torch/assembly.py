@@ -9,6 +9,7 @@ from itertools import accumulate
 from torch import nn
 
 from archscope.analysis.cost import DTYPES
+from archscope.importers.names import first_few
 from archscope.importers.torch.layers import names_of
 from archscope.importers.torch.translation import OperatorTranslator
 from archscope.ir import Builder, Graph, Output, Shape
@@ -80,12 +81,11 @@ def unused_params(model: nn.Module, read: Collection[str]) -> str:
     unused = {path: p.numel() for path, p in parameters.items() if path not in used}
     if not unused:
         return ""
-    listed: list[str] = []  # the outermost modules without parameters in use
+    scopes: list[str] = []  # the outermost modules without parameters in use
     for path in unused:
         prefixes = accumulate(path.split("."), "{}.{}".format)
         scope = next(p for p in prefixes if not any(f"{u}.".startswith(f"{p}.") for u in used))
-        if scope not in listed:
-            listed.append(scope)
-    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
-    names = ", ".join(listed[:3]) + more
-    return f"{sum(unused.values()):,} params are not used at inference and left out: {names}"
+        if scope not in scopes:
+            scopes.append(scope)
+    count = sum(unused.values())
+    return f"{count:,} params are not used at inference and left out: {first_few(scopes)}"

@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_unflatten
 
 from archscope.errors import GraphError, OptionError
 from archscope.importers.formats import Imported
+from archscope.importers.names import first_few
 from archscope.importers.torch.arguments import Arguments, arguments_of
 from archscope.importers.torch.assembly import assemble
 from archscope.importers.torch.aten import SAME, SPLITS, WRAPPERS
@@ -87,17 +88,13 @@ def _of_folded(weights: WeightTable) -> str:
     paths = sorted({path for paths in folded.values() for path in paths})
     if not paths:
         return ""
-    return f"these parameters are replaced by what is computed from them: {_listed(paths)}"
+    return f"these parameters are replaced by what is computed from them: {first_few(paths)}"
 
 
 def _of_copied(weights: WeightTable) -> str:
     """Return a sentence on the parameters that several layers hold, "" if there are none."""
     paths = sorted(weights.copied)
-    return f"several layers have copies of these parameters: {_listed(paths)}" if paths else ""
-
-
-def _listed(paths: list[str]) -> str:
-    return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    return f"several layers have copies of these parameters: {first_few(paths)}" if paths else ""
 
 
 class ProgramImporter:

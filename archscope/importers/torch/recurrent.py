@@ -170,7 +170,7 @@ class StackedStates:
 
 
 def _joined(rows: Rows, adder: Adder) -> Tensor:
-    """Return the states of both directions behind one another."""
+    """Return the states of both directions, concatenated."""
     if len(rows) == 1:
         return rows[0]
     images, hidden = rows[0].shape

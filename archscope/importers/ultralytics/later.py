@@ -77,7 +77,7 @@ def repc3(net: Blocks, path: str, x: str, c2: int, n: int = 3, e: float = 1.0) -
 
 
 def rep_elan(net: Blocks, path: str, x: str, c2: int, c3_: int, c4: int, n: int = 1) -> str:
-    """Add two chains of `RepCSP`, one behind the other, and all results together: of YOLOv9."""
+    """Add two chains of `RepCSP`, one after the other, and all results together: of YOLOv9."""
 
     def rep(at: str, y: str, wide: int) -> str:
         c = int(wide * 0.5)
@@ -97,7 +97,7 @@ def rep_elan(net: Blocks, path: str, x: str, c2: int, c3_: int, c4: int, n: int 
 
 
 def elan1(net: Blocks, path: str, x: str, c2: int, c3_: int, c4: int) -> str:
-    """Add two convolutions, one behind the other, and all results together: of YOLOv9."""
+    """Add two convolutions, one after the other, and all results together: of YOLOv9."""
     parts = halves(net, path, conv(net, f"{path}.cv1", x, c3_), c3_ // 2)
     for name in ("cv2", "cv3"):
         parts.append(conv(net, f"{path}.{name}", parts[-1], c4, 3))

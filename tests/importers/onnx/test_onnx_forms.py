@@ -1,4 +1,4 @@
-"""Indirect forms in ONNX files: computed shapes, lists of parts, quantised values, batches."""
+"""Indirect forms in ONNX files: computed shapes, lists of parts, quantized values, batches."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_list_of_parts(sizes: Array, tmp_path: Path) -> None:
     numpy.testing.assert_array_equal(*outputs(found, path))
 
 
-def quantised(kind: Any, **weights: Array) -> Any:
+def quantized(kind: Any, **weights: Array) -> Any:
     pair = [node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q s z", "d")]
     given = {"s": numpy.array(0.05, "float32"), "z": numpy.array(3, kind), **weights}
     back = [node("DequantizeLinear", "wq ws", "w", axis=0), node("Conv", "d w", "y")]
@@ -81,9 +81,9 @@ def quantised(kind: Any, **weights: Array) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["int8", "uint8"])
-def test_quantised_network(kind: str, tmp_path: Path) -> None:
+def test_quantized_network(kind: str, tmp_path: Path) -> None:
     packed = (10 * W).astype("int8")
-    made = quantised(kind, wq=packed, ws=abs(numbers(6)))
+    made = quantized(kind, wq=packed, ws=abs(numbers(6)))
     path = saved(made, tmp_path)
     found = from_file(path)
     assert words(found.graph) == "fake_quantize conv"
@@ -96,7 +96,7 @@ def test_quantised_network(kind: str, tmp_path: Path) -> None:
     numpy.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_quantised_value_with_two_readers(tmp_path: Path) -> None:
+def test_quantized_value_with_two_readers(tmp_path: Path) -> None:
     nodes = [
         node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q s z", "a"),
         node("DequantizeLinear", "q s z", "b"), node("Relu", "a", "r"), node("Add", "r b"),
@@ -119,7 +119,7 @@ def test_quantised_value_with_two_readers(tmp_path: Path) -> None:
         },
     ],
 )
-def test_quantised_in_another_way_is_opaque(weights: dict[str, Array], tmp_path: Path) -> None:
+def test_quantized_in_another_way_is_opaque(weights: dict[str, Array], tmp_path: Path) -> None:
     back = "t" if "t" in weights else "s"
     nodes = [node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", f"q {back} z")]
     found = from_file(saved(model(nodes, IMAGE, weights), tmp_path)).graph
@@ -127,7 +127,7 @@ def test_quantised_in_another_way_is_opaque(weights: dict[str, Array], tmp_path:
     assert analyze(found).totals.params == 0
 
 
-def test_quantised_convolution_is_counted(tmp_path: Path) -> None:
+def test_quantized_convolution_is_counted(tmp_path: Path) -> None:
     """Weights and bias are params, scales are none."""
     nodes = [
         node("QuantizeLinear", "x s z", "q"), node("QLinearConv", "q s z w ws wz s z b", "c"),

@@ -1,4 +1,4 @@
-"""Operators on quantised tensors are read as dequantisation, the operator, and quantisation."""
+"""Operators on quantized tensors are read as dequantization, the operator, and quantization."""
 
 from __future__ import annotations
 

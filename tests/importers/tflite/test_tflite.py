@@ -103,7 +103,7 @@ def test_a_large_file_is_read_where_it_is_looked_at(
     test_a_network_gives_what_the_runtime_gives(name, tmp_path)
 
 
-def quantised(values: Array, axis: int | None = None) -> dict[str, Any]:
+def quantized(values: Array, axis: int | None = None) -> dict[str, Any]:
     """Return numbers in int8 and their scales: one, or one for each place along an axis."""
     others = tuple(n for n in range(values.ndim) if n != axis)
     peak = numpy.abs(values).max(axis=others if axis is not None else None, keepdims=True)
@@ -116,7 +116,7 @@ def int8_network(each: bool, inner: str = "INT8") -> tuple[Writer, Array]:
     w = Writer(1, 8, 8, 4, kind=inner, **({"scale": 0.05, "zero": 3} if inner == "INT8" else {}))
     weight = numbers(6, 3, 3, 4)
     bias = numbers(6, seed=1)
-    held = w.constant(**quantised(weight, 0 if each else None))
+    held = w.constant(**quantized(weight, 0 if each else None))
     added = w.constant(numpy.round(bias / 0.01).astype(numpy.int32), scale=0.01)
     w.op("CONV_2D", [0, held, added], (1, 4, 4, 6), Padding=0, StrideH=2, StrideW=2,
          quantized={"scale": 0.1, "zero": -5} if inner == "INT8" else None)  # fmt: skip
@@ -125,7 +125,7 @@ def int8_network(each: bool, inner: str = "INT8") -> tuple[Writer, Array]:
 
 @pytest.mark.parametrize("each", [False, True])
 @pytest.mark.parametrize("inner", ["INT8", "FLOAT32"])
-def test_quantised_weights_are_real_numbers_of_so_many_bytes(
+def test_quantized_weights_are_real_numbers_of_so_many_bytes(
     each: bool, inner: str, tmp_path: Path
 ) -> None:
     writer, weight = int8_network(each, inner)
@@ -135,7 +135,7 @@ def test_quantised_weights_are_real_numbers_of_so_many_bytes(
     assert result.totals.weight_bytes == weight.size + 4 * 6
     assert result.totals.macs == 4 * 4 * weight.size
     assert result.dtype == ("int8" if inner == "INT8" else "float32")
-    assert ("quantised in the file" in found.graph.about) == (inner == "INT8")
+    assert ("quantized in the file" in found.graph.about) == (inner == "INT8")
     arrays = {key.rpartition(".")[2]: value for key, value in found.weights().items()}
     numpy.testing.assert_allclose(arrays["weight"], weight.transpose(0, 3, 1, 2), atol=0.02)
     numpy.testing.assert_allclose(arrays["bias"], numbers(6, seed=1), atol=0.006)
@@ -145,7 +145,7 @@ def test_types_of_a_whole_network(tmp_path: Path) -> None:
     """Conversions at the ends of an int8 network are no layers."""
     w = Writer(1, 8, 8, 4)
     q = w.op("QUANTIZE", [0], (1, 8, 8, 4), as_kind="INT8", quantized={"scale": 0.05})
-    held = w.constant(**quantised(numbers(6, 3, 3, 4)))
+    held = w.constant(**quantized(numbers(6, 3, 3, 4)))
     bias = w.constant(numpy.zeros(6, numpy.int32), scale=0.01)
     c = w.op("CONV_2D", [q, held, bias], (1, 8, 8, 6), as_kind="INT8", quantized={"scale": 0.1},
              StrideH=1, StrideW=1)  # fmt: skip

@@ -273,8 +273,8 @@ class Rounded(nn.Conv2d):
         return self._conv_forward(x, weight, self.bias)
 
 
-def quantised() -> nn.Module:
-    """Return a network that is prepared for training with fake quantisation."""
+def quantized() -> nn.Module:
+    """Return a network that is prepared for training with fake quantization."""
     net = nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten())
     net.append(nn.Linear(144, 3))
     fused = quantization.fuse_modules_qat(net.train(), [["0", "1", "2"]])
@@ -291,12 +291,12 @@ WEIGHTS: dict[str, Callable[[], nn.Module]] = {
     "spectral norm, linear": lambda: nn.Sequential(
         nn.Flatten(), parametrizations.spectral_norm(nn.Linear(256, 3))),
     "weight norm": lambda: parametrizations.weight_norm(nn.Conv2d(4, 4, 3)),
-    "fake quantisation": quantised,
+    "fake quantization": quantized,
     "unknown operator": lambda: Rounded(4, 4, 3),
 }  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore")  # torch is about to move its quantisation elsewhere
+@pytest.mark.filterwarnings("ignore")  # torch is about to move its quantization elsewhere
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_computed_weights_keep_their_macs(name: str) -> None:
     module = WEIGHTS[name]().eval()

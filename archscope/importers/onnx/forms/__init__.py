@@ -11,7 +11,7 @@ assert all((arithmetic, axes, layout, products, recurrent))  # they register the
 
 
 def steps_of(applied: Applied) -> Steps:
-    """Return an operator as operators of torch, one behind another; none if there are none.
+    """Return the torch operators that compute an ONNX operator, in order; empty if none do.
 
     Attributes that are not as ONNX specifies them raise what their conversion raises.
     """

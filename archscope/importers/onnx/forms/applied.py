@@ -1,4 +1,4 @@
-"""An ONNX operator as its forms in torch see it, and the operators that such a form is."""
+"""What the forms of ONNX operators read, and what they return: operators of torch."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from archscope.ops.foreign import Foreign, Tensor
 
 
 class Applied(Struct, frozen=True):
-    """An ONNX operator with its inputs as tensors, and which of its results is meant."""
+    """An ONNX operator with its inputs as tensors, and the place of the result to compute."""
 
     operator: OnnxOperator
     tensors: tuple[Tensor | None, ...]
-    out: Shape
-    place: int
+    out: Shape  # of the result
+    place: int  # of the result among the outputs
     arrays: Mapping[str, Any]  # the values of constants
     derive: Callable[[str, str, Any], str]  # keeps a constant made of another one
     results: Mapping[int, Tensor] = {}  # earlier results of the same operator
@@ -48,7 +48,7 @@ class Applied(Struct, frozen=True):
         return self.arrays[self.input(place).name]
 
     def integers(self, place: int, name: str = "") -> tuple[int, ...] | None:
-        """Return whole numbers from a constant input, or from the attribute of older opsets."""
+        """Return integers from a constant input, or from the attribute of older opsets."""
         stated = self.attribute(name) if name else None
         if stated is not None:
             return tuple(map(int, stated))
@@ -63,9 +63,10 @@ class Applied(Struct, frozen=True):
 
 
 Steps = Sequence[Foreign]
-"""Operators behind one another. Their results are called `LAST` and how many steps ago."""
+"""Operators of torch, in order. `last` stands for the results of earlier ones."""
 
 LAST = "<result>"
+"""The beginning of the names of earlier results, before how many steps ago they were."""
 
 
 def last(shape: Shape, ago: int = 1) -> Tensor:
@@ -87,8 +88,8 @@ FORMS: dict[str, Form] = {}
 def form(*kinds: str) -> Callable[[Form], Form]:
     """Register a function that returns the operators of torch for some kinds of ONNX's.
 
-    It returns none if there are none, and may raise what the conversion of an attribute raises
-    that is not as ONNX specifies it.
+    The function returns an empty sequence if torch has none. It may raise any error of a conversion
+    if an attribute is not as ONNX specifies it.
     """
 
     def register(function: Form) -> Form:

@@ -35,7 +35,7 @@ def _norm(applied: Applied) -> Steps:
 
 @form("BatchNormalization")
 def _batch_norm(applied: Applied) -> Steps:
-    """A norm of rows that stand in the batch."""
+    """A norm of vectors whose positions are merged into the batch."""
     words = ("weight", "bias", "running_mean", "running_var")
     given = {word: applied.given(place) for place, word in enumerate(words, 1)}
     if applied.attribute("training_mode"):

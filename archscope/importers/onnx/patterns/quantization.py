@@ -53,16 +53,16 @@ MOVING = frozenset({
     "MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Identity",
     "Gather", "Split", "DepthToSpace", "SpaceToDepth", "Expand", "Tile", "Range",
 })  # fmt: skip
-"""Operators that only move values of their first input, so that dequantisation may come first."""
+"""Operators that only move values of their first input, so that dequantization may come first."""
 
 
 def move_real_numbers(model: ResolvedModel) -> list[OnnxOperator]:
-    """Return the operators with those that move quantised values moved after dequantisation.
+    """Return the operators with those that move quantized values moved after dequantization.
 
-    Quantised files pool and reshape bytes.
+    Quantized files pool and reshape bytes.
     """
-    scales: dict[str, tuple[str, ...]] = {}  # of quantised values, and their zeros
-    real: dict[str, str] = {}  # the dequantised value of each
+    scales: dict[str, tuple[str, ...]] = {}  # of quantized values, and their zeros
+    real: dict[str, str] = {}  # the dequantized value of each
     same: dict[str, str] = {}
     operators: list[OnnxOperator] = []
     for operator in model.operators:
