@@ -41,6 +41,15 @@ def _normed(*shape: int) -> Value:
     return node("Mul", direction, node("Div", length, norm))
 
 
+def _biases(op: FixedConv | FixedLinear | FixedConvTranspose, *ins: Shape) -> int:
+    return op.out * op.bias
+
+
+def _of_input(op: Op, *ins: Shape, needed: tuple[bool, ...]) -> int:
+    """Count the gradient of the input only, as constant weights have none."""
+    return op.macs(*ins) * sum(needed)
+
+
 @op("weight_norm_conv")
 class WeightNormConv(Conv, frozen=True, kw_only=True):
     """Convolution with weight normalisation (direction and length), Salimans and Kingma 2016."""
@@ -67,8 +76,7 @@ class WeightNormConv(Conv, frozen=True, kw_only=True):
         """State the input, the computed weights and their norms."""
         return Saved(input=True, fixed=self._numbers(*ins) + self.out)
 
-    def weights_key(self, *ins: Shape) -> object:
-        return Op.weights_key(self, *ins)
+    weights_key = Op.weights_key
 
     def torch(self, *ins: Shape) -> Call:
         return _renamed(Conv.torch(self, *ins), "WeightNorm")
@@ -129,23 +137,18 @@ class FixedConv(Conv, frozen=True, kw_only=True):
 
     bias: Annotated[Flag, "add a learned bias to each output channel"] = False
 
+    params = _biases
+    backward_macs = _of_input
+
     def shape(self, *ins: Shape) -> Shape:
         if not symmetric(self.window(*ins)):
             raise ShapeError("'fixed_conv' pads equally on both sides; put 'pad' before it")
         return Conv.shape(self, *ins)
 
-    def params(self, *ins: Shape) -> int:
-        return self.out * self.bias
-
     def buffers(self, *ins: Shape) -> int:
         return self.out * self.taps(ins[0])
 
-    def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
-        """Count the gradient of the input only, as the weights have none."""
-        return self.macs(*ins) * sum(needed)
-
-    def weights_key(self, *ins: Shape) -> object:
-        return Op.weights_key(self, *ins)
+    weights_key = Op.weights_key
 
     def torch(self, *ins: Shape) -> Call:
         return _fixed(Conv.torch(self, *ins), self.bias)
@@ -168,15 +171,11 @@ class FixedLinear(Linear, frozen=True, kw_only=True):
 
     bias: Annotated[Flag, "add a learned bias to each output"] = False
 
-    def params(self, *ins: Shape) -> int:
-        return self.out * self.bias
+    params = _biases
+    backward_macs = _of_input
 
     def buffers(self, *ins: Shape) -> int:
         return self.out * ins[0][0]
-
-    def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
-        """Count the gradient of the input only, as the weights have none."""
-        return self.macs(*ins) * sum(needed)
 
     def saved(self, *ins: Shape) -> Saved:
         """State nothing: the gradient of the input needs the weights only."""
@@ -202,18 +201,13 @@ class FixedConvTranspose(ConvTranspose, frozen=True, kw_only=True):
 
     bias: Annotated[Flag, "add a learned bias to each output channel"] = False
 
-    def params(self, *ins: Shape) -> int:
-        return self.out * self.bias
+    params = _biases
+    backward_macs = _of_input
 
     def buffers(self, *ins: Shape) -> int:
         return ins[0][0] * self.taps(ins[0])
 
-    def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
-        """Count the gradient of the input only, as the weights have none."""
-        return self.macs(*ins) * sum(needed)
-
-    def weights_key(self, *ins: Shape) -> object:
-        return Op.weights_key(self, *ins)
+    weights_key = Op.weights_key
 
     def torch(self, *ins: Shape) -> Call:
         return _fixed(ConvTranspose.torch(self, *ins), self.bias)

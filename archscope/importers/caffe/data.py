@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from archscope.importers.caffe.conversion import Conversion
 from archscope.importers.caffe.definition import CaffeLayer
-from archscope.importers.caffe.text_format import Message
 from archscope.ir import Shape
 
 
@@ -32,12 +31,7 @@ def data_shape(net: Conversion, layer: CaffeLayer, place: int) -> Shape:
 
 def _image_shape(net: Conversion, layer: CaffeLayer) -> Shape:
     """Return the shape of images that are cropped or resized to a size."""
-    params = [
-        param
-        for values in layer.message.fields.values()
-        for param, _ in values
-        if isinstance(param, Message)
-    ]
+    params = layer.params
     params += [param.message("resize_param") for param in params]
     side = next((param.integer("crop_size", 0) for param in params if "crop_size" in param), 0)
     height, width = side, side

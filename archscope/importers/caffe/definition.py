@@ -37,6 +37,12 @@ class CaffeLayer(Struct):
         """The line where it starts."""
         return self.message.line
 
+    @property
+    def params(self) -> list[Message]:
+        """All messages with its parameters, whatever their names."""
+        values = (value for found in self.message.fields.values() for value, _ in found)
+        return [value for value in values if isinstance(value, Message)]
+
     def param(self, *names: str) -> Message:
         """Return its parameters: the message of that name, without `_param`."""
         return self.message.message(

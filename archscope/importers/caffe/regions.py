@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from archscope.importers.caffe.conversion import Conversion
 from archscope.importers.caffe.definition import CaffeLayer
-from archscope.importers.caffe.text_format import Message
 from archscope.ir import Shape
 
 
@@ -25,13 +24,7 @@ def region(net: Conversion, layer: CaffeLayer) -> list[str]:
 
 def _size(net: Conversion, layer: CaffeLayer) -> Shape:
     """Return the shape of one region after a pool."""
-    params = [
-        param
-        for values in layer.message.fields.values()
-        for param, _ in values
-        if isinstance(param, Message)
-    ]
-    for param in params:
+    for param in layer.params:
         if "pooled_h" in param and "pooled_w" in param:
             sides = param.integer("pooled_h", 0), param.integer("pooled_w", 0)
             channels = net.shape(layer)[0]
