@@ -141,15 +141,19 @@ def load(
     return read(word, limits, set=set, input=shapes_of(input))[0]
 
 
-def shapes_of(input: Any) -> Any:
+def shapes_of(input: GivenInputs) -> Inputs:
     """Return shapes that may be written as text, 3x224x224, as tuples. Raises OptionError."""
     if isinstance(input, Mapping):
-        return {name: shapes_of(shape) for name, shape in input.items()}
-    if not isinstance(input, str):
-        return input
-    shape = parse_shape(input)
+        return {name: _shape_of(shape) for name, shape in input.items()}
+    return None if input is None else _shape_of(input)
+
+
+def _shape_of(given: Shape | str) -> Shape:
+    if not isinstance(given, str):
+        return given
+    shape = parse_shape(given)
     if shape is None:
-        raise OptionError(f"input is a shape such as 3x224x224 or (3, 224, 224), got '{input}'")
+        raise OptionError(f"input is a shape such as 3x224x224 or (3, 224, 224), got '{given}'")
     return shape
 
 

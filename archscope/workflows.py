@@ -134,7 +134,7 @@ def search(
     from archscope.space.budget import budgets
     from archscope.space.search_space import space as space_of
 
-    changes = {"set": dict(set or {}), "input": shapes_of(input)}
+    changes: dict[str, Any] = {"set": dict(set or {}), "input": shapes_of(input)}
     networks = space_of(document(space), **changes)
     texts = [budget] if isinstance(budget, str) else budget
     chosen = choose_judge(networks, space, prior=prior, judge=judge, has_data=data is not None)

@@ -38,9 +38,8 @@ def _run(words: list[str]) -> int:
         patch()
     import click
 
-    from archscope.cli.shared.app import (
-        archscope,
-    )  # after the patch, which replaces the base classes
+    # After the patch, which replaces the base classes.
+    from archscope.cli.shared.app import archscope
     from archscope.cli.shared.process import Terminated, check_surroundings
     from archscope.cli.shared.terminal import NORMAL, set_verbosity, warn
     from archscope.plugins import loading

@@ -14,6 +14,7 @@ from archscope.cli.shared.options import (
     one_spec,
     output_option,
     reader_options,
+    training_option,
     write,
 )
 from archscope.cli.shared.overlay import overlay_option
@@ -33,8 +34,7 @@ GROUP = "Understand"
 @reader_options
 @batch_option
 @dtype_or_stored_option
-@click.option("--training/--inference", show_default=False,
-              help="Include or leave out the parts that serve only training.")  # fmt: skip
+@training_option
 @click.option("--fold", type=click.IntRange(1), default=None, metavar="DEPTH",
               help="Draw blocks at this depth as one box; by default all are open.")  # fmt: skip
 @click.option("--heat", type=click.Choice([*HEATS, "none"]), default="macs",

@@ -99,6 +99,10 @@ dtype_or_stored_option = click.option(
     help="Element type for counting bytes; biases of int8 networks are int32.  [default: that of"
     " an imported file, or float32]",
 )  # fmt: skip
+training_option = click.option(
+    "--training/--inference", show_default=False,
+    help="Include or leave out parts that serve only training, such as auxiliary heads.",
+)  # fmt: skip
 output_option = click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
     help="Write to this file instead of the terminal.",
@@ -131,10 +135,7 @@ cost_options = gathered("costs", dict, together(
         "--optimizer", type=click.Choice(list(OPTIMIZERS)), default="momentum",
         help="Optimizer for counting training memory.",
     ),
-    click.option(
-        "--training/--inference", show_default=False,
-        help="Include or leave out parts that serve only training, such as auxiliary heads.",
-    ),
+    training_option,
     click.option(
         "--target", type=click.Choice(TARGETS),
         help="Also count the needs of a microcontroller: flash, RAM and scratch memory for int8.",
