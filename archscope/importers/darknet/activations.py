@@ -34,22 +34,24 @@ CHAINS: dict[str, tuple[Step, ...]] = {
     "loggy": (("mul_scalar", {"factor": 0.5}), ("tanh", {})),
 }
 
-LITTLE = 1e-4
+SUM_EPSILON = 1e-4
 """What darknet adds to sums over channels before it divides by them."""
 
 
-def _bent(add: Add, node: str, low: float, high: float, inside: float, outside: float) -> str:
+def _piecewise_linear(
+    add: Add, node: str, low: float, high: float, inside: float, outside: float
+) -> str:
     """Add a function with one slope between two bounds, and another outside of them."""
     within = add("mul_scalar", add("clamp", node, min=low, max=high), factor=inside - outside)
     return add("add", within, add("mul_scalar", node, factor=outside))
 
 
 def _lhtan(add: Add, node: str) -> str:
-    return _bent(add, node, 0.0, 1.0, 1.0, 0.001)
+    return _piecewise_linear(add, node, 0.0, 1.0, 1.0, 0.001)
 
 
 def _plse(add: Add, node: str) -> str:
-    return add("add_scalar", _bent(add, node, -4.0, 4.0, 0.125, 0.01), value=0.5)
+    return add("add_scalar", _piecewise_linear(add, node, -4.0, 4.0, 0.125, 0.01), value=0.5)
 
 
 def _stair(add: Add, node: str) -> str:
@@ -70,7 +72,7 @@ def _hard_mish(add: Add, node: str) -> str:
 def over_sum(add: Add, node: str) -> str:
     """Add the quotient of positive values and their sum over the first axis."""
     total = add("reduce", node, function="sum", axes=(0,))
-    return add("div", node, add("add_scalar", total, value=LITTLE))
+    return add("div", node, add("add_scalar", total, value=SUM_EPSILON))
 
 
 def soft(add: Add, node: str, peaked: bool = True) -> str:

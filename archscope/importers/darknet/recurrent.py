@@ -59,7 +59,7 @@ def gru(net: Conversion, section: Section, title: str) -> str:
     rest = add("mul", fresh, add("rsub", update, value=1.0))
     state = made.add(f"{title}/state", section.line, "add", (kept, rest))
     net.states.append(state)
-    _unread(net, section, state)
+    _note_unknown_order(net, section, state)
     return state
 
 
@@ -67,8 +67,8 @@ def lstm(net: Conversion, section: Section, title: str) -> str:
     """Add [lstm]."""
     now = net.made.flat(f"{title}/flatten", section.line, net.now)
     out = section.integer("output", 1)
-    state = _long_memory(net, section, title, now, (out,), "linear", "tanh")
-    _unread(net, section, state)
+    state = _lstm_step(net, section, title, now, (out,), "linear", "tanh")
+    _note_unknown_order(net, section, state)
     return state
 
 
@@ -80,10 +80,10 @@ def conv_lstm(net: Conversion, section: Section, title: str) -> str:
     function = section.word("lstm_activation", "tanh")
     shape = (out, *net.made.shape(now)[1:])
     each = section.word("activation", "linear")
-    return _long_memory(net, section, title, now, shape, each, function)
+    return _lstm_step(net, section, title, now, shape, each, function)
 
 
-def _long_memory(
+def _lstm_step(
     net: Conversion,
     section: Section,
     title: str,
@@ -144,6 +144,6 @@ def history(net: Conversion, section: Section, title: str) -> str:
     return node
 
 
-def _unread(net: Conversion, section: Section, node: str) -> None:
+def _note_unknown_order(net: Conversion, section: Section, node: str) -> None:
     """Note weights whose order in files is not the same in both darknets."""
     net.weights.append(WeightsOf(f"[{section.kind}]", net.made.builder.nodes[node]))

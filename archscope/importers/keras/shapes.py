@@ -42,7 +42,7 @@ def reshaped(net: Conversion, title: str, node: str, target: Shape) -> str:
     if kept or ordered:
         return net.add(title, "reshape", node, size=size)
     node = net.last(title, node)
-    if node and net.shape(node) != target:
+    if net.shape(node) != target:
         node = net.add(title, "reshape", node, size=target)
     return net.first(title, node)
 

@@ -27,7 +27,6 @@ REST = -233
 SAME = ("Split", "Noop", "Quantize", "Dequantize", "Requantize", "Cast", "Packing", "DeepCopy")
 """Layers that return the value itself for each top."""
 
-
 Step = tuple[str, float | str]
 """An operator and the value of its principal attribute."""
 
@@ -142,7 +141,7 @@ class Conversion:
         return value.order[axis] if value.order else axis
 
     def sizes(self, layer: ParamLayer, number: int) -> list[int]:
-        """Return the whole numbers of a parameter that is an expression of input sizes."""
+        """Return the integers of a parameter that is an expression of input sizes."""
         shapes = [self.shape(layer, place) for place in range(len(layer.bottoms))]
         return evaluated(layer.texts[number], shapes, layer.at)
 

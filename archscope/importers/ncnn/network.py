@@ -176,10 +176,10 @@ def _results(
     if not known:
         raise net.made.error(f"unknown layer of ncnn '{layer.kind[:60]}'", layer.line)
     sources = [net.plain(value, layer.name, layer.line) for value in known]
-    shapes_ = layer.shapes()
-    size = shapes_[0] if len(shapes_) == 1 else (1,)
+    stated = layer.shapes()
+    size = stated[0] if len(stated) == 1 else (1,)
     node = net.made.opaque(layer.name, layer.line, f"ncnn.{layer.kind}", sources, size=size)
-    return [Value(node)] if len(shapes_) == 1 else None
+    return [Value(node)] if len(stated) == 1 else None
 
 
 def _region(net: Conversion, layer: ParamLayer) -> Value:
