@@ -106,6 +106,12 @@ def array_schema(items: dict[str, Any], most: int = 3, least: int = 1) -> dict[s
     return {"type": "array", "items": items, "minItems": least, "maxItems": most}
 
 
+def list_of(item: Kind, most: int, words: str) -> Kind:
+    """Return the kind of lists of 1 to `most` values of a kind, which `words` describe."""
+    schema = array_schema(item.schema, most)
+    return Kind(f"a list of 1 to {most} {words}", listed(item.read, most), schema)
+
+
 _PAIR = array_schema(_integer_schema(0), 2, least=2)
 
 POSITIVE = Kind("a whole number of at least 1", whole(1), _integer_schema(1))
@@ -120,19 +126,11 @@ SHARE = Kind(
     "a number from 0 to below 1", _share, {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
 )
 FLAG = Kind("true or false", _flag, {"type": "boolean"})
-SHAPE = Kind(
-    "a list of 1 to 4 whole numbers of at least 1, channels first",
-    listed(whole(1), 4),
-    array_schema(_integer_schema(1), 4),
-)
+SHAPE = list_of(POSITIVE, 4, "whole numbers of at least 1, channels first")
 RANK = 8
 """The most axes of a tensor, without the batch."""
 
-TENSOR = Kind(
-    f"a list of 1 to {RANK} whole numbers of at least 1, channels first",
-    listed(whole(1), RANK),
-    array_schema(_integer_schema(1), RANK),
-)
+TENSOR = list_of(POSITIVE, RANK, "whole numbers of at least 1, channels first")
 AXES = Kind(
     "a list of axes; 0 is the channel axis",
     listed(whole(0, RANK - 1), RANK),

@@ -10,21 +10,14 @@ from archscope.axes import Resample, Window
 from archscope.errors import ShapeError
 from archscope.ir import POINTWISE, Call, Example, Op, Shape, Windows, call, text_of
 from archscope.onnx_form import Value, X, floats, ints, node, weight
-from archscope.ops.attributes import COUNT, Count, Flag, Kind, TensorShape, array_schema, listed
+from archscope.ops.attributes import COUNT, Count, Flag, TensorShape, list_of
 from archscope.ops.facts import Rearrangement, free, moved, saves_nothing
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
 from archscope.ops.registry import op
 from archscope.ops.reshape import Reshape, without_axes
 
 MOST = 1 << 16
-Places = Annotated[
-    tuple[int, ...],
-    Kind(
-        f"a list of 1 to {MOST} whole numbers of at least 0",
-        listed(COUNT.read, MOST),
-        array_schema(COUNT.schema, MOST),
-    ),
-]
+Places = Annotated[tuple[int, ...], list_of(COUNT, MOST, "whole numbers of at least 0")]
 
 
 @op("index_select")

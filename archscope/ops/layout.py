@@ -7,21 +7,11 @@ from typing import Annotated
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Shape, Windows, call, text_of
 from archscope.onnx_form import Constant, Value, X, node
-from archscope.ops.attributes import COUNT, Count, Kind, array_schema, listed
+from archscope.ops.attributes import COUNT, RANK, Count, list_of
 from archscope.ops.facts import View, whole
 from archscope.ops.registry import op
 
-RANK = 8
-"""The most axes of a tensor, without the batch."""
-
-Order = Annotated[
-    tuple[int, ...],
-    Kind(
-        f"a list of 1 to {RANK} whole numbers of at least 0",
-        listed(COUNT.read, RANK),
-        array_schema(COUNT.schema, RANK),
-    ),
-]
+Order = Annotated[tuple[int, ...], list_of(COUNT, RANK, "whole numbers of at least 0")]
 
 
 @op("permute")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from archscope.errors import GraphError
 from archscope.ir import POINTWISE, WHOLE, Call, Example, Op, Saved, Shape, Storage, Windows
-from archscope.ops.attributes import POSITIVE, Count, Flag, Kind, array_schema, listed
+from archscope.ops.attributes import POSITIVE, RANK, Count, Flag, Kind, list_of
 from archscope.ops.facts import moved
 from archscope.ops.registry import op
 
@@ -20,14 +20,7 @@ def _word(value: Any) -> str:
 Word = Annotated[
     str, Kind("a word of at most 200 letters", _word, {"type": "string", "minLength": 1})
 ]
-AnyShape = Annotated[
-    tuple[int, ...],
-    Kind(
-        "a list of 1 to 8 whole numbers of at least 1",
-        listed(POSITIVE.read, 8),
-        array_schema(POSITIVE.schema, 8),
-    ),
-]
+AnyShape = Annotated[tuple[int, ...], list_of(POSITIVE, RANK, "whole numbers of at least 1")]
 
 
 @op("opaque")

@@ -8,18 +8,14 @@ from archscope.axes import Axis, Resample, Window
 from archscope.errors import ShapeError
 from archscope.ir import POINTWISE, Call, Example, Shape, Windows, call, text_of
 from archscope.onnx_form import Value, X, ints, node
-from archscope.ops.attributes import LARGEST, RANK, Axes, Kind, array_schema, listed, whole
+from archscope.ops.attributes import LARGEST, RANK, Axes, Kind, list_of, whole
 from archscope.ops.facts import Rearrangement
 from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
 
 Steps = Annotated[
     tuple[int, ...],
-    Kind(
-        f"a list of 1 to {RANK} whole numbers",
-        listed(whole(-LARGEST), RANK),
-        array_schema({"type": "integer"}, RANK),
-    ),
+    list_of(Kind("", whole(-LARGEST), {"type": "integer"}), RANK, "whole numbers"),
 ]
 
 

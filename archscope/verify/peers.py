@@ -74,19 +74,16 @@ def measure_module(name: str, subject: Subject) -> int:
 
 def runs(graph: Graph, result: Reconciliation) -> dict[str, Run]:
     """Run the installed tools of a reconciliation, and return the runs by name."""
-    found = {}
-    for tool in result.tools:
-        if tool.name not in TOOLS:
-            continue
-        version = installed(tool.name)
+
+    def run(tool: ToolCount, version: str | None) -> Run:
         try:
             counted = measure(tool.name, graph)
         except UnavailableError as error:
-            found[tool.name] = Run(version, None, None, str(error))
-            continue
+            return Run(version, None, None, str(error))
         equal = None if tool.counted is None else counted == tool.counted
-        found[tool.name] = Run(version, counted, equal, _other_version(tool, version))
-    return found
+        return Run(version, counted, equal, _other_version(tool, version))
+
+    return _by_name(result, run)
 
 
 def own_runs(module: nn.Module, inputs: tuple[Any, ...], result: Reconciliation) -> dict[str, Run]:
@@ -98,20 +95,23 @@ def own_runs(module: nn.Module, inputs: tuple[Any, ...], result: Reconciliation)
     def subject(device: str) -> tuple[nn.Module, tuple[Any, ...]]:
         return copy.deepcopy(module), inputs  # tools leave hooks; meta tensors stop some modules
 
-    found = {}
-    for tool in result.tools:
-        if tool.name not in TOOLS:
-            continue
-        version = installed(tool.name)
+    def run(tool: ToolCount, version: str | None) -> Run:
         try:
             counted = measure_module(tool.name, subject)
         except UnavailableError as error:
             note = f"of its table, for the module that build makes, as {error}"
-            found[tool.name] = Run(version, None, None, note)
-            continue
+            return Run(version, None, None, note)
         note = "; ".join(filter(None, ("of your module", _other_version(tool, version))))
-        found[tool.name] = Run(version, counted, None, note, own=True)
-    return found
+        return Run(version, counted, None, note, own=True)
+
+    return _by_name(result, run)
+
+
+def _by_name(result: Reconciliation, run: Callable[[ToolCount, str | None], Run]) -> dict[str, Run]:
+    """Return the runs of the tools that can be run, given the version that is installed."""
+    return {
+        tool.name: run(tool, installed(tool.name)) for tool in result.tools if tool.name in TOOLS
+    }
 
 
 def table_notes(result: Reconciliation) -> dict[str, Run]:
