@@ -112,6 +112,7 @@ class Op(Struct, frozen=True, kw_only=True):
     pools: ClassVar[bool] = False  # reduces each window of a channel to a number, no weights
     may_see_less: ClassVar[bool] = False  # less than its window, if that is the whole input
     relates: ClassVar[bool] = False  # weights positions by their relation, as attention does
+    in_windows: ClassVar[bool] = False  # relates those of a window, which it brings together first
     without_slope: ClassVar[tuple[int, ...]] = ()  # inputs with zero gradient
     absorbs_scale: ClassVar[bool] = False  # its weight and bias can scale and shift each channel
     scales_channels: ClassVar[bool] = False  # and shifts, by constants at inference

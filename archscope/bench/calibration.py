@@ -59,8 +59,14 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 PROBES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("odd_channels", {}), ("odd_channels", {"c": 58}), ("functions", {}), ("copies", {}),
     ("attention", {}), ("attention", {"c": 384, "heads": 6, "tokens": 128}),
+    ("attention", {"c": 96, "heads": 2, "tokens": 49}),
+    ("windows", {}), ("windows", {"c": 144, "heads": 4, "side": 32, "size": 16}),
+    ("windows", {"c": 48, "heads": 3, "side": 56}), ("patches", {}),
+    ("patches", {"c": 256, "size": 32}), ("patches", {"c": 96, "size": 8}),
     ("recurrent", {}), ("recurrent", {"c": 128}), ("norms", {}), ("norms", {"c": 96}),
-    ("transposed", {}), ("transposed", {"c": 24}),
+    ("transposed", {}), ("transposed", {"c": 24}), ("transposed", {"c": 64}),
+    ("generator", {}), ("generator", {"c": 512, "z": 128}), ("small_images", {}),
+    ("small_images", {"c": 24}),
     ("groups", {}), ("groups", {"c": 48}), ("odd_positions", {}),
     ("odd_positions", {"c": 160, "side": 37}),
 )  # fmt: skip

@@ -20,7 +20,14 @@ from numpy.typing import NDArray
 from archscope.bench.calibration import RUNTIMES, Sample
 from archscope.errors import UnavailableError
 from archscope.latency.host import HERE, installed_version, this_host
-from archscope.latency.kernel_kinds import ATTENTION, BATCH_NORM, FEATURES, PRODUCTS, RECURRENT
+from archscope.latency.kernel_kinds import (
+    ATTENTION,
+    BATCH_NORM,
+    FEATURES,
+    PRODUCTS,
+    RELATIONS,
+    WINDOW_ATTENTION,
+)
 from archscope.latency.predict import milliseconds, scaled
 from archscope.latency.profile import Error, Interval, Profile
 
@@ -30,6 +37,14 @@ KERNELS, NETWORKS, RIDGE = 1.0, 1.0, 1e-3
 STEPS, DISTANT, EXACT = 4, 1.5, 1e-3
 """Steps in which errors beyond `DISTANT` medians come to count by their size, not their square: a
 kernel that other work disturbed is off by much. Errors below `EXACT` are none."""
+
+MOVED = [FEATURES.index(name) for name in ("input", "output", "weight", "patches", "merged",
+                                            "activated")]  # fmt: skip
+"""Features that count elements. Their coefficients are regularised alike: one of few elements in
+every measured kernel would otherwise be anything, and decide on kernels in which they are many."""
+
+RANGED = ("macs", "input", "output", "weight")
+"""Features whose fitted ranges are kept."""
 
 COVERS = 0.9
 CLOSE = 0.1
@@ -91,7 +106,9 @@ def depends(kind: str, feature: str) -> bool:
     if feature == "spilled":
         return False  # few networks are that large
     if feature == "work":
-        return kind not in PRODUCTS or kind in (ATTENTION, RECURRENT)
+        return kind not in PRODUCTS or kind in RELATIONS
+    if kind in (ATTENTION, WINDOW_ATTENTION) and feature in ("weight", "patches"):
+        return False  # their weights are biases, few beside everything else
     return kind in PRODUCTS or kind == BATCH_NORM or feature != "weight"
 
 
@@ -101,9 +118,13 @@ def _non_negative(rows: NDArray[Any], targets: NDArray[Any]) -> NDArray[Any]:
     except ImportError:
         raise UnavailableError("a fit needs scipy: pip install 'archscope[torch]'") from None
     size = np.sqrt((rows**2).sum(axis=0))
+    penalty = np.ones((len(size) // len(FEATURES), len(FEATURES)))
+    moved = size.reshape(penalty.shape)[:, MOVED]
+    most = moved.max(axis=1, keepdims=True)
+    penalty[:, MOVED] = np.divide(most, moved, out=np.ones_like(moved), where=moved > 0)
     size[size == 0] = 1.0
     whole = np.hstack([rows / size, targets[:, None]])
-    ridge = np.hstack([RIDGE**0.5 * np.eye(len(size)), np.zeros((len(size), 1))])
+    ridge = np.hstack([RIDGE**0.5 * np.diag(penalty.ravel()), np.zeros((len(size), 1))])
     weights = np.ones(len(rows))
     for _ in range(STEPS + 1):
         triangle = np.linalg.qr(whole * weights[:, None], mode="r")  # the same with fewer rows
@@ -169,10 +190,10 @@ def coverage(found: Sequence[LeftOut]) -> float:
 
 
 def ranges_of(samples: Sequence[Sample]) -> dict[str, dict[str, tuple[float, float]]]:
-    """Return the minimum and maximum of macs and outputs of each kind of kernel."""
+    """Return the minimum and maximum of features of each kind of kernel."""
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for kernel in (kernel for sample in samples for kernel in sample.kernels):
-        for name in ("macs", "output"):
+        for name in RANGED:
             value = kernel.features[FEATURES.index(name)]
             if value:
                 low, high = found.setdefault(kernel.kind, {}).get(name, (value, value))

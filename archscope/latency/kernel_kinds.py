@@ -26,7 +26,9 @@ FIXED = frozenset({"kernels", "weight"})
 DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, TRANSPOSED = (
     "dense", "pointwise", "depthwise", "grouped", "stem", "transposed",
 )  # fmt: skip
-LINEAR, PRODUCT, ATTENTION, RECURRENT = "linear", "product", "attention", "recurrent"
+LINEAR, PRODUCT, ATTENTION, WINDOW_ATTENTION, RECURRENT = (
+    "linear", "product", "attention", "window attention", "recurrent",
+)  # fmt: skip
 POOL, REDUCTION, NORM, ELEMENT_WISE, FUNCTION, COPY, VIEW = (
     "pool", "reduction", "norm", "element-wise", "function", "copy", "view",
 )  # fmt: skip
@@ -42,8 +44,8 @@ UNFOLDED, UNFOLDED_GROUPS, PLAIN_GROUPED, STRIDED, UNALIGNED = (
 )  # fmt: skip
 MAX_POOL, BATCH_NORM, BINARY, SLOW_FUNCTION = "max pool", "batch norm", "binary", "slow function"
 KINDS = (
-    DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, TRANSPOSED, LINEAR, PRODUCT, ATTENTION, RECURRENT,
-    POOL, REDUCTION, NORM, ELEMENT_WISE, FUNCTION, COPY, VIEW,
+    DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, TRANSPOSED, LINEAR, PRODUCT, ATTENTION,
+    WINDOW_ATTENTION, RECURRENT, POOL, REDUCTION, NORM, ELEMENT_WISE, FUNCTION, COPY, VIEW,
     PLAIN_CONV, PLAIN_POINTWISE, PLAIN_DEPTHWISE, PLAIN_POOL,
     SWISH, TRANSPOSE, REORDER, RESPONSE_NORM, SOFTMAX,
     UNFOLDED, UNFOLDED_GROUPS, PLAIN_GROUPED, STRIDED, UNALIGNED,
@@ -51,7 +53,8 @@ KINDS = (
 )  # fmt: skip
 """What kernels are; a stem is a convolution of at most `FEW` channels, a function an element-wise
 operator of more than `CHEAP` operations for each element, a copy moves elements as they are, a
-transpose one by one.
+transpose one by one. Window attention brings the positions of each window together first, and
+undoes that.
 
 In onnxruntime, what is plain does not work on blocks of channels (see `layouts`), swish is
 x * sigmoid(x), for which it has a kernel, a reorder makes blocks or resolves them, and a response
@@ -60,12 +63,13 @@ group by group, grouped ones are plain if their groups are no blocks, and pointw
 if their rows are; a binary operator has two inputs, and a slow function is an error function, a
 hyperbolic tangent, or the like."""
 
-PRODUCTS = frozenset({
-    DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, TRANSPOSED, LINEAR, PRODUCT, ATTENTION, RECURRENT,
+RELATIONS = frozenset({ATTENTION, WINDOW_ATTENTION, RECURRENT})
+PRODUCTS = RELATIONS | frozenset({
+    DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, TRANSPOSED, LINEAR, PRODUCT,
     PLAIN_CONV, PLAIN_POINTWISE, PLAIN_DEPTHWISE,
     UNFOLDED, UNFOLDED_GROUPS, PLAIN_GROUPED, STRIDED, UNALIGNED,
 })  # fmt: skip
-"""The kinds that multiply and accumulate."""
+"""The kinds that multiply and accumulate, and those that relate positions, which do more."""
 
 FEW, CHEAP = 4, 2
 

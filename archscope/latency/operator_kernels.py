@@ -37,6 +37,7 @@ from archscope.latency.kernel_kinds import (
     PRODUCT,
     RECURRENT,
     REDUCTION,
+    RELATIONS,
     RESPONSE_NORM,
     SOFTMAX,
     SOFTMAXES,
@@ -46,6 +47,7 @@ from archscope.latency.kernel_kinds import (
     TRANSPOSED,
     UNFOLDED_GROUPS,
     VIEW,
+    WINDOW_ATTENTION,
 )
 from archscope.latency.layouts import AS_INPUTS, FREE, PLAIN, layout, moves_last_axis, operators
 from archscope.onnx_form import Input, OnnxNode, Value
@@ -152,7 +154,9 @@ def _kind(op: Op, ins: tuple[Shape, ...], groups: int, taps: int) -> str:
 def _kind_of_product(op: Op, ins: tuple[Shape, ...], groups: int, taps: int) -> str:
     own = facts(op, ins)
     if op.relates:
-        return RECURRENT if own.params else ATTENTION
+        if own.params > own.biases:  # products with weights, one position after another
+            return RECURRENT
+        return WINDOW_ATTENTION if op.in_windows else ATTENTION
     if not own.params:
         return PRODUCT
     if not op.convolution:
@@ -167,7 +171,7 @@ def _kind_of_product(op: Op, ins: tuple[Shape, ...], groups: int, taps: int) -> 
 
 def _padding(lanes: int, ins: tuple[Shape, ...], out: Shape, groups: int, kind: str) -> float:
     """Return the ratio by which padding to multiples of `lanes` increases channels."""
-    if not out or not ins or not ins[0] or kind in (PRODUCT, ATTENTION, RECURRENT):
+    if not out or not ins or not ins[0] or kind in (PRODUCT, *RELATIONS):
         return 1.0
     sides = (out[0],) if kind in (DEPTHWISE, STEM) else (ins[0][0] // groups, out[0] // groups)
     return prod(-(-max(side, 1) // lanes) * lanes / max(side, 1) for side in sides)

@@ -46,6 +46,7 @@ from archscope.latency.kernel_kinds import (
     UNFOLDED,
     UNFOLDED_GROUPS,
     VIEW,
+    WINDOW_ATTENTION,
 )
 from archscope.latency.kernels import Kernel, kernels
 from archscope.latency.profile import Correction, Profile
@@ -55,10 +56,14 @@ MILLION = 1e6
 MARGIN = 2.0
 """The factor by which a feature may exceed the fitted range."""
 
+OF_TIME, OF_KERNELS = 0.02, 0.1
+"""The share of the time, or of the kernels, from which those beyond the fitted range matter."""
+
 STAND_INS = {
     STEM: (DENSE,), TRANSPOSED: (DENSE,), GROUPED: (DEPTHWISE, DENSE), DENSE: (POINTWISE,),
     POINTWISE: (DENSE,), DEPTHWISE: (GROUPED,), LINEAR: (POINTWISE,), PRODUCT: (LINEAR, POINTWISE),
-    ATTENTION: (PRODUCT, LINEAR, POINTWISE), RECURRENT: (LINEAR, POINTWISE),
+    ATTENTION: (PRODUCT, LINEAR, POINTWISE), WINDOW_ATTENTION: (ATTENTION, PRODUCT, LINEAR),
+    RECURRENT: (LINEAR, POINTWISE),
     PLAIN_CONV: (POINTWISE, DENSE), PLAIN_POINTWISE: (POINTWISE, PLAIN_CONV),
     UNFOLDED: (DENSE, POINTWISE), UNFOLDED_GROUPS: (GROUPED, POINTWISE),
     PLAIN_GROUPED: (GROUPED, DENSE), STRIDED: (POINTWISE, DENSE), UNALIGNED: (POINTWISE, DENSE),
@@ -83,7 +88,7 @@ def predict(profile: Profile, graph: Graph, batch: int = 1) -> Latency:
     made = kernels(graph, profile.fusion)
     times = [milliseconds(profile, kernel, batch) for kernel in made]
     total = sum(times)
-    factor, beyond = 1.0, list(_unlike(profile, graph, made, batch))
+    factor, beyond = 1.0, list(_unlike(profile, graph, made, times, batch))
     if profile.correction is not None and total:
         values = graph_features(profile.correction.features, graph, made, times)
         factor, outside = _correction(profile.correction, values)
@@ -175,7 +180,9 @@ def _correction(correction: Correction, values: Sequence[float]) -> tuple[float,
     return exp(log_factor), outside
 
 
-def _unlike(profile: Profile, graph: Graph, made: Sequence[Kernel], batch: int) -> Iterator[str]:
+def _unlike(
+    profile: Profile, graph: Graph, made: Sequence[Kernel], times: Sequence[float], batch: int
+) -> Iterator[str]:
     least, most = profile.batches
     if not least <= batch <= most:
         fitted = str(least) if least == most else f"{least} to {most}"
@@ -183,16 +190,19 @@ def _unlike(profile: Profile, graph: Graph, made: Sequence[Kernel], batch: int) 
     unknown = sorted({node.op.label for node in graph.nodes if "macs" in node.op.unknown})
     if unknown:
         yield f"operators of unknown cost: {', '.join(unknown)}"
-    used: dict[str, list[Kernel]] = defaultdict(list)
-    for kernel in made:
-        used[kernel.kind].append(kernel)
+    used: dict[str, list[tuple[Kernel, float]]] = defaultdict(list)
+    for kernel, time in zip(made, times, strict=True):
+        used[kernel.kind].append((kernel, time))
     for kind, group in used.items():
         if kind not in profile.kinds and kind != VIEW:
             yield f"{len(group)} kernels of a kind that was not fitted: {kind}"
+        found = []
         for feature, (low, high) in profile.ranges.get(kind, {}).items():
-            values = [kernel.features[FEATURES.index(feature)] for kernel in group]
-            if min(values) < low / MARGIN or max(values) > high * MARGIN:
-                yield (
-                    f"{feature} of {kind} kernels {min(values):.3g} to {max(values):.3g},"
-                    f" fitted {low:.3g} to {high:.3g}"
-                )
+            values = [kernel.features[FEATURES.index(feature)] for kernel, _ in group]
+            off = [max(low / value, value / high) if value else 1.0 for value in values]
+            beyond = [time for by, (_, time) in zip(off, group, strict=True) if by > MARGIN]
+            if sum(beyond) > OF_TIME * sum(times) or len(beyond) > OF_KERNELS * len(made):
+                words = f"{feature} of {kind} kernels {min(values):.3g} to {max(values):.3g}"
+                found.append((max(off), f"{words}, fitted {low:.3g} to {high:.3g}"))
+        if found:
+            yield max(found)[1]

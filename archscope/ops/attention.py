@@ -189,7 +189,7 @@ class WindowAttention(Op, frozen=True, kw_only=True):
     """
 
     principal = "heads"
-    nonlinear = relates = True
+    nonlinear = relates = in_windows = True
     buffers = free
     access = moved
 

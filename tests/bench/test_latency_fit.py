@@ -12,7 +12,7 @@ from archscope.errors import OptionError
 from archscope.exporters.onnx_export import export_onnx
 from archscope.language import load
 from archscope.latency.kernel_kinds import FEATURES, REORDER
-from archscope.latency.kernels import kernels
+from archscope.latency.kernels import Kernel, kernels
 from archscope.latency.predict import predict, scaled
 
 TRUTH = {"kernels": 0.01, "macs": 0.03, "output": 0.2, "weight": 0.1}
@@ -50,6 +50,19 @@ def test_known_coefficients_are_found_again() -> None:
     found = predict(profile, load("resnet18"))
     assert found.low <= found.milliseconds * 1.000001
     assert not found.unlike
+
+
+def test_what_hardly_varied_does_not_decide_on_other_kernels() -> None:
+    """Few weights that rise with the output explain its time as well as the output itself."""
+    made, times = [], []
+    for output in (1e5, 2e5, 4e5):
+        values = {"output": output, "weight": output / 10}
+        features = tuple(values.get(name, 0.0) for name in FEATURES)
+        made.append(Kernel(("up",), "transposed", features))
+        times.append(0.5e-9 * output)
+    found = fit([Sample("net", "net", False, tuple(made), tuple(times), sum(times))])["transposed"]
+    assert found["output"] == pytest.approx(0.5, rel=0.1)
+    assert found.get("weight", 0.0) < 0.1
 
 
 def test_a_family_is_left_out_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,6 +108,7 @@ def test_probes_count_in_no_error() -> None:
     assert len(probes) == len(calibration.PROBES) and all(job.varied for job in probes)
     kinds = {k.kind for job in probes for k in kernels(job.graph, "onnxruntime")}
     assert {"plain depthwise", "plain pool", "plain convolution", "transpose", "reorder"} <= kinds
+    assert {"attention", "window attention", "recurrent", "transposed", "product"} <= kinds
 
 
 @pytest.mark.parametrize(

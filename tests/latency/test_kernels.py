@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from archscope.exporters.onnx_export import export_onnx
-from archscope.ir import Builder, Graph, Op, Output
+from archscope.ir import Builder, Graph, Op, Output, Shape
 from archscope.language import load
 from archscope.latency.kernel_kinds import FEATURES, FUSIONS, KINDS, ONNXRUNTIME, REORDER
 from archscope.latency.kernels import Kernel, kernels
@@ -15,6 +16,7 @@ from archscope.ops.conv import Conv
 from archscope.ops.input import Input
 from archscope.ops.merge import Add
 from archscope.ops.registry import OPS
+from tests.nets import chain
 
 
 def feature(kernel: Kernel, name: str) -> float:
@@ -94,6 +96,27 @@ def test_groups() -> None:
     graph = Graph("groups", nodes, (Output("y", "grouped"),))
     assert kinds(graph, "none") == ["depthwise", "grouped"]
     assert kinds(graph) == ["depthwise", "plain convolution"]  # of 4 channels to a group
+
+
+@pytest.mark.parametrize(
+    ("op", "words", "shape", "expected"),
+    [
+        ("dot_product_attention", {"heads": 2}, (12, 9), "attention"),
+        ("window_attention", {"heads": 2, "size": 3}, (12, 6, 9), "window attention"),
+        (
+            "window_attention",
+            {"heads": 2, "size": 3, "grid": True, "relative_bias": False},
+            (12, 6, 9),
+            "window attention",
+        ),
+        ("gru", {"hidden": 4, "bias": False}, (6, 9), "recurrent"),
+    ],
+)
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_attention_with_a_learned_bias_is_not_recurrent(
+    op: str, words: dict[str, Any], shape: Shape, expected: str, fusion: str
+) -> None:
+    assert kinds(chain((op, words), x=shape), fusion) == [expected]
 
 
 def test_values_that_others_read_are_written_before_they_are_activated() -> None:

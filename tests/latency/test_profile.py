@@ -11,6 +11,7 @@ from archscope.errors import OptionError
 from archscope.language import load as network
 from archscope.latency import profile as profiles
 from archscope.latency.kernel_kinds import FEATURES, KINDS
+from archscope.latency.kernels import kernels
 from archscope.latency.predict import predict
 from archscope.latency.profile import Correction, Error, Interval, Machine, Profile, keep, load
 
@@ -75,6 +76,23 @@ def test_what_was_not_fitted_is_named() -> None:
     ranges = {"pointwise": {"macs": (1.0, 10.0)}}
     found = predict(made(ranges=ranges), network("mobilenet_v2"))
     assert "macs of pointwise kernels" in found.unlike[0]
+
+
+def test_a_kind_beyond_the_fitted_range_is_named_once_by_what_is_off_most() -> None:
+    graph = network("mobilenet_v2")
+    ranges = {"macs": (1.0, 1e5), "output": (1.0, 10.0), "weight": (1.0, 1e9)}
+    found = predict(made(ranges={"pointwise": ranges}), graph)
+    assert [words.partition(" kernels")[0] for words in found.unlike] == ["output of pointwise"]
+
+
+def test_kernels_without_consequence_may_be_beyond_the_fitted_range() -> None:
+    graph = network("mobilenet_v2")
+    (linear,) = (k for k in kernels(graph.inference(), "onnxruntime") if k.kind == "linear")
+    macs = linear.features[FEATURES.index("macs")]
+    ranges = {"linear": {"macs": (3 * macs, 4 * macs)}}
+    assert not predict(made(ranges=ranges), graph).unlike
+    slow = {kind: {"kernels": 0.5} for kind in KINDS} | {"linear": {"kernels": 5.0}}
+    assert predict(made(ranges=ranges, kinds=slow), graph).unlike
 
 
 def test_kept_and_loaded_again_by_name_and_by_path(tmp_path: Path) -> None:
