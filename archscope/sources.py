@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from archscope import language, space
-from archscope.errors import OptionError
+from archscope.errors import OptionError, WordError
 from archscope.importers import import_strings
 from archscope.importers.formats import FORMATS, Inputs, format_of
-from archscope.importers.other_files import refuse
+from archscope.importers.other_files import refuse, refuse_without_suffix
 from archscope.ir import Graph, Node, Shape
 from archscope.language import LIMITS, Limits
 from archscope.language.document import Document
@@ -60,6 +60,7 @@ def imported(word: str, input: Inputs = None, batch: int = 1) -> Imported:
         refuse(word)
         if Path(word).is_file() or word in language.zoo():
             raise OptionError(f"'{word}' is already a spec, not a model to import")
+        _refuse(word)
         expected = " or ".join(entry.about for entry in FORMATS.values())
         raise OptionError(f"'{word}' is not a model to import: expected {expected}")
     words = {"batch": batch} if found.batched else {}
@@ -94,7 +95,7 @@ def document(
         graph = imported(str(word), input).graph
         return flat_document(graph, _file_name(str(word), graph))
     if text is None:
-        refuse(str(word))
+        _refuse(str(word))
     return language.document(word, limits, text, unsaved)
 
 
@@ -114,7 +115,7 @@ def read(
     """
     if not _is_model(word, text):
         if text is None:
-            refuse(str(word))
+            _refuse(str(word))
         found = language.document(word, limits, text, unsaved)
         return space.graph(found, set=set, input=input, limits=limits), found
     graph = imported(str(word), input, batch).graph
@@ -161,6 +162,15 @@ def _is_model(word: str | Path, text: bytes | None) -> bool:
     if text is not None or not isinstance(word, str) or not is_foreign(word):
         return False
     return not Path(resolved(word)).is_dir()
+
+
+def _refuse(word: str) -> None:
+    """Raise OptionError for a word that is no spec, if it is known what it is."""
+    refuse(word)
+    if not (word in language.zoo() or word in language.spaces()):
+        refuse_without_suffix(word)
+        if (right := import_strings.with_colon(word)) is not None:
+            raise WordError(f"'{word}' is no file", word, right)
 
 
 def _file_name(word: str, graph: Graph) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from archscope.errors import GraphError, OptionError, did_you_mean
 from archscope.ir import Graph, Shape, text_of
 from archscope.module_names import module_path
+from archscope.signatures import described_file
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,7 +52,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise OptionError(f"cannot read '{path}': {error}") from None
+        what = described_file(path)
+        raise OptionError(f"cannot read '{path}': {f'it is {what}' if what else error}") from None
 
 
 def check_suffix(path: Path) -> None:
@@ -92,6 +94,8 @@ def _why_not_read(path: Path, error: Exception) -> str:
             f"'{path}' holds {what}; save only the weights with"
             " torch.save(model.state_dict(), 'weights.pth')"
         )
+    if what := described_file(path):
+        return f"cannot read '{path}' as a file of torch.save: it is {what}, or it is damaged"
     reason = text.partition("\n")[0] if isinstance(error, OSError) else "it is damaged"
     return f"cannot read '{path}' as a file of torch.save: {reason}, or has another format"
 

@@ -9,6 +9,7 @@ import click
 from archscope.analysis.memory import OPTIMIZERS
 from archscope.bench.conditions import DEVICES, DTYPES, RUNTIMES
 from archscope.cli.shared.options import (
+    THREADS,
     Output,
     Parsed,
     SpecReader,
@@ -79,9 +80,7 @@ class Bench(click.Command):
     default="torch",
     help="What runs the networks; all but torch run the ONNX file that `archscope export` writes.",
 )
-@click.option(
-    "--threads", type=click.IntRange(1), help="Number of threads; by default that of torch."
-)
+@click.option("--threads", type=THREADS, help="Number of threads; by default that of torch.")
 @click.option("--training", is_flag=True, help="Measure a training step instead of inference.")
 @click.option(
     "--optimizer",

@@ -9,7 +9,13 @@ import click
 
 from archscope.cli.shared.given_weights import given_weights, weights_option
 from archscope.cli.shared.inapplicable import indifferent
-from archscope.cli.shared.options import SpecReader, one_spec, output_option, reader_options, write
+from archscope.cli.shared.options import (
+    SpecReader,
+    one_spec,
+    reader_options,
+    spec_output_option,
+    write,
+)
 from archscope.errors import OptionError
 from archscope.folding.fold import readable
 from archscope.ir import Graph
@@ -47,7 +53,7 @@ GROUP = "Make"
     metavar="FILE",
     help="Write the converted weights to this .safetensors file.",
 )
-@output_option
+@spec_output_option
 def command(
     spec: str,
     reader: SpecReader,

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from archscope.bench.conditions import DEVICES, DTYPES
-from archscope.cli.shared.options import Output, output_options
+from archscope.cli.shared.options import THREADS, Output, output_options
 from archscope.cli.shared.terminal import tell
 from archscope.errors import OptionError, did_you_mean
 from archscope.report.table import Part
@@ -57,7 +57,7 @@ class Device(click.Command):
 )
 @click.option(
     "--threads",
-    type=click.IntRange(1),
+    type=THREADS,
     multiple=True,
     help="Threads that torch uses; repeatable.  [default: 1 and all]",
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from archscope.cli.shared.options import Output, output_options
+from archscope.cli.shared.options import THREADS, Output, output_options
 from archscope.cli.shared.terminal import say, tell
 from archscope.cli.shared.terminal import show as print_
 from archscope.errors import OptionError
@@ -28,7 +28,7 @@ def group() -> None:
     "--runtime", type=click.Choice(("onnxruntime", "torch")), default="onnxruntime",
     help="What runs the networks; torch runs each layer as a kernel of its own.",
 )  # fmt: skip
-@click.option("--threads", type=click.IntRange(1), default=1, help="Threads of the runtime.")
+@click.option("--threads", type=THREADS, default=1, help="Threads of the runtime.")
 @click.option("--name", default=HERE, metavar="NAME", help="Name of the profile, for --latency.")
 @click.option(
     "-o", "--output", "path", type=click.Path(path_type=Path, dir_okay=False),

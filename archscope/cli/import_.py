@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from archscope.cli.shared import completion
-from archscope.cli.shared.options import output_option, shapes, write
+from archscope.cli.shared.options import shapes, spec_output_option, write
 from archscope.cli.shared.terminal import say
 from archscope.errors import GraphError
 from archscope.folding.fold import readable
@@ -23,7 +23,7 @@ GROUP = "Make"
     help="Shape of the input, channels first: --input 3x224x224, or NAME=SHAPE for several"
     " inputs.",
 )  # fmt: skip
-@output_option
+@spec_output_option
 @click.option(
     "--weights", type=click.Path(path_type=Path), metavar="FILE",
     help="Also write the weights to this .safetensors file, named as `archscope build` names them.",

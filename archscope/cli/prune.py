@@ -19,6 +19,7 @@ from archscope.cli.shared.given_weights import (
 from archscope.cli.shared.inapplicable import refused
 from archscope.cli.shared.options import (
     Output,
+    SpecPath,
     SpecReader,
     dtype_option,
     gathered,
@@ -111,8 +112,8 @@ choice_options = gathered("choice", dict, together(
 )
 @click.option("--steps", type=click.IntRange(1), default=1,
               help="Prune in this many steps, fine-tuning after each; needs --epochs.")  # fmt: skip
-@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
-              help="Write the pruned spec to this file.")  # fmt: skip
+@click.option("--output", "-o", type=SpecPath(path_type=Path), metavar="FILE",
+              help="Write the pruned spec to this .yaml file.")  # fmt: skip
 @click.option("--weights-output", type=click.Path(path_type=Path), metavar="FILE",
               help="Write the pruned weights to this .safetensors file.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",

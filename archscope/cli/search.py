@@ -14,6 +14,7 @@ import click
 from archscope.cli.shared import completion
 from archscope.cli.shared.inapplicable import refused
 from archscope.cli.shared.options import (
+    THREADS,
     Output,
     Parsed,
     SpecReader,
@@ -163,7 +164,7 @@ training_options = gathered("training", dict, together(
         help="Change a knob of the recipe, as in `archscope train`.",
     ),
     click.option(
-        "--threads", type=click.IntRange(1), default=1,
+        "--threads", type=THREADS, default=1,
         help="Threads of each training; results depend on it.",
     ),
     click.option(

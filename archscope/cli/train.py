@@ -126,6 +126,7 @@ class _Trainings:
     def __init__(self, graph: Graph, options: dict[str, Any], max_nodes: int) -> None:
         from archscope import datasets
         from archscope.train import recipe_files
+        from archscope.train.device import select_device
 
         self.options, self.max_nodes = options, max_nodes
         self.recipe = recipe_files.read_for(options["recipe"], _changes(options))
@@ -134,6 +135,7 @@ class _Trainings:
                 f"--teacher needs a loss on classes, and {self.recipe.loss} is one on embeddings"
             )
         self.graph = _embedding(graph, options["embedding"], self.recipe)
+        select_device(options["device"] or "auto")  # before the data are read
         self.data = options["data"] or "digits"
         shape = self.graph.inputs[0].out
         self.dataset = datasets.load(self.data, options["data_dir"], network=shape)

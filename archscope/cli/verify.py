@@ -50,8 +50,10 @@ def command(
       archscope verify specs/*.yaml --only params --only macs-torch
       archscope verify --all     (shapes, params, macs and references; takes minutes)
     """
+    if everything and specs:
+        raise OptionError(f"name a SPEC or give --all, not both: got '{specs[0]}' and --all")
     if everything:
-        specs, only = (*specs, *zoo()), only or QUICK
+        specs, only = tuple(zoo()), only or QUICK
     if not specs:
         raise OptionError("name a SPEC to verify, or give --all")
     graphs = reader.graphs(specs)

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from archscope.datasets.images import check_pixels
 from archscope.errors import DataError
+from archscope.signatures import described_file
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 MODES = {1: "L", 3: "RGB"}
@@ -111,9 +112,9 @@ def _opened(path: Path) -> Iterator[Any]:
                 raise ValueError("its values are fractions of unknown range")
             yield opened
     except UnidentifiedImageError:
-        raise DataError(
-            f"'{path}' cannot be read as an image: Pillow does not know its format"
-        ) from None
+        what = described_file(path)
+        reason = f"it is {what}" if what else "Pillow does not know its format"
+        raise DataError(f"'{path}' cannot be read as an image: {reason}") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise DataError(f"'{path}' cannot be read as an image: {reason}") from None

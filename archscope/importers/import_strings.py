@@ -72,6 +72,20 @@ def file_of(word: str) -> Path | None:
     return next((file for file in found if file.is_file()), None)
 
 
+def with_colon(word: str) -> str | None:
+    """Return `mynet:Net` for `mynet.Net` if there is a file or a package `mynet`."""
+    from importlib.util import find_spec
+
+    if not re.fullmatch(rf"{_DOTTED}\.{_NAME}(?:\([^\n]*)?", word) or Path(word).exists():
+        return None
+    dotted, bracket, rest = word.partition("(")
+    module, _, name = dotted.rpartition(".")
+    package = module.partition(".")[0]
+    if file_of(module) is None and find_spec(package) is None:
+        return None
+    return f"{module}:{name}{bracket}{rest}"
+
+
 def only_network(file: Path, word: str) -> str:
     """Return the name of the only network in a file. Raises WordError if there is not one."""
     tree = _tree(file)
@@ -82,9 +96,13 @@ def only_network(file: Path, word: str) -> str:
     if networks:
         listed = ", ".join(f"{place}:{name}" for name in networks)
         raise WordError(
-            f"'{word}' defines several networks: {listed}", word, f"{place}:{networks[-1]}"
+            f"'{word}' defines several networks: {listed}",
+            word,
+            f"{place}:{_easiest(tree, networks)}",
         )
     makers = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    if not makers and file.name == "__init__.py":
+        _refuse_package(file, word)
     if not makers:
         raise OptionError(f"'{word}' defines no class that is an nn.Module, and no function")
     raise WordError(
@@ -116,6 +134,42 @@ def networks_in(tree: ast.Module) -> Iterator[str]:
     }
     whole = [name for name in modules if name not in used]
     yield from whole or modules
+
+
+def _refuse_package(file: Path, word: str) -> None:
+    """Raise WordError for a package whose networks are in one other file of its folder."""
+    others = [
+        other.as_posix()
+        for other in sorted(file.parent.glob("*.py"))
+        if other != file and list(networks_in(_tree(other)))
+    ]
+    if others:
+        message = f"'{word}' is a package; networks are in {', '.join(others)}"
+        raise WordError(message, word, others[-1])
+
+
+def _easiest(tree: ast.Module, networks: list[str]) -> str:
+    """Return the last of the networks that need no arguments and take one input, or the last."""
+
+    def trouble(name: str) -> int:
+        """Return how many arguments and inputs must be named."""
+        methods = {
+            part.name: part for part in classes[name].body if isinstance(part, ast.FunctionDef)
+        }
+        made, called = (methods.get(method) for method in ("__init__", "forward"))
+        return _required(made) + (abs(_required(called) - 1) if called else 0)
+
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    return min(reversed(networks), key=trouble)
+
+
+def _required(method: ast.FunctionDef | None) -> int:
+    """Return the number of arguments without a default, but for `self`."""
+    if method is None:
+        return 0
+    args = method.args
+    named = sum(default is None for default in args.kw_defaults)
+    return len(args.posonlyargs) + len(args.args) - len(args.defaults) + named - 1
 
 
 def _last(base: ast.expr) -> str:

@@ -84,6 +84,8 @@ def refuse(word: str) -> None:
     inside = next((path / name for name in INSIDE if _exists(path / name)), None)
     if inside is not None:
         raise WordError(f"'{word}' is a folder", word, inside.as_posix())
+    if word and _is_folder(path):
+        _refuse_folder(word, path)
     kind = KINDS.get(path.suffix.lower())
     if kind is None or not _exists(path):
         return
@@ -94,6 +96,23 @@ def refuse(word: str) -> None:
     raise OptionError(f"'{word}' is {what}; {advice}")
 
 
+def _refuse_folder(word: str, path: Path) -> None:
+    """Raise WordError for a folder with one spec, OptionError for one with several."""
+    specs = [spec.as_posix() for spec in sorted(path.glob("*.yaml")) if spec.is_file()]
+    if len(specs) == 1:
+        raise WordError(f"'{word}' is a folder", word, specs[0])
+    if specs:
+        raise OptionError(f"'{word}' is a folder; name a spec in it, such as {specs[0]}")
+
+
+def refuse_without_suffix(word: str) -> None:
+    """Raise WordError for a word that lacks the suffix of a file: `net` instead of `net.yaml`."""
+    if word.strip() and not _exists(Path(word)):
+        for suffix in READ:
+            if _exists(Path(f"{word}{suffix}")):
+                raise WordError(f"'{word}' is no file", word, f"{word}{suffix}")
+
+
 def _is_script(path: Path) -> bool:
     """Return whether a PyTorch file is a TorchScript program, which contains its code."""
     from zipfile import BadZipFile, ZipFile
@@ -102,6 +121,13 @@ def _is_script(path: Path) -> bool:
         with ZipFile(path) as archive:
             return any("/code/" in name for name in archive.namelist())
     except (OSError, BadZipFile, ValueError):
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
         return False
 
 

@@ -68,6 +68,8 @@ def document(
         return document_of(collector.text(content, file, Path()), file, "stdin")
     if isinstance(source, str) and _is_pattern(name):
         return _pattern(name, limits)
+    if not name.strip():
+        raise OptionError("the name of the network is empty")
     path = Path(source)
     if not is_file(path):
         path = zoo().get(name) or spaces().get(name) or _present(path)
@@ -83,15 +85,26 @@ def _present(path: Path) -> Path:
     named = path.suffix in (".yaml", ".yml")
     try:
         there = path.exists()
+        link = path.readlink() if not there and path.is_symlink() else None
     except (OSError, ValueError):
-        there = named  # reading it will report the error
+        there, link = named, None  # reading it will report the error
     if there:
         return path
+    if link is not None:
+        raise SpecError(f"this is a link to {link}, which leads to no file", name)
     if not named:
-        hint = did_you_mean(name, [*zoo(), *spaces()])
+        hint = did_you_mean(name, [*zoo(), *spaces(), *_beside(path)])
         raise OptionError(f"{quoted(name)} is no file, no pattern and no network of the zoo{hint}")
     hint = did_you_mean(path.name, [spec.name for spec in specs_in(path.parent)])
     raise SpecError(f"there is no such file{hint}", shortened(name, 1000))
+
+
+def _beside(path: Path) -> list[str]:
+    """Return the names of what is in the folder of a path, for a suggestion."""
+    try:
+        return [other.as_posix() for other in path.parent.iterdir()]
+    except (OSError, ValueError):
+        return []
 
 
 def _is_pattern(text: str) -> bool:

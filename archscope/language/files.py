@@ -82,6 +82,7 @@ class Collector:
         """Return the parts of a text. Raises SpecError."""
         root = parse(text, file, self.limits)
         fields = mapping(root, "a spec", "")
+        _check_spec(root, file)
         check_keys(root, FILE_KEYS)
         parts = Parts({}, {}, {})
         if "extends" in fields:
@@ -122,6 +123,17 @@ class Collector:
         hint = did_you_mean(name, known | shipped.keys())
         where = f"no file beside this one and no spec of the zoo{hint}"
         raise SpecError(f"'{key}' names {quoted(name)}, which is {where}", item.at)
+
+
+def _check_spec(root: Item, file: str) -> None:
+    """Raise SpecError for a mapping that holds something else, such as settings of a program."""
+    keys = list(root.value)
+    if keys and not any(key in FILE_KEYS or did_you_mean(key, FILE_KEYS) for key in keys):
+        raise SpecError(
+            f"expected a spec, with 'input' and 'layers'; the file has {quoted(keys[0])}"
+            f"{' and more' if keys[1:] else ''}; `archscope init` writes a spec to start from",
+            file,
+        )
 
 
 def is_file(path: Path) -> bool:

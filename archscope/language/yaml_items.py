@@ -13,6 +13,7 @@ from archscope.errors import LimitError, SpecError, did_you_mean, quoted, shorte
 from archscope.ir import Source
 from archscope.language.expression import UNQUOTED
 from archscope.language.limits import Limits, check_limit
+from archscope.signatures import described
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -89,9 +90,11 @@ def read_text(path: Path, limits: Limits) -> str:
 
 
 def decode(data: bytes, file: str, limits: Limits) -> str:
-    """Decode the text of a file. Raises SpecError if it is too large, or not UTF-8."""
+    """Decode the text of a file. Raises SpecError if it is too large, or no text in UTF-8."""
     if len(data) > limits.file_bytes:
         raise LimitError(f"the file is larger than the limit of {limits.file_bytes} bytes", file)
+    if what := described(data):
+        raise SpecError(f"expected a spec, but this is {what}", file)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import rmtree
 
+from archscope.errors import ArchscopeError
 from archscope.records.study import Predicted, Trial
 from archscope.search.config import SearchConfig
 from archscope.search.pilot import Pilot
@@ -48,16 +50,26 @@ def open_study(
 ) -> Iterator[StudyFolder]:
     """Open the folder of a study, and tell its notes; release it at the end of the block.
 
+    A new folder is removed again if an error in the input ends the search before its first trial.
     Raises OptionError as `StudyFolder` does.
     """
+    new = not path.exists()
+    unused = False
     folder = StudyFolder(path, space, config.record(), storage)
     try:
         for note in folder.notes:
             progress.on_note(note)
         yield folder
+    except ArchscopeError:
+        unused = new and not folder.trials
+        raise
     finally:
         progress.close()
         folder.release()
+        if unused:
+            rmtree(path, ignore_errors=True)
+            with suppress(OSError):  # unless it has other studies
+                path.parent.rmdir()
 
 
 def keep_new(folder: StudyFolder, progress: SearchProgress) -> Callable[[Trial], None]:

@@ -29,8 +29,9 @@ EXAMPLES = (
     "300MFLOPs, 300MMACs, '5M params', 'macs<=300M', 'macs 250M..300M', 'peak 4MiB',"
     " 'weights 10MB', 'access 50MiB', '60% of mobilenet_v2', '60% params of resnet50', 8ms@cpu"
 )
+MINUS = ("-", "\N{MINUS SIGN}", "\N{EN DASH}")
 _BOUND = re.compile(r"(.*?)\s*(<=|>=|==|<|>|=)\s*(.*)\Z")
-_LEADING = re.compile(r"([A-Za-z][A-Za-z -]*?):?\s+(?=[0-9.])")
+_LEADING = re.compile(r"([A-Za-z][A-Za-z -]*?):?\s+(?=-?[0-9.])")
 _DEVICE = re.compile(r"(.*?)\s*@\s*(\S+)\Z")
 _SHARE = re.compile(r"%\s*([A-Za-z ]*?)\s*of\s+(\S+)\Z")
 
@@ -159,6 +160,8 @@ def budget(text: str, costs_by_name: CostsByName | None = None) -> Budget:
     """Parse a budget. Raises OptionError, with examples."""
     words = " ".join(text.split())
     sign, leading, rest = _parts(words)
+    if rest.startswith(MINUS):
+        raise _refusal(words, "a budget is an amount above 0")
     if "%" in rest:
         metric, most, note = _share(words, rest, leading, costs_by_name)
         least, device = None, ""

@@ -73,6 +73,14 @@ class Recorder:
         return self.weights
 
 
+def check_free(path: Path) -> None:
+    """Raise OptionError if there is a run or something else at the path of a new run."""
+    if path.exists() and not is_abandoned(path):
+        raise OptionError(
+            f"'{path}' already exists; use another name, or continue with --resume {path}"
+        )
+
+
 class RunFolder(Recorder):
     """A run folder, locked by one process at a time."""
 
@@ -90,10 +98,7 @@ class RunFolder(Recorder):
         try:
             path.mkdir(parents=True)
         except FileExistsError:
-            if not is_abandoned(path):
-                raise OptionError(
-                    f"'{path}' already exists; use another name, or continue with --resume {path}"
-                ) from None
+            check_free(path)
         except OSError as error:
             raise refusal(path, error) from None
         folder = cls(path)

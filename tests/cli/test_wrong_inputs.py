@@ -22,6 +22,7 @@ NET = "input: [3, 8, 8]\nlayers: [{conv: 4}]\n"
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in pairwise("abcdefgh")
 )
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 1\n"
 CONTENTS: dict[str, str | bytes] = {
     "study/study.json": "{}",
     "tabs.yaml": "input: [3, 8, 8]\nlayers:\n\t- conv: 4\n",
@@ -34,6 +35,19 @@ CONTENTS: dict[str, str | bytes] = {
     "blank.yaml": "# nothing yet\n",
     "nét.yaml": NET.replace("conv", "cönv"),
     "text.onnx": "hello",
+    "paper.pdf": b"%PDF-1.7\n%\xe2\xe3",
+    "picture.yaml": b"\x89PNG\r\n\x1a\n\0\0",
+    "archive.yaml": b"PK\x03\x04\x14\0",
+    "page.yaml": "<!DOCTYPE html>\n<html></html>\n",
+    "pointer.yaml": POINTER,
+    "pointer.onnx": POINTER,
+    "pointer.safetensors": POINTER,
+    "model.yaml": b"\x08\x0a\x12\x07pytorch",
+    "settings.yaml": "services: {web: {image: nginx}}\nversion: 3\n",
+    "several/a.yaml": NET,
+    "several/b.yaml": NET,
+    "single/net.yaml": NET,
+    "own.py": "from torch import nn\n\n\nclass Net(nn.Module): pass\n",
     "text.json": "hello",
     "text.safetensors": "hello",
 }
@@ -42,12 +56,13 @@ CONTENTS: dict[str, str | bytes] = {
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("empty", "runs", "myrun", "study"):
+    for name in ("empty", "runs", "myrun", "study", "several", "single"):
         Path(name).mkdir()
     for name in ("x.pt", "myrun/spec.yaml"):
         Path(name).touch()
     Path("typo.yaml").write_text("input: [3, 8, 8]\nlayers: [{cnov: 4}]\n", encoding="utf-8")
     Path("net.yaml").write_text("input: [3, 8, 8]\nlayers: [{conv: 4}]\n", encoding="utf-8")
+    Path("dangling.yaml").symlink_to("nowhere.yaml")
     for name, content in CONTENTS.items():
         Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from archscope.errors import ArchscopeError, OptionError, WordError
-from archscope.importers.import_strings import networks_in, parse
+from archscope.importers.import_strings import networks_in, only_network, parse, with_colon
 from archscope.importers.other_files import KINDS, READ
 from archscope.sources import is_foreign, resolved
 from tests.cli.conftest import Run, run
@@ -204,3 +204,47 @@ def test_an_unknown_word_error_is_a_plain_sentence_in_python(folder: Path) -> No
     with pytest.raises(WordError, match=r"^'two' has several networks: a, b$"):
         raise WordError("'two' has several networks: a, b", "two", "a")
     assert issubclass(WordError, ArchscopeError)
+
+
+HEAD = "from torch import nn\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "easiest"),
+    [
+        ("class A(nn.Module): ...\nclass B(nn.Module): ...\n", "B"),
+        ("class A(nn.Module): ...\nclass B(nn.Module):\n def __init__(self, width): ...\n", "A"),
+        ("class A(nn.Module): ...\nclass B(nn.Module):\n def forward(self, x, y): ...\n", "A"),
+        ("class A(nn.Module): ...\nclass B(nn.Module):\n def forward(self, x, y=1): ...\n", "B"),
+        ("class A(nn.Module): ...\nclass B(nn.Module):\n def __init__(self, *, w): ...\n", "A"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_of_several_networks_that_is_named_which_runs_as_it_is(source: str, easiest: str) -> None:
+    Path("several.py").write_text(f"{HEAD}{source}", encoding="utf-8")
+    with pytest.raises(WordError) as caught:
+        only_network(Path("several.py"), "several.py")
+    assert caught.value.instead == f"several.py:{easiest}"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_package_names_its_files_with_networks() -> None:
+    with pytest.raises(WordError, match=r"is a package; networks are in pkg/base\.py") as caught:
+        only_network(Path("pkg/__init__.py"), "pkg")
+    assert caught.value.instead == "pkg/net.py"
+
+
+@pytest.mark.parametrize(
+    ("word", "right"),
+    [
+        ("mynet.MyNet", "mynet:MyNet"),
+        ("pkg.net.Net(3, a='b')", "pkg.net:Net(3, a='b')"),
+        ("json.decoder", "json:decoder"),  # packages are found, not imported
+        ("nosuchpackage.Net", None),
+        ("mynet", None),
+        ("mynet.MyNet -> x", None),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_dot_in_place_of_the_colon(word: str, right: str | None) -> None:
+    assert with_colon(word) == right

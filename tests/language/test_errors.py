@@ -40,7 +40,10 @@ def test_nothing_in_the_file(data: bytes) -> None:
 
 
 def test_bytes_that_are_no_text() -> None:
-    assert refusal(b"\xff\xfei\x00") == "1:1: expected UTF-8 text, got the byte 0xff"
+    assert refusal(b"\xff\xfei\x00") == (
+        "expected a spec, but this is text in UTF-16; save it as UTF-8"
+    )
+    assert refusal(b"\xffi\x00") == "1:1: expected UTF-8 text, got the byte 0xff"
     assert refusal(b"about: nothing\nname: caf\xe9") == (
         "2:10: expected UTF-8 text, got the byte 0xe9"
     )
@@ -103,7 +106,7 @@ def test_what_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_links_in_a_circle(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").symlink_to(tmp_path / "b.yaml")
     (tmp_path / "b.yaml").symlink_to(tmp_path / "a.yaml")
-    assert "there is no such file" in said_of(tmp_path / "a.yaml")
+    assert "which leads to no file" in said_of(tmp_path / "a.yaml")
 
 
 def test_files_in_a_circle(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from archscope.latency.profile import keep
 from archscope.records.study import Trial, TrialResult
 from archscope.search.config import SearchConfig
 from archscope.search.evaluation import Trainer
+from archscope.search.progress import SearchProgress, open_study
 from archscope.search.study_folder import StudyFolder
 from archscope.space.budget import budgets
 from archscope.space.search_space import Space, space
@@ -210,3 +211,25 @@ def test_a_trial_that_cannot_be_written_is_one_error(study: Path) -> None:
     with pytest.raises(OptionError, match=r"^cannot write '.*trials\.jsonl': is a directory$"):
         folder.add(TRIALS[0])
     folder.release()
+
+
+@pytest.mark.parametrize("trials", [0, 1])
+def test_an_error_before_the_first_trial_leaves_no_folder(tmp_path: Path, trials: int) -> None:
+    path = tmp_path / "studies" / "new"
+    with (
+        pytest.raises(OptionError, match="no images"),
+        open_study(path, SPACE, CONFIG, None, SearchProgress()) as folder,
+    ):
+        for trial in TRIALS[:trials]:
+            folder.add(trial)
+        raise OptionError("no images")
+    assert path.exists() == path.parent.exists() == bool(trials)
+
+
+def test_an_error_leaves_a_folder_that_was_there(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OptionError, match="no images"),
+        open_study(tmp_path, SPACE, CONFIG, None, SearchProgress()),
+    ):
+        raise OptionError("no images")
+    assert (tmp_path / "study.json").is_file()

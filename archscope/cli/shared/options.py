@@ -81,6 +81,17 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # not generic in all v
             self.fail(str(error), param, ctx)
 
 
+class SpecPath(click.Path):
+    """The type of a file that a spec is written to."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; fail for the suffix of another format."""
+        path = Path(str(super().convert(value, param, ctx)))
+        if path.suffix not in ("", ".yaml", ".yml"):
+            self.fail(f"a spec is written as .yaml, got '{path}'", param, ctx)
+        return path
+
+
 one_spec = click.argument("spec", shell_complete=completion.specs)
 many_specs = click.argument(
     "specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=completion.specs
@@ -107,6 +118,12 @@ output_option = click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
     help="Write to this file instead of the terminal.",
 )  # fmt: skip
+spec_output_option = click.option(
+    "--output", "-o", type=SpecPath(path_type=Path), metavar="FILE",
+    help="Write the spec to this .yaml file instead of the terminal.",
+)  # fmt: skip
+THREADS = click.IntRange(1, 1024)
+"""The threads of a computation; torch crashes if the system cannot create as many as are asked."""
 wide_option = click.option(
     "--wide", is_flag=True, help="Show all columns of a table, even if they do not fit."
 )

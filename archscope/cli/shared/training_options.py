@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archscope.cli.shared.options import together
+from archscope.cli.shared.options import THREADS, together
 from archscope.errors import OptionError
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ machine_options = together(
         help="Device: auto, cpu, cuda or cuda:1; auto takes a GPU if there is one."
         "  [default: auto]",
     ),
-    click.option(
-        "--threads", type=click.IntRange(1), help="Threads on the CPU; by default that of torch."
-    ),
+    click.option("--threads", type=THREADS, help="Threads on the CPU; by default that of torch."),
 )  # fmt: skip
 
 recipe_options = together(
@@ -55,9 +53,12 @@ recipe_options = together(
         help="brief, metric, standard, course, or a YAML file of knobs; `archscope recipes`"
         " explains them.  [default: brief; metric for a metric loss]",
     ),
-    click.option("--epochs", type=int, help="Knob: number of epochs."),
-    click.option("--batch", type=int, help="Knob: images per step."),
-    click.option("--lr", "learning_rate", type=float, help="Knob: peak learning rate."),
+    click.option("--epochs", type=click.IntRange(1), help="Knob: number of epochs."),
+    click.option("--batch", type=click.IntRange(1), help="Knob: images per step."),
+    click.option(
+        "--lr", "learning_rate", type=click.FloatRange(0, min_open=True),
+        help="Knob: peak learning rate.",
+    ),
     click.option("--optimizer", help="Knob: sgd, momentum, nesterov, adagrad, rmsprop, adam(w)."),
     click.option("--loss", help="Knob: cross-entropy, hinge, contrastive, triplet, arcface ..."),
     click.option("--max-time", metavar="TIME", help="Knob: stop after this time: 90s, 5m."),

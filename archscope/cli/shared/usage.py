@@ -71,7 +71,7 @@ def _value(text: str, kind: click.ParamType[Any]) -> str:
         return f"there is no '{given[1]}'{hint}"
     if isinstance(kind, click.IntRange | click.FloatRange):
         whole = "a whole number" if isinstance(kind, click.IntRange) else "a number"
-        bounds = (("from", kind.min), ("to", kind.max))
+        bounds = (("above" if kind.min_open else "from", kind.min), ("to", kind.max))
         limits = "".join(f" {word} {bound:g}" for word, bound in bounds if bound is not None)
         return f"expected {whole}{limits}, got '{given[1]}'"
     wanted = {"integer": "a whole number", "float": "a number"}.get(kind.name)

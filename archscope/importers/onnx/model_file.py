@@ -11,6 +11,7 @@ from archscope.importers.file_content import Content, content_of
 from archscope.importers.onnx.headers import without_numbers
 from archscope.importers.onnx.limits import check_functions
 from archscope.importers.onnx.tensor_data import TensorData
+from archscope.signatures import BEGIN, described
 
 OLDEST = 7
 """The oldest supported opset; onnx's converter supports none before it."""
@@ -109,10 +110,15 @@ def _parsed(onnx: Any, content: Content, name: str) -> Any:
             raise DataError(
                 f"the ONNX file is damaged or truncated, at {len(content)} bytes"
             ) from None
-        raise DataError("is not an ONNX file") from None
+        raise DataError(_no_model(content)) from None
     if not model.ir_version or not model.HasField("graph"):
-        raise DataError("is not an ONNX file")
+        raise DataError(_no_model(content))
     return model
+
+
+def _no_model(content: Content) -> str:
+    what = described(content[:BEGIN])
+    return f"is not an ONNX file, but {what}" if what else "is not an ONNX file"
 
 
 def _check_names(model: Any) -> None:

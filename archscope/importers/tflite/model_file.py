@@ -18,6 +18,7 @@ from archscope.errors import DataError, LimitError, UnavailableError
 from archscope.importers.file_content import Content, content_of
 from archscope.importers.file_graph import MOST_NODES
 from archscope.ir import Shape, text_of
+from archscope.signatures import BEGIN, described
 
 T = TypeVar("T")
 
@@ -88,7 +89,9 @@ def read(path: Path) -> TfliteModel:
     """Return the model of a file. Raises ArchscopeError for other or damaged files."""
     content = content_of(path)
     if content[4:8] != MAGIC:
-        raise DataError("is not a TensorFlow Lite model")
+        what = described(content[:BEGIN])
+        but = f", but {what}" if what else ""
+        raise DataError(f"is not a TensorFlow Lite model{but}")
     reader = _Reader(library(), content)
     return whole(reader.model)
 
