@@ -24,7 +24,8 @@ class Flow(Struct, frozen=True, gc=False):
     ins: tuple[Channels, ...]
     out: Channels
     weights: Mapping[str, Axes] = {}  # by the name in the state dict of its module
-    filters: int | None = None  # the axis of the filters in `weight`
+    filters: int | None = None  # the axis of the filters in the weight that ranks them
+    ranked_by: str = "weight"
 
 
 class Tracker:

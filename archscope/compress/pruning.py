@@ -12,7 +12,7 @@ from archscope.compress.importance import Gradients, Importance, Norm, Scope, sc
 from archscope.compress.selection import Selector
 from archscope.compress.targets import targets
 from archscope.errors import OptionError
-from archscope.folding.fold import readable
+from archscope.folding.fold import readable, unfolded
 from archscope.ir import Graph
 from archscope.module_names import module_path
 from archscope.space.budget import Budget
@@ -36,6 +36,8 @@ class Pruned(Struct, frozen=True):
     def spec(self) -> tuple[str, dict[str, Tensor] | None]:
         """Return a spec, short if the widths are regular, and the weights of its network."""
         folded = readable(self.graph)
+        if costs_of(folded.graph) != costs_of(self.graph):  # another order has another peak
+            folded = unfolded(self.graph)
         if self.weights is None:
             return folded.text, None
         paths = {module_path(old): module_path(new) for old, new in folded.names.items()}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from archscope.build import build
-from archscope.compress.channels import Channels, Flow
+from archscope.compress.channels import Axes, Channels, Flow
 from archscope.compress.groups import ChannelGroups
 from archscope.errors import OptionError
 from archscope.ir import Graph
@@ -42,15 +42,44 @@ def narrowed_weights(
     """Return the weights of `groups.narrow(removed)`: slices of those of the whole network."""
     keeps = groups.keeps(removed)
     found = dict(weights)
-    for at, name, flow in _held(groups, weights):
-        tensor = weights[f"{at}.{name}"]
-        for axis, channels in enumerate(flow.weights[name]):
+    for node in groups.graph.nodes:
+        if node.shares is None:
+            at, flow = module_path(node.name), groups.flows[node.name]
+            held = {
+                name: weights[f"{at}.{name}"] for name in flow.weights if f"{at}.{name}" in weights
+            }
+            sliced = narrowed_layer(flow, held, keeps)
+            found |= {f"{at}.{name}": tensor for name, tensor in sliced.items()}
+    return found
+
+
+def narrowed_layer(
+    flow: Flow, weights: Mapping[str, Tensor], keeps: Sequence[int]
+) -> dict[str, Tensor]:
+    """Return the weights of a layer, by their names in its module, without some channels.
+
+    `keeps` has 1 for each atom that stays. With weight norm, a filter without some of its inputs
+    has another length, so that its weights stay the same.
+    """
+
+    def sliced(tensor: Tensor, axes: Axes) -> Tensor:
+        for axis, channels in enumerate(axes):
             if channels is not None:
                 places = [place for place, atom in enumerate(channels) if keeps[atom]]
                 if len(places) < len(channels):
                     tensor = tensor.index_select(axis, torch.tensor(places))
-        found[f"{at}.{name}"] = tensor.contiguous()
+        return tensor.contiguous()
+
+    found = {name: sliced(tensor, flow.weights[name]) for name, tensor in weights.items()}
+    if "weight_g" in found:
+        whole = sliced(weights["weight_v"], flow.weights["weight_v"][:1])
+        found["weight_g"] = found["weight_g"] * _lengths(found["weight_v"]) / _lengths(whole)
     return found
+
+
+def _lengths(direction: Tensor) -> Tensor:
+    """Return the length of each filter of a layer with weight norm."""
+    return torch.norm_except_dim(direction, 2, 0)
 
 
 def magnitudes(
@@ -136,7 +165,7 @@ def _filters(
 ) -> Iterator[tuple[str, int, Channels]]:
     """Yield the weights whose filters produce channels, their filter axis and the channels."""
     for at, name, flow in _held(groups, weights):
-        if name == "weight" and flow.filters is not None:
+        if name == flow.ranked_by and flow.filters is not None:
             along = flow.weights[name][flow.filters]
             if along is not None:
                 yield f"{at}.{name}", flow.filters, along

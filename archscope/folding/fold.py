@@ -30,7 +30,8 @@ def readable(graph: Graph) -> Folded:
     """Return a short spec of a graph, and the new names of its nodes.
 
     The text is read again and compared with the graph, node for node. If they differ, the flat
-    text is returned, in which every node keeps its name. Raises GraphError.
+    text is returned, in which every node keeps its name. The branches of a merge are written in the
+    order of its inputs, which need not be that of the graph. Raises GraphError.
     """
     try:
         chain = chain_of(graph)
@@ -45,6 +46,11 @@ def readable(graph: Graph) -> Folded:
         names = None
     if names is not None:
         return Folded(text, made, names)
+    return unfolded(graph)
+
+
+def unfolded(graph: Graph) -> Folded:
+    """Return the flat spec of a graph, in which nodes keep their names and their order."""
     flat = flat_document(graph)
     names = {node.name: node.name for node in graph.nodes}
     return Folded(document_text(flat), language.graph(flat), names)

@@ -118,7 +118,60 @@ def grouped() -> Graph:
     return net.graph()
 
 
-@pytest.mark.parametrize("make", [split_and_shared, transposed_weights, reshaped, grouped])
+def selected() -> Graph:
+    """Channels that are selected, reversed, repeated, padded, and taken with a step."""
+    net = Net(x=(3, 8, 8))
+    net("conv", "x", name="stem", out=12)
+    net("index_select", "stem", name="picked", index=(11, 3, 3, 0, 5, 8))
+    net("flip", "picked", name="reversed", axes=(0,))
+    net("tile", "reversed", name="twice", times=2)
+    net("slice", "stem", name="every", start=1, stop=12, step=3)
+    net("pad", "every", name="padded", channels=(3, 5))
+    net("add", "twice", "padded", name="sum")
+    net("glu", "sum", name="half")
+    net("conv", "half", name="last", out=3)
+    return net.graph()
+
+
+def held_otherwise() -> Graph:
+    """Weight norm, constant filters, learned factors, and fixed statistics."""
+    net = Net(x=(3, 9, 9))
+    net("weight_norm_conv", "x", name="first", out=12, kernel=3, padding=1)
+    net("frozen_batchnorm", "first", name="norm")
+    net("fixed_conv", "norm", name="blur", out=12, kernel=3, stride=2, padding=1, groups=12)
+    net("learned", "blur", name="scale", size=(12, 1, 1), function="mul")
+    net("learned", "scale", name="shift", size=(1, 1, 1))
+    net("weight_norm_conv", "shift", name="second", out=16, kernel=3, groups=2)
+    net("unfold", "second", name="windows", kernel=2)
+    net("flatten", "windows", name="flat")
+    net("weight_norm_linear", "flat", name="hidden", out=10)
+    net("weight_norm_linear", "hidden", name="classes", out=4)
+    return net.graph()
+
+
+def along_positions() -> Graph:
+    """Tokens, attention along positions, and a recurrent layer that reads the channels."""
+    net = Net(x=(3, 8, 8))
+    net("conv", "x", name="stem", out=12, kernel=4, stride=4)
+    net("reshape", "stem", name="tokens", size=(12, 4))
+    net("class_token", "tokens", name="token")
+    net("position_embedding", "token", name="placed")
+    net("softmax", "placed", name="weights", axis=1)
+    net("mul", "placed", "weights", name="attended")
+    net("reduce", "attended", name="mean", function="sum", axes=(1,))
+    net("div", "attended", "mean", name="shares")
+    net("lstm", "shares", name="sequence", hidden=6, bidirectional=True)
+    net("conv", "sequence", name="last", out=3)
+    return net.graph()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        split_and_shared, transposed_weights, reshaped, grouped, selected, held_otherwise,
+        along_positions,
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("seed", range(3))
 def test_network_of_special_layers(make: object, seed: int) -> None:
     assert callable(make)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from archscope.build import make
 from archscope.compress.channels import Channels, Flow, Tracker
 from archscope.compress.operators import flow, narrowed
+from archscope.compress.tensors import narrowed_layer
 from archscope.ir import Example, Node, Op
 from archscope.ops import OPS
 
@@ -21,8 +22,9 @@ EXAMPLES = [
     if example.ins
 ]
 MAY_FIX = {
-    "distance", "fixed_conv", "fixed_conv_transpose", "fixed_linear", "layernorm", "mul", "pad",
-    "slice", "top_k", "weight_norm_conv", "weight_norm_linear",
+    "argmax", "argsort", "cosine_similarity", "cumprod", "cumsum", "distance", "expand", "fill",
+    "gather_elements", "layernorm", "learned", "log_softmax", "mul", "normalize", "permute",
+    "reduce", "rmsnorm", "roll", "select", "slice_scatter", "softmax", "sort", "stack", "top_k",
 }  # fmt: skip
 """Operators whose rule is that some channels stay."""
 
@@ -31,7 +33,7 @@ class Case:
     """One operator, its channels, and which of them are removed."""
 
     def __init__(self, example: Example, seed: int) -> None:
-        self.op, self.ins = example.op, example.ins
+        self.op, self.ins, self.positive = example.op, example.ins, example.positive
         names = tuple(f"x{number}" for number in range(len(self.ins)))
         self.node = Node("node", self.op, names, self.ins, self.op.shape(*self.ins))
         self.tracker = Tracker()
@@ -47,14 +49,14 @@ class Case:
         for root in free[: max(1, len(free) // 2)]:
             if all(channels - removed - {root} for channels in values):  # something is left
                 removed.add(root)
-        self.keeps = [root not in removed for root in roots]
+        self.keeps = [int(root not in removed) for root in roots]
         self.removed = removed
 
     def kept(self, channels: Channels) -> int:
         return sum(self.keeps[atom] for atom in channels)
 
     def mask(self, channels: Channels) -> Tensor:
-        return torch.tensor([self.keeps[atom] for atom in channels])
+        return torch.tensor([self.keeps[atom] for atom in channels], dtype=torch.bool)
 
     def module(self) -> nn.Module:
         torch.manual_seed(0)
@@ -71,13 +73,13 @@ class Case:
             (self.kept(channels), *x[1:])
             for channels, x in zip(self.flow.ins, self.ins, strict=True)
         ]
-        state = dict(module.state_dict())
+        state = module.state_dict()
         for name, axes in self.flow.weights.items():
             for axis, channels in enumerate(axes):
                 if name in state and channels is not None:
                     assert state[name].shape[axis] == len(channels)
-                    places = self.mask(channels).nonzero().flatten()
-                    state[name] = state[name].index_select(axis, places)
+        held = {name: state[name] for name in self.flow.weights if name in state}
+        state |= narrowed_layer(self.flow, held, self.keeps)
         made = make(op.torch(*shapes)).double().eval()
         made.load_state_dict(state, strict=True)
         return made, shapes
@@ -92,6 +94,7 @@ def check(case: Case) -> None:
         torch.randn(2, *x, dtype=torch.float64) * mask.view(-1, *(1 for _ in x[1:]))
         for x, mask in zip(case.ins, masks, strict=True)
     ]
+    whole = [value.abs() for value in whole] if case.positive else whole
     given = [value[:, mask] for value, mask in zip(whole, masks, strict=True)]
     assert [tuple(x.shape[1:]) for x in given] == shapes
     with torch.no_grad():

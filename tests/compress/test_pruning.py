@@ -14,7 +14,7 @@ from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.space.costs import costs_of
 from tests.compress.exactness import difference, lively
-from tests.nets import chain
+from tests.nets import Net, chain
 
 LANES = 8
 
@@ -80,6 +80,33 @@ def test_several_budgets_hold_together() -> None:
     assert pruned.after["macs"] <= 0.7 * pruned.before["macs"]
     assert 0.97 * 0.5 <= pruned.after["params"] / pruned.before["params"] <= 0.5
     assert pruned.after["peak"] <= 250 * 1024
+
+
+def test_a_spec_keeps_the_peak_of_a_shortcut_that_is_computed_first(tmp_path: Path) -> None:
+    """The branches of a merge have the order of its inputs, by which more is alive at once."""
+    net = Net(x=(3, 16, 16))
+    net("conv", "x", name="stem", out=16, kernel=3, padding=1)
+    net("conv", "stem", name="shortcut", out=64)
+    net("conv", "stem", name="wide", out=32, kernel=3, padding=1)
+    net("conv", "wide", name="branch", out=64, kernel=3, padding=1)
+    net("add", "branch", "shortcut", name="sum")
+    net("conv", "sum", name="last", out=4)
+    pruned = prune(net.graph(), budget="60%", importance="random")
+    path = tmp_path / "pruned.yaml"
+    path.write_text(pruned.spec()[0], encoding="utf-8")
+    assert costs_of(load(path)) == pruned.after
+
+
+def test_longer_filters_of_weight_norm_stay() -> None:
+    net = Net(x=(3, 8, 8))
+    net("weight_norm_conv", "x", name="first", out=16)
+    net("weight_norm_conv", "first", name="last", out=4)
+    graph = net.graph()
+    weights = build(graph).state_dict()
+    weights["first.weight_g"][8:] = 9.0
+    pruned = prune(graph, weights, budget="60%")
+    assert pruned.weights is not None
+    assert (pruned.weights["first.weight_g"] == 9).all()
 
 
 def test_a_peak_alone_prunes_only_what_makes_it() -> None:
