@@ -125,7 +125,7 @@ def _pruned_runs(run: Path, options: dict[str, Any]) -> list[RunSummary]:
 
     graph = read_graph(run)
     of_others = costs_at(lambda: graph)
-    limits = targets(options["budgets"], costs_of(graph, "float32"), of_others)
+    limits = targets(options["budgets"], graph, of_others)
     command = shlex.join(["archscope", *sys.argv[1:]])
     tune = FineTuning(run, options["epochs"], command=command, teacher=run)
     choice = Choice(lanes=options["lanes"])

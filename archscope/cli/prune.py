@@ -16,7 +16,7 @@ from archscope.cli.shared.given_weights import (
     spec_of_run,
     weights_option,
 )
-from archscope.cli.shared.inapplicable import refused
+from archscope.cli.shared.inapplicable import refuse_given, refused
 from archscope.cli.shared.options import (
     Output,
     SpecPath,
@@ -36,7 +36,7 @@ from archscope.compress.pruning import Choice
 from archscope.compress.sensitivity import group_sensitivities
 from archscope.compress.sparsity import sparsify
 from archscope.compress.steps import prune_in_steps, sparsify_in_steps
-from archscope.compress.targets import targets
+from archscope.compress.targets import limited_costs, predictions, targets
 from archscope.errors import OptionError
 from archscope.files import write_text
 from archscope.ir import Graph
@@ -54,7 +54,6 @@ from archscope.report.tables.pruning import (
 )
 from archscope.search.reference_costs import costs_at
 from archscope.sources import is_foreign
-from archscope.space.costs import costs_of
 from archscope.units import parse_share
 
 if TYPE_CHECKING:
@@ -91,8 +90,8 @@ choice_options = gathered("choice", dict, together(
 @refused(batch="budgets are for one image")
 @click.option("--groups", is_flag=True, help="Show which channels can only be removed together.")
 @click.option("--budget", "-b", "budgets", multiple=True, metavar="TEXT",
-              help="What may remain: 50% (of the macs), '60% params', 30MMACs, 'peak 64KiB';"
-                   " repeatable.")  # fmt: skip
+              help="What may remain: 50% (of the macs), '60% params', 30MMACs, 'peak 64KiB',"
+                   " 8ms@PROFILE; repeatable.")  # fmt: skip
 @click.option("--sparsity", metavar="SHARE",
               help="Set this share of the weights to zero, keeping all shapes: 90%.")  # fmt: skip
 @click.option(
@@ -228,6 +227,11 @@ def _check(asked: int, groups: bool, budgets: tuple[str, ...], options: dict[str
         raise OptionError("--scratch needs --budget: it trains the smaller network")
     if options["epochs"] is not None and groups:
         raise OptionError("--epochs needs --budget or --sparsity: it trains what they leave")
+    ranking = ("importance", "norm", "lanes", "min_width", "seed")
+    if groups:
+        refuse_given((*ranking, "scope"), "is for --budget; --groups shows all channels")
+    elif not budgets and not options["sensitivity"]:
+        refuse_given(ranking, "is for --budget; --sparsity selects the smallest weights")
 
 
 def _check_run(run: Path | None, choice: dict[str, Any], options: dict[str, Any]) -> None:
@@ -270,14 +274,14 @@ def _pruned(
             gradients=gradients, **choice,
         ), []  # fmt: skip
     assert run is not None and given is not None
-    own = costs_of(graph, choice["dtype"])
-    limits = targets(budgets, own, of_others)
+    limits = targets(budgets, graph, of_others, choice["dtype"])
     tune = _fine_tuning(run, options)
     *_, last = prune_in_steps(
         graph, given, limits, options["steps"], tune, Choice(**choice), source, gradients
     )
     if options["scratch"]:
         tune.from_scratch(last.graph)
+    own = limited_costs(graph, choice["dtype"], predictions(limits))
     return structs.replace(last, before=own), [tune.summary, *tune.results]
 
 

@@ -15,7 +15,7 @@ from archscope.cli.shared.given_weights import (
     spec_of_run,
     weights_option,
 )
-from archscope.cli.shared.inapplicable import refused
+from archscope.cli.shared.inapplicable import refuse_given, refused
 from archscope.cli.shared.options import (
     Output,
     SpecReader,
@@ -152,6 +152,8 @@ def _check(options: dict[str, Any], run: Path | None) -> None:
     for name in ("sensitivity", "keep_accuracy", "full_range", "data"):
         if not whole and int8[name]:
             raise OptionError(f"--{name.replace('_', '-')} is for --method int8, not {method}")
+    if not whole:
+        refuse_given(("calibration",), f"is for --method int8, not {method}")
     if whole and run is not None and int8["data"]:
         raise OptionError("--data is for a SPEC; a run is calibrated with its own images")
     if whole and run is None and not int8["data"]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from archscope.compress.groups import ChannelGroups, channel_groups
 from archscope.compress.importance import Gradients, Importance, Norm, Scope, scores
 from archscope.compress.selection import Selector
-from archscope.compress.targets import targets
+from archscope.compress.targets import limited_costs, targets
 from archscope.errors import OptionError
 from archscope.folding.fold import readable, unfolded
 from archscope.ir import Graph
@@ -79,7 +79,8 @@ def prune(
 ) -> Pruned:
     """Remove whole channels until a network is within its budgets, the least important first.
 
-    `budget` is one or several of `50%` (of its macs), `60% params`, `30MMACs`, `peak 64KiB`;
+    `budget` is one or several of `50%` (of its macs), `60% params`, `30MMACs`, `peak 64KiB`, and
+    `8ms@pi5` for a latency that the profile `pi5` predicts;
     `costs_by_name` resolves `60% of mobilenet_v2`. Without weights those of a seeded
     initialisation are compared, which tells the cost, not the accuracy. Widths that change become
     multiples of `lanes` and at least `min_width`. `scope` compares units in the whole network, or
@@ -89,8 +90,7 @@ def prune(
     Raises OptionError for weights of another network, a budget that cannot be kept, and a network
     without removable channels.
     """
-    own = costs_of(graph, dtype)
-    limits = targets([budget] if isinstance(budget, str) else budget, own, costs_by_name)
+    limits = targets([budget] if isinstance(budget, str) else budget, graph, costs_by_name, dtype)
     choice = Choice(
         importance=importance, norm=norm, scope=scope, lanes=lanes, min_width=min_width, seed=seed,
         dtype=dtype,
@@ -124,7 +124,7 @@ def prune_to(
         from archscope.compress import tensors  # loads torch
 
         sliced = tensors.narrowed_weights(groups, state, chosen.removed)
-    before = costs_of(graph, choice.dtype)
+    before = limited_costs(graph, choice.dtype, selector.predicted)
     return Pruned(chosen.graph, sliced, groups, chosen.removed, limits, before, chosen.costs)
 
 

@@ -9,12 +9,13 @@ from msgspec import Struct
 
 from archscope.compress.groups import ChannelGroups, Group
 from archscope.compress.importance import Scores
+from archscope.compress.targets import limited_costs, predictions
 from archscope.compress.widths import Kept, Rules, clusters, configurations
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.metrics import METRICS
 from archscope.space.budget import Budget
-from archscope.space.costs import Costs, costs_of
+from archscope.space.costs import Costs
 
 CLOSE = 0.999
 """The fraction of a limit above which restoring channels is not tried any more."""
@@ -62,6 +63,7 @@ class Selector:
         dtype: str,
     ) -> None:
         self.groups, self.limits, self.dtype, self.lanes = groups, limits, dtype, lanes
+        self.predicted = predictions(limits)
         widths = {node.name: node.out[0] for node in groups.graph.nodes if node.out}
         rules = Rules(lanes, min_width)
         able = [
@@ -130,24 +132,24 @@ class Selector:
             for root, _ in ranked.removed(place)
         )
         graph = self.groups.narrow(removed)
-        return Selection(removed, graph, costs_of(graph, self.dtype))
+        return Selection(removed, graph, limited_costs(graph, self.dtype, self.predicted))
 
     def _fits(self, costs: Costs) -> bool:
-        return all(limit.most is None or costs[limit.metric] <= limit.most for limit in self.limits)
+        return all(limit.most is None or costs[limit.cost] <= limit.most for limit in self.limits)
 
     def _is_close(self, costs: Costs) -> bool:
         """Return whether restoring any unit would exceed a limit; peaks may not grow."""
         return any(
             limit.most is not None
             and not METRICS[limit.metric].needs_graph
-            and costs[limit.metric] >= CLOSE * limit.most
+            and costs[limit.cost] >= CLOSE * limit.most
             for limit in self.limits
         )
 
     def _check(self, least: Costs) -> None:
         for limit in self.limits:
-            if limit.most is not None and least[limit.metric] > limit.most:
-                have = f"{limit.readable(least[limit.metric])} {limit.metric}"
+            if limit.most is not None and least[limit.cost] > limit.most:
+                have = f"{limit.readable(least[limit.cost])} {limit.metric}"
                 hint = "; --lanes 1 allows removing more" if self.lanes > 1 else ""
                 raise OptionError(
                     f"the budget '{limit.text}' cannot be kept: with every channel removed that"
@@ -157,7 +159,7 @@ class Selector:
     def _check_least(self, found: Costs) -> None:
         """Raise OptionError if less is left than the lower end of a budget."""
         for limit in self.limits:
-            value = found[limit.metric]
+            value = found[limit.cost]
             if limit.least is not None and value < limit.least:
                 raise OptionError(
                     f"the budget '{limit.text}' leaves too little room: with widths that are"

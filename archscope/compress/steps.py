@@ -13,9 +13,9 @@ from msgspec import structs
 from archscope.compress.importance import Gradients, Scope
 from archscope.compress.pruning import Choice, Pruned, prune_to
 from archscope.compress.sparsity import Sparsified, check_sparsity, sparsify
+from archscope.compress.targets import limited_costs, predictions
 from archscope.ir import Graph
 from archscope.space.budget import Budget
-from archscope.space.costs import costs_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,9 +42,9 @@ def prune_in_steps(
     prune_to(
         graph, weights, limits, choice, source, gradients
     )  # refuses before anything is trained
-    own = costs_of(graph, choice.dtype)
+    own = limited_costs(graph, choice.dtype, predictions(limits))
     for step in range(1, steps + 1):
-        goals = tuple(_goal(limit, own[limit.metric], step / steps) for limit in limits)
+        goals = tuple(_goal(limit, own[limit.cost], step / steps) for limit in limits)
         pruned = prune_to(graph, weights, goals, choice, source, gradients)
         weights = fine_tune(step, pruned.graph, pruned.weights or {})
         graph = pruned.graph

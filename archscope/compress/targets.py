@@ -1,4 +1,4 @@
-"""Pruning targets, in the language of budgets: `50%`, `30MMACs`, `1M params`."""
+"""Pruning targets, in the language of budgets: `50%`, `30MMACs`, `1M params`, `8ms@pi5`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from archscope.errors import OptionError
-from archscope.metrics import METRICS
+from archscope.ir import Graph
+from archscope.space.additive_costs import AdditiveCost
 from archscope.space.budget import Budget, budgets
-from archscope.space.costs import Costs
+from archscope.space.costs import Costs, costs_of
 
 ITSELF = "it"
 """The name of the pruned network in relative targets: `50% params of it`."""
@@ -20,14 +21,18 @@ _OF = re.compile(r"\sof\s")
 
 
 def targets(
-    texts: Sequence[str], own: Costs, costs_by_name: Callable[[str], Costs] | None = None
+    texts: Sequence[str],
+    graph: Graph,
+    costs_by_name: Callable[[str], Costs] | None = None,
+    dtype: str = "float32",
 ) -> tuple[Budget, ...]:
     """Return the budgets that a pruned network must keep.
 
-    A share such as `50%` or `60% params` is of the network's own costs, `own`;
+    A share such as `50%` or `60% params` is of the network's own costs;
     `60% of mobilenet_v2` is of those that `costs_by_name` returns. Raises OptionError, also for
-    what cannot be counted, and where the network has no more than that already.
+    what must be measured, and where the network has no more than that already.
     """
+    own = costs_of(graph, dtype)
 
     def costs(name: str) -> Costs:
         if name == ITSELF:
@@ -49,20 +54,32 @@ def targets(
     if not found:
         raise OptionError("pruning needs a target: --budget 50%, or --budget '1M params'")
     for limit in found:
-        if METRICS[limit.metric].is_measured:
-            how = "measured" if limit.measured else "predicted"
+        if limit.measured:
             raise OptionError(
-                f"the budget '{limit.text}' is {how}, and pruning counts; write one of macs,"
-                " params, weights, access or peak"
+                f"the budget '{limit.text}' is measured, and pruning counts or predicts; make a"
+                " profile of this machine by `archscope device calibrate`, and write its name"
+                f" instead of '{limit.device}'"
             )
         if limit.most is None:
             raise OptionError(f"the budget '{limit.text}' has no upper end to prune to")
-    if all(limit.excess(own[limit.metric]) <= 0 for limit in found):
-        have = " and ".join(
-            f"{limit.readable(own[limit.metric])} {limit.metric}" for limit in found
-        )
+    own = limited_costs(graph, dtype, predictions(found))
+    if all(limit.excess(own[limit.cost]) <= 0 for limit in found):
+        have = " and ".join(f"{limit.readable(own[limit.cost])} {limit.metric}" for limit in found)
         raise OptionError(f"nothing to prune: the network is already within its budget with {have}")
     return found
+
+
+def predictions(limits: Sequence[Budget]) -> tuple[AdditiveCost, ...]:
+    """Return the costs that profiles predict for budgets. Raises OptionError."""
+    made = (limit.extra for limit in limits if limit.predicted_by)
+    return tuple(extra for extra in made if extra is not None)
+
+
+def limited_costs(graph: Graph, dtype: str, predicted: Sequence[AdditiveCost]) -> Costs:
+    """Return the costs of a graph that budgets can limit, with predicted ones."""
+    costs = costs_of(graph, dtype)
+    graph = graph.inference()
+    return {**costs, **{extra.name: extra.of_graph(graph) for extra in predicted}}
 
 
 def _is_own_share(text: str) -> bool:

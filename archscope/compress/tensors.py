@@ -73,7 +73,8 @@ def narrowed_layer(
     found = {name: sliced(tensor, flow.weights[name]) for name, tensor in weights.items()}
     if "weight_g" in found:
         whole = sliced(weights["weight_v"], flow.weights["weight_v"][:1])
-        found["weight_g"] = found["weight_g"] * _lengths(found["weight_v"]) / _lengths(whole)
+        change = _lengths(found["weight_v"]) / _lengths(whole)
+        found["weight_g"] = found["weight_g"] * change
     return found
 
 

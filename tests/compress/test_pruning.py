@@ -12,6 +12,8 @@ from archscope.build import build
 from archscope.compress import Pruned, prune
 from archscope.errors import OptionError
 from archscope.ir import Graph
+from archscope.latency.predict import predict
+from archscope.latency.profile import load as load_profile
 from archscope.space.costs import costs_of
 from tests.compress.exactness import difference, lively
 from tests.nets import Net, chain
@@ -107,6 +109,20 @@ def test_longer_filters_of_weight_norm_stay() -> None:
     pruned = prune(graph, weights, budget="60%")
     assert pruned.weights is not None
     assert (pruned.weights["first.weight_g"] == 9).all()
+
+
+def test_a_predicted_latency_is_kept() -> None:
+    """Latency need not fall with every channel, but the result keeps the budget."""
+    graph = load("resnet18", input=(3, 64, 64))
+    profile = load_profile("i7-12700h")
+    whole = predict(profile, graph).milliseconds
+    text = f"{whole / 2:.4f}ms@i7-12700h"
+    pruned = prune(graph, budget=[text, "9M params"], importance="random")
+    assert pruned.before["latency@i7-12700h"] == whole
+    left = predict(profile, pruned.graph).milliseconds
+    assert pruned.after["latency@i7-12700h"] == left
+    assert 0.95 * whole / 2 < left <= whole / 2
+    assert pruned.after["params"] <= 9e6
 
 
 def test_a_peak_alone_prunes_only_what_makes_it() -> None:

@@ -41,7 +41,7 @@ def steps_of(budget: str, steps: int) -> tuple[list[Pruned], list[tuple[int, flo
         return {name: 2 * tensor for name, tensor in weights.items()}
 
     graph = net()
-    limits = targets([budget], costs_of(graph))
+    limits = targets([budget], graph)
     weights = build(graph).state_dict()
     return [*prune_in_steps(graph, weights, limits, steps, double, CHOICE)], seen
 
@@ -57,7 +57,7 @@ def test_each_step_leaves_the_same_share_of_what_is_left() -> None:
 
 def test_a_budget_that_cannot_be_kept_is_refused_before_training() -> None:
     graph = net()
-    limits = targets(["10 macs"], costs_of(graph))
+    limits = targets(["10 macs"], graph)
     weights = build(graph).state_dict()
 
     def never(step: int, graph: Graph, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

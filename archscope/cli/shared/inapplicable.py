@@ -6,10 +6,11 @@ that a command line remains valid when only the command changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from archscope.analysis.cost import DTYPES
 from archscope.cli.shared.options import Command, together
@@ -47,6 +48,17 @@ def refused(**reasons: str) -> Callable[[Command], Command]:
             for name, reason in reasons.items()
         )
     )  # fmt: skip
+
+
+def refuse_given(options: Iterable[str], why: str) -> None:
+    """Raise OptionError if any of these options, by their parameters, was given.
+
+    Values from a default or the configuration are accepted.
+    """
+    context = click.get_current_context()
+    for name in options:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise OptionError(f"--{name.replace('_', '-')} {why}")
 
 
 def _refusal(message: str) -> Callable[[click.Context, click.Parameter, Any], None]:

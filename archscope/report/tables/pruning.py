@@ -64,11 +64,15 @@ def pruned_parts(pruned: Pruned) -> list[Part]:
         Column("after"),
         Column("left", SHARE),
     )
-    rows = []
+    rows: list[tuple[str, str, str, float | None]] = []
     for metric in static_metrics():
         before, after = pruned.before[metric.name], pruned.after[metric.name]
         texts = (metric.unit.format(before), metric.unit.format(after))
         rows.append((metric.name, *texts, after / before if before else None))
+    for limit in pruned.limits:
+        if limit.predicted_by:
+            before, after = pruned.before[limit.cost], pruned.after[limit.cost]
+            rows.append((limit.cost, limit.readable(before), limit.readable(after), after / before))
     changed = [
         group
         for group in pruned.groups.groups
@@ -86,9 +90,9 @@ def limit_line(pruned: Pruned, number: int) -> str:
     """Return how close a network is to one of its budgets."""
     limit = pruned.limits[number]
     assert limit.most is not None
-    value = pruned.after[limit.metric]
-    most = limit.readable(limit.most)
-    return f"{limit.text}: {limit.readable(value)} of at most {most} {limit.metric}," + (
+    value, most = pruned.after[limit.cost], limit.readable(limit.most)
+    metric = f"predicted {limit.metric}" if limit.predicted_by else limit.metric
+    return f"{limit.text}: {limit.readable(value)} of at most {most} {metric}," + (
         f" {100 * value / limit.most:.2f}%"
     )
 
@@ -119,7 +123,7 @@ def pruned_record(pruned: Pruned) -> dict[str, Any]:
         "budgets": [
             {
                 "text": limit.text, "metric": limit.metric, "most": limit.most,
-                "value": pruned.after[limit.metric],
+                "value": pruned.after[limit.cost],
             }
             for limit in pruned.limits
         ],
