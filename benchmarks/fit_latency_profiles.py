@@ -25,25 +25,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from archscope.bench.latency_fit import LeftOut, coverage, error_of, interval_of
-from archscope.latency.kernel_kinds import (
-    CACHE,
-    COPY,
-    DENSE,
-    DEPTHWISE,
-    ELEMENT_WISE,
-    FEATURES,
-    FEW,
-    FUNCTION,
-    GROUPED,
-    LINEAR,
-    NONE,
-    NORM,
-    POINTWISE,
-    POOL,
-    PRODUCT,
-    REDUCTION,
-    STEM,
-)
+from archscope.latency.kernel_kinds import CACHE, FEATURES, FEW, NONE, Kind
 from archscope.latency.predict import scaled
 from archscope.latency.profile import SHIPPED, Machine, Profile, keep
 from benchmarks.fit_timm_prior import family_of, kin_of
@@ -59,8 +41,16 @@ OF_PRODUCTS = (
     "kernels", "macs", "macs_by_8", "macs_by_16", "input", "output", "weight", "patches", "mixed",
 )  # fmt: skip
 OF_OTHERS = ("kernels", "input", "output")
-PRODUCTS = (DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, LINEAR, PRODUCT)
-OTHERS = (NORM, POOL, REDUCTION, ELEMENT_WISE, FUNCTION, COPY)
+PRODUCTS = (
+    Kind.DENSE,
+    Kind.POINTWISE,
+    Kind.DEPTHWISE,
+    Kind.GROUPED,
+    Kind.STEM,
+    Kind.LINEAR,
+    Kind.PRODUCT,
+)
+OTHERS = (Kind.NORM, Kind.POOL, Kind.REDUCTION, Kind.ELEMENT_WISE, Kind.FUNCTION, Kind.COPY)
 WEIGHT_NORM = "weight norm"  # of every run, as in NFNets; in our graphs, weights are constants
 COLUMNS = [(kind, name) for kind in PRODUCTS for name in OF_PRODUCTS] + [
     (kind, name) for kind in (*OTHERS, WEIGHT_NORM) for name in OF_OTHERS
@@ -119,22 +109,24 @@ def kernels_of(calls: list[Any]) -> Iterator[tuple[str, dict[str, float]]]:
         elif plain in ("addmm", "mm"):
             (rows, inner), (_, columns) = ins[-2:]
             # A matrix product over many positions equals a pointwise convolution.
-            kind = LINEAR if rows == 1 else POINTWISE
+            kind = Kind.LINEAR if rows == 1 else Kind.POINTWISE
             weight = inner * columns + (columns if plain == "addmm" else 0)
             sides = (inner, columns)
             yield kind, _product(rows * inner, prod(out), weight, inner, 1 / columns, sides)
         elif plain in ("bmm", "baddbmm"):
             read = prod(ins[-2]) + prod(ins[-1])
-            yield PRODUCT, _product(read, prod(out), 0, ins[-1][1], 0, ())
+            yield Kind.PRODUCT, _product(read, prod(out), 0, ins[-1][1], 0, ())
         elif "_norm" in plain and plain not in REDUCES:
             of_weights = "batch" in plain and len(ins[0]) == 3
-            kind = WEIGHT_NORM if of_weights else ELEMENT_WISE if "batch" in plain else NORM
+            kind = (
+                WEIGHT_NORM if of_weights else Kind.ELEMENT_WISE if "batch" in plain else Kind.NORM
+            )
             yield kind, {"kernels": 1, "input": prod(ins[0]), "output": prod(ins[0])}
         else:
             kind = (
-                POOL if "pool" in plain else COPY if plain in MOVES
-                else REDUCTION if plain in REDUCES
-                else FUNCTION if plain in FUNCTIONS else ELEMENT_WISE
+                Kind.POOL if "pool" in plain else Kind.COPY if plain in MOVES
+                else Kind.REDUCTION if plain in REDUCES
+                else Kind.FUNCTION if plain in FUNCTIONS else Kind.ELEMENT_WISE
             )  # fmt: skip
             yield kind, {"kernels": 1, "input": sum(map(prod, ins)), "output": prod(out)}
 
@@ -143,10 +135,10 @@ def _convolution(ins: Any, out: Any, groups: int) -> tuple[str, dict[str, float]
     width, met, *window = ins[1]
     taps, channels = prod(window), met * groups
     if groups > 1:
-        kind = DEPTHWISE if met == 1 else GROUPED
+        kind = Kind.DEPTHWISE if met == 1 else Kind.GROUPED
     else:
-        kind = STEM if channels <= FEW else DENSE if taps > 1 else POINTWISE
-    sides = (width,) if kind in (DEPTHWISE, STEM) else (met, width // groups)
+        kind = Kind.STEM if channels <= FEW else Kind.DENSE if taps > 1 else Kind.POINTWISE
+    sides = (width,) if kind in (Kind.DEPTHWISE, Kind.STEM) else (met, width // groups)
     weight = prod(ins[1]) + (width if len(ins) > 2 else 0)
     return kind, _product(prod(ins[0]), prod(out), weight, met * taps, groups / width, sides)
 

@@ -24,7 +24,7 @@ from archscope.errors import OptionError, ShapeError, SpecError
 from archscope.exporters.onnx_export import export_onnx
 from archscope.ir import Graph, text_of
 from archscope.language import load
-from archscope.latency.kernel_kinds import EAGER, FEATURES, ONNXRUNTIME, REORDER
+from archscope.latency.kernel_kinds import EAGER, FEATURES, ONNXRUNTIME, Kind
 from archscope.latency.kernels import Kernel, kernels
 
 OUTPUT = FEATURES.index("output")
@@ -202,7 +202,7 @@ def matched(
     places = {
         name: place
         for place, kernel in enumerate(made)
-        if kernel.kind != REORDER
+        if kernel.kind != Kind.REORDER
         for name in kernel.nodes
     }
     spent = [0.0] * len(made)
@@ -216,7 +216,7 @@ def matched(
         several = {places[name] for name in known} if not graph.facts[main].macs else ()
         for place in several or (places[main],):
             spent[place] += seconds / (len(several) or 1)
-    reorders = [place for place, kernel in enumerate(made) if kernel.kind == REORDER]
+    reorders = [place for place, kernel in enumerate(made) if kernel.kind == Kind.REORDER]
     reorders.sort(key=lambda place: -made[place].features[OUTPUT])
     for place, seconds in zip(reorders, sorted(reordering, reverse=True), strict=False):
         spent[place] += seconds

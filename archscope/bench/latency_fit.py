@@ -20,14 +20,7 @@ from numpy.typing import NDArray
 from archscope.bench.calibration import RUNTIMES, Sample
 from archscope.errors import UnavailableError
 from archscope.latency.host import HERE, installed_version, this_host
-from archscope.latency.kernel_kinds import (
-    ATTENTION,
-    BATCH_NORM,
-    FEATURES,
-    PRODUCTS,
-    RELATIONS,
-    WINDOW_ATTENTION,
-)
+from archscope.latency.kernel_kinds import FEATURES, PRODUCTS, RELATIONS, Kind
 from archscope.latency.predict import milliseconds, scaled
 from archscope.latency.profile import Error, Interval, Profile
 
@@ -107,9 +100,9 @@ def depends(kind: str, feature: str) -> bool:
         return False  # few networks are that large
     if feature == "work":
         return kind not in PRODUCTS or kind in RELATIONS
-    if kind in (ATTENTION, WINDOW_ATTENTION) and feature in ("weight", "patches"):
+    if kind in (Kind.ATTENTION, Kind.WINDOW_ATTENTION) and feature in ("weight", "patches"):
         return False  # their weights are biases, few beside everything else
-    return kind in PRODUCTS or kind == BATCH_NORM or feature != "weight"
+    return kind in PRODUCTS or kind == Kind.BATCH_NORM or feature != "weight"
 
 
 def _non_negative(rows: NDArray[Any], targets: NDArray[Any]) -> NDArray[Any]:

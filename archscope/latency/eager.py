@@ -12,30 +12,7 @@ from math import prod
 
 from archscope.axes import Window
 from archscope.ir import Op, Shape
-from archscope.latency.kernel_kinds import (
-    BATCH_NORM,
-    BINARY,
-    BY_ELEMENT,
-    CONVOLUTIONS,
-    COPY,
-    ELEMENT_WISE,
-    FUNCTION,
-    GROUPED,
-    MAX_POOL,
-    NORM,
-    PLAIN_GROUPED,
-    POINTWISE,
-    POOL,
-    RESPONSE_NORM,
-    SLOW_FUNCTION,
-    SOFTMAX,
-    SOFTMAXES,
-    STRIDED,
-    TRANSPOSE,
-    UNALIGNED,
-    UNFOLDED,
-    UNFOLDED_GROUPS,
-)
+from archscope.latency.kernel_kinds import BY_ELEMENT, CONVOLUTIONS, SOFTMAXES, Kind
 from archscope.latency.layouts import moves_last_axis, operators
 
 SMALL, WIDE = 20480, 4
@@ -55,35 +32,37 @@ def kind_in_eager(kind: str, op: Op, ins: tuple[Shape, ...], out: Shape, groups:
     if kind in CONVOLUTIONS:
         return _convolution(kind, op, ins, out, groups)
     if op.scales_channels:
-        return BATCH_NORM
+        return Kind.BATCH_NORM
     form = op.onnx(*ins)
     used = operators(form)
-    if kind == NORM:
-        return RESPONSE_NORM if "LRN" in used else NORM
-    if kind == POOL:
-        return MAX_POOL if "MaxPool" in used else POOL
-    if kind == COPY:
-        return TRANSPOSE if moves_last_axis(form) else COPY
+    if kind == Kind.NORM:
+        return Kind.RESPONSE_NORM if "LRN" in used else Kind.NORM
+    if kind == Kind.POOL:
+        return Kind.MAX_POOL if "MaxPool" in used else Kind.POOL
+    if kind == Kind.COPY:
+        return Kind.TRANSPOSE if moves_last_axis(form) else Kind.COPY
     if kind not in BY_ELEMENT:
         return kind
     if used & SOFTMAXES:
-        return SOFTMAX
+        return Kind.SOFTMAX
     if len(ins) > 1:
-        return BINARY
-    return SLOW_FUNCTION if used & SLOW else FUNCTION if used & EXPONENTIALS else ELEMENT_WISE
+        return Kind.BINARY
+    if used & SLOW:
+        return Kind.SLOW_FUNCTION
+    return Kind.FUNCTION if used & EXPONENTIALS else Kind.ELEMENT_WISE
 
 
 def _convolution(kind: str, op: Op, ins: tuple[Shape, ...], out: Shape, groups: int) -> str:
     if is_unfolded(op, ins, groups):
         if groups > 1:
-            return UNFOLDED_GROUPS
-        if kind != POINTWISE:
-            return UNFOLDED
+            return Kind.UNFOLDED_GROUPS
+        if kind != Kind.POINTWISE:
+            return Kind.UNFOLDED
         positions = prod(out[1:])
-        return UNALIGNED if positions % ALIGNED and positions >= LONG else POINTWISE
-    if kind == GROUPED and any(channels // groups % BLOCK for channels in (ins[0][0], out[0])):
-        return PLAIN_GROUPED
-    return STRIDED if kind == POINTWISE else kind
+        return Kind.UNALIGNED if positions % ALIGNED and positions >= LONG else Kind.POINTWISE
+    if kind == Kind.GROUPED and any(channels // groups % BLOCK for channels in (ins[0][0], out[0])):
+        return Kind.PLAIN_GROUPED
+    return Kind.STRIDED if kind == Kind.POINTWISE else kind
 
 
 def is_unfolded(op: Op, ins: tuple[Shape, ...], groups: int) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 FEATURES = (
     "kernels", "macs", "macs_by_8", "macs_by_16", "input", "output", "weight", "patches", "work",
     "merged", "mixed", "activated", "spilled",
@@ -23,70 +25,84 @@ CACHE = 4_000_000
 FIXED = frozenset({"kernels", "weight"})
 """Features that are independent of the batch size."""
 
-DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, TRANSPOSED = (
-    "dense", "pointwise", "depthwise", "grouped", "stem", "transposed",
-)  # fmt: skip
-LINEAR, PRODUCT, ATTENTION, WINDOW_ATTENTION, RECURRENT = (
-    "linear", "product", "attention", "window attention", "recurrent",
-)  # fmt: skip
-POOL, REDUCTION, NORM, ELEMENT_WISE, FUNCTION, COPY, VIEW = (
-    "pool", "reduction", "norm", "element-wise", "function", "copy", "view",
-)  # fmt: skip
-PLAIN_CONV, PLAIN_POINTWISE, PLAIN_DEPTHWISE, PLAIN_POOL = (
-    "plain convolution", "plain pointwise", "plain depthwise", "plain pool",
-)  # fmt: skip
-SWISH, TRANSPOSE, REORDER, RESPONSE_NORM, SOFTMAX = (
-    "swish", "transpose", "reorder", "response norm", "softmax",
-)  # fmt: skip
-UNFOLDED, UNFOLDED_GROUPS, PLAIN_GROUPED, STRIDED, UNALIGNED = (
-    "unfolded convolution", "unfolded groups", "plain grouped", "strided pointwise",
-    "unaligned pointwise",
-)  # fmt: skip
-MAX_POOL, BATCH_NORM, BINARY, SLOW_FUNCTION = "max pool", "batch norm", "binary", "slow function"
-KINDS = (
-    DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, TRANSPOSED, LINEAR, PRODUCT, ATTENTION,
-    WINDOW_ATTENTION, RECURRENT, POOL, REDUCTION, NORM, ELEMENT_WISE, FUNCTION, COPY, VIEW,
-    PLAIN_CONV, PLAIN_POINTWISE, PLAIN_DEPTHWISE, PLAIN_POOL,
-    SWISH, TRANSPOSE, REORDER, RESPONSE_NORM, SOFTMAX,
-    UNFOLDED, UNFOLDED_GROUPS, PLAIN_GROUPED, STRIDED, UNALIGNED,
-    MAX_POOL, BATCH_NORM, BINARY, SLOW_FUNCTION,
-)  # fmt: skip
-"""What kernels are; a stem is a convolution of at most `FEW` channels, a function an element-wise
-operator of more than `CHEAP` operations for each element, a copy moves elements as they are, a
-transpose one by one. Window attention brings the positions of each window together first, and
-undoes that.
 
-In onnxruntime, what is plain does not work on blocks of channels (see `layouts`), swish is
-x * sigmoid(x), for which it has a kernel, a reorder makes blocks or resolves them, and a response
-norm takes a power of each element. In eager torch (see `eager`), a convolution may be unfolded,
-group by group, grouped ones are plain if their groups are no blocks, and pointwise ones unaligned
-if their rows are; a binary operator has two inputs, and a slow function is an error function, a
-hyperbolic tangent, or the like."""
+class Kind(StrEnum):
+    """What kernels are."""
 
-RELATIONS = frozenset({ATTENTION, WINDOW_ATTENTION, RECURRENT})
+    DENSE = "dense"
+    POINTWISE = "pointwise"
+    DEPTHWISE = "depthwise"
+    GROUPED = "grouped"
+    STEM = "stem"  # a convolution of at most `FEW` channels
+    TRANSPOSED = "transposed"
+    LINEAR = "linear"
+    PRODUCT = "product"
+    ATTENTION = "attention"
+    WINDOW_ATTENTION = "window attention"  # brings positions together and apart again
+    RECURRENT = "recurrent"
+    POOL = "pool"
+    REDUCTION = "reduction"
+    NORM = "norm"
+    ELEMENT_WISE = "element-wise"
+    FUNCTION = "function"  # element-wise, with more than `CHEAP` operations for each element
+    COPY = "copy"  # moves elements as they are
+    VIEW = "view"
+
+    # In onnxruntime, where what is plain does not work on blocks of channels (see `layouts`).
+    PLAIN_CONV = "plain convolution"
+    PLAIN_POINTWISE = "plain pointwise"
+    PLAIN_DEPTHWISE = "plain depthwise"
+    PLAIN_POOL = "plain pool"
+    SWISH = "swish"  # x * sigmoid(x), for which there is a kernel
+    TRANSPOSE = "transpose"  # moves elements one by one
+    REORDER = "reorder"  # makes blocks, or resolves them
+    RESPONSE_NORM = "response norm"  # takes a power of each element
+    SOFTMAX = "softmax"
+
+    # In eager torch (see `eager`).
+    UNFOLDED = "unfolded convolution"
+    UNFOLDED_GROUPS = "unfolded groups"  # group by group
+    PLAIN_GROUPED = "plain grouped"  # whose groups are no blocks
+    STRIDED = "strided pointwise"
+    UNALIGNED = "unaligned pointwise"  # whose rows are not aligned
+    MAX_POOL = "max pool"
+    BATCH_NORM = "batch norm"
+    BINARY = "binary"  # has two inputs
+    SLOW_FUNCTION = "slow function"  # an error function, a hyperbolic tangent, or the like
+
+
+KINDS = tuple(Kind)
+
+RELATIONS = frozenset({Kind.ATTENTION, Kind.WINDOW_ATTENTION, Kind.RECURRENT})
 PRODUCTS = RELATIONS | frozenset({
-    DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, TRANSPOSED, LINEAR, PRODUCT,
-    PLAIN_CONV, PLAIN_POINTWISE, PLAIN_DEPTHWISE,
-    UNFOLDED, UNFOLDED_GROUPS, PLAIN_GROUPED, STRIDED, UNALIGNED,
+    Kind.DENSE, Kind.POINTWISE, Kind.DEPTHWISE, Kind.GROUPED, Kind.STEM, Kind.TRANSPOSED,
+    Kind.LINEAR, Kind.PRODUCT, Kind.PLAIN_CONV, Kind.PLAIN_POINTWISE, Kind.PLAIN_DEPTHWISE,
+    Kind.UNFOLDED, Kind.UNFOLDED_GROUPS, Kind.PLAIN_GROUPED, Kind.STRIDED, Kind.UNALIGNED,
 })  # fmt: skip
 """The kinds that multiply and accumulate, and those that relate positions, which do more."""
 
-FEW, CHEAP = 4, 2
+FEW = 4
+"""The most channels of the input of a stem."""
+
+CHEAP = 2
+"""The most operations for each element that cost no more than moving it."""
 
 NONE, ONNXRUNTIME, INDUCTOR, EAGER = FUSIONS = ("none", "onnxruntime", "inductor", "eager")
 """Eager torch runs every node, on a CPU with kernels that `eager` tells apart; onnxruntime joins
-convolutions with what is behind them; inductor, of torch.compile, joins element-wise operators
+convolutions with what follows them; inductor, of torch.compile, joins element-wise operators
 with one another."""
 
 JOINED = frozenset({"Relu", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid", "HardSwish"})
 """ONNX operators that onnxruntime fuses into preceding convolutions and linear layers."""
 
 SOFTMAXES = frozenset({"Softmax", "LogSoftmax"})
-PLAIN_OF = {
-    DENSE: PLAIN_CONV, STEM: PLAIN_CONV, GROUPED: PLAIN_CONV, POINTWISE: PLAIN_POINTWISE,
-    DEPTHWISE: PLAIN_DEPTHWISE,
+PLAIN_OF: dict[str, str] = {
+    **dict.fromkeys((Kind.DENSE, Kind.STEM, Kind.GROUPED), Kind.PLAIN_CONV),
+    Kind.POINTWISE: Kind.PLAIN_POINTWISE, Kind.DEPTHWISE: Kind.PLAIN_DEPTHWISE,
 }  # fmt: skip
-CONVOLUTIONS = frozenset({DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM})
-TAKES_ACTIVATION = CONVOLUTIONS | {LINEAR, PLAIN_CONV, PLAIN_POINTWISE, PLAIN_DEPTHWISE}
-TAKES_SUM = TAKES_ACTIVATION - {LINEAR}
-BY_ELEMENT = frozenset({ELEMENT_WISE, FUNCTION})
+CONVOLUTIONS = frozenset({Kind.DENSE, Kind.POINTWISE, Kind.DEPTHWISE, Kind.GROUPED, Kind.STEM})
+TAKES_ACTIVATION = CONVOLUTIONS | {
+    Kind.LINEAR, Kind.PLAIN_CONV, Kind.PLAIN_POINTWISE, Kind.PLAIN_DEPTHWISE,
+}  # fmt: skip
+TAKES_SUM = TAKES_ACTIVATION - {Kind.LINEAR}
+BY_ELEMENT = frozenset({Kind.ELEMENT_WISE, Kind.FUNCTION})

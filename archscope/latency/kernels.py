@@ -17,14 +17,12 @@ from archscope.latency.kernel_kinds import (
     BY_ELEMENT,
     EAGER,
     FEATURES,
-    FUNCTION,
     INDUCTOR,
     NONE,
     ONNXRUNTIME,
-    REORDER,
     TAKES_ACTIVATION,
     TAKES_SUM,
-    VIEW,
+    Kind,
 )
 from archscope.latency.layouts import AS_INPUTS, BLOCKS, PLAIN
 from archscope.latency.operator_kernels import Piece, piece_of
@@ -144,7 +142,7 @@ class _Fusion:
         """Return the kernel of the only output, and what may still join it."""
         kernel, found = self._leaving()
         if self._made_by(self.graph.outputs[0].node) in self.blocks:
-            found = structs.replace(found or OpenKernel(VIEW), blocks=True)
+            found = structs.replace(found or OpenKernel(Kind.VIEW), blocks=True)
         return kernel, found
 
     def _leaving(self) -> tuple[_Open | None, OpenKernel | None]:
@@ -176,7 +174,7 @@ class _Fusion:
                 twin.join(node)
             return
         piece = piece_of(node.op, node.ins, self.fusion)
-        if piece.kind == VIEW and self.fusion not in (NONE, EAGER):
+        if piece.kind == Kind.VIEW and self.fusion not in (NONE, EAGER):
             kernel = self._alone(self._made_by(node.inputs[0]))
             joinable = self.fusion == INDUCTOR or piece.layout == AS_INPUTS
             if kernel is not None and joinable:  # by what is behind the view
@@ -204,7 +202,9 @@ class _Fusion:
         for name, shape in zip(inputs, node.ins, strict=True):
             if (name in self.blocks) != wanted and name not in self.reordered:
                 self.reordered.add(name)
-                self.made.append(_Open(node.name, REORDER, _moved(prod(shape)), activates=False))
+                self.made.append(
+                    _Open(node.name, Kind.REORDER, _moved(prod(shape)), activates=False)
+                )
         if layout != PLAIN:
             self.blocks.add(node.name)
         return layout != PLAIN
@@ -257,8 +257,8 @@ class _Fusion:
         others = sum(prod(x) for place, x in enumerate(node.ins) if place != inside)
         kernel.add("input", others)
         kernel.add("work", node.facts.elementwise)
-        if piece.kind == FUNCTION:
-            kernel.kind = FUNCTION
+        if piece.kind == Kind.FUNCTION:
+            kernel.kind = Kind.FUNCTION
         return kernel
 
 

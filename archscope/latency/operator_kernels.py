@@ -13,41 +13,18 @@ from msgspec import Struct
 from archscope.ir import WHOLE, Op, Shape, Storage, facts
 from archscope.latency.eager import kind_in_eager
 from archscope.latency.kernel_kinds import (
-    ATTENTION,
     CACHE,
     CHEAP,
-    COPY,
-    DENSE,
-    DEPTHWISE,
     EAGER,
-    ELEMENT_WISE,
     FEATURES,
     FEW,
-    FUNCTION,
-    GROUPED,
     JOINED,
-    LINEAR,
     NONE,
-    NORM,
     ONNXRUNTIME,
     PLAIN_OF,
-    PLAIN_POOL,
-    POINTWISE,
-    POOL,
-    PRODUCT,
-    RECURRENT,
-    REDUCTION,
     RELATIONS,
-    RESPONSE_NORM,
-    SOFTMAX,
     SOFTMAXES,
-    STEM,
-    SWISH,
-    TRANSPOSE,
-    TRANSPOSED,
-    UNFOLDED_GROUPS,
-    VIEW,
-    WINDOW_ATTENTION,
+    Kind,
 )
 from archscope.latency.layouts import AS_INPUTS, FREE, PLAIN, layout, moves_last_axis, operators
 from archscope.onnx_form import Input, OnnxNode, Value
@@ -86,16 +63,16 @@ def piece_of(op: Op, ins: tuple[Shape, ...], fusion: str = NONE) -> Piece:
     }
     if fusion == EAGER:
         kind = kind_in_eager(kind, op, ins, out, groups)
-        values["kernels"] = float(groups) if kind == UNFOLDED_GROUPS else 1.0
+        values["kernels"] = float(groups) if kind == Kind.UNFOLDED_GROUPS else 1.0
     features = tuple(float(values.get(name, 0.0)) for name in FEATURES)
     if fusion != ONNXRUNTIME:
         return Piece(kind, features)
     form = op.onnx(*ins)
-    if kind == VIEW or isinstance(form, Input):
+    if kind == Kind.VIEW or isinstance(form, Input):
         moves = bool(operators(form) - FREE) and not op.is_identity(*ins)
-        kind = COPY if moves else VIEW
+        kind = Kind.COPY if moves else Kind.VIEW
     arranged = layout(form, ins, out, groups)
-    if kind == VIEW and op.is_identity(*ins):
+    if kind == Kind.VIEW and op.is_identity(*ins):
         arranged = AS_INPUTS
     return Piece(
         _in_onnxruntime(kind, form, arranged),
@@ -109,18 +86,18 @@ def piece_of(op: Op, ins: tuple[Shape, ...], fusion: str = NONE) -> Piece:
 def _in_onnxruntime(kind: str, form: Value | None, arranged: str) -> str:
     """Return the kind of a kernel, which also depends on the layout."""
     used = operators(form)
-    if kind == COPY and moves_last_axis(form):
-        return TRANSPOSE
-    if kind == NORM and "LRN" in used:
-        return RESPONSE_NORM
-    if kind == FUNCTION and used & SOFTMAXES:
-        return SOFTMAX
-    if kind == FUNCTION and used == {"Mul", "Sigmoid"}:
-        return SWISH
+    if kind == Kind.COPY and moves_last_axis(form):
+        return Kind.TRANSPOSE
+    if kind == Kind.NORM and "LRN" in used:
+        return Kind.RESPONSE_NORM
+    if kind == Kind.FUNCTION and used & SOFTMAXES:
+        return Kind.SOFTMAX
+    if kind == Kind.FUNCTION and used == {"Mul", "Sigmoid"}:
+        return Kind.SWISH
     if arranged != PLAIN:
         return kind
-    if kind == POOL and used == {"AveragePool"}:
-        return PLAIN_POOL
+    if kind == Kind.POOL and used == {"AveragePool"}:
+        return Kind.PLAIN_POOL
     return PLAIN_OF.get(kind, kind)
 
 
@@ -137,43 +114,46 @@ def _groups(op: Op, ins: tuple[Shape, ...], out: Shape) -> tuple[int, int]:
 def _kind(op: Op, ins: tuple[Shape, ...], groups: int, taps: int) -> str:
     own = facts(op, ins)
     if op.storage is Storage.VIEW or op.is_identity(*ins):
-        return VIEW
+        return Kind.VIEW
     if own.macs:
         return _kind_of_product(op, ins, groups, taps)
     if op.normalises and not op.valuewise:
-        return NORM
+        return Kind.NORM
     if op.pools and own.window is not WHOLE:
-        return POOL
+        return Kind.POOL
     if not own.elementwise:
-        return COPY
+        return Kind.COPY
     if own.window is WHOLE:
-        return REDUCTION
-    return FUNCTION if own.elementwise > CHEAP * own.elements and op.nonlinear else ELEMENT_WISE
+        return Kind.REDUCTION
+    is_function = own.elementwise > CHEAP * own.elements and op.nonlinear
+    return Kind.FUNCTION if is_function else Kind.ELEMENT_WISE
 
 
 def _kind_of_product(op: Op, ins: tuple[Shape, ...], groups: int, taps: int) -> str:
     own = facts(op, ins)
     if op.relates:
         if own.params > own.biases:  # products with weights, one position after another
-            return RECURRENT
-        return WINDOW_ATTENTION if op.in_windows else ATTENTION
+            return Kind.RECURRENT
+        return Kind.WINDOW_ATTENTION if op.in_windows else Kind.ATTENTION
     if not own.params:
-        return PRODUCT
+        return Kind.PRODUCT
     if not op.convolution:
-        return TRANSPOSED if own.window else LINEAR
+        return Kind.TRANSPOSED if own.window else Kind.LINEAR
     channels = ins[0][0]
     if groups > 1:
-        return DEPTHWISE if groups == channels else GROUPED
+        return Kind.DEPTHWISE if groups == channels else Kind.GROUPED
     if channels <= FEW:
-        return STEM
-    return DENSE if taps > 1 else POINTWISE
+        return Kind.STEM
+    return Kind.DENSE if taps > 1 else Kind.POINTWISE
 
 
 def _padding(lanes: int, ins: tuple[Shape, ...], out: Shape, groups: int, kind: str) -> float:
     """Return the ratio by which padding to multiples of `lanes` increases channels."""
-    if not out or not ins or not ins[0] or kind in (PRODUCT, *RELATIONS):
+    if not out or not ins or not ins[0] or kind in (Kind.PRODUCT, *RELATIONS):
         return 1.0
-    sides = (out[0],) if kind in (DEPTHWISE, STEM) else (ins[0][0] // groups, out[0] // groups)
+    sides: tuple[int, ...] = ins[0][0] // groups, out[0] // groups
+    if kind in (Kind.DEPTHWISE, Kind.STEM):
+        sides = (out[0],)
     return prod(-(-max(side, 1) // lanes) * lanes / max(side, 1) for side in sides)
 
 

@@ -8,46 +8,7 @@ from math import exp, log
 
 from archscope.ir import Graph
 from archscope.latency.host import notes
-from archscope.latency.kernel_kinds import (
-    ATTENTION,
-    BATCH_NORM,
-    BINARY,
-    COPY,
-    DENSE,
-    DEPTHWISE,
-    ELEMENT_WISE,
-    FEATURES,
-    FIXED,
-    FUNCTION,
-    GROUPED,
-    LINEAR,
-    MAX_POOL,
-    NORM,
-    PLAIN_CONV,
-    PLAIN_DEPTHWISE,
-    PLAIN_GROUPED,
-    PLAIN_POINTWISE,
-    PLAIN_POOL,
-    POINTWISE,
-    POOL,
-    PRODUCT,
-    RECURRENT,
-    REDUCTION,
-    REORDER,
-    RESPONSE_NORM,
-    SLOW_FUNCTION,
-    SOFTMAX,
-    STEM,
-    STRIDED,
-    SWISH,
-    TRANSPOSE,
-    TRANSPOSED,
-    UNALIGNED,
-    UNFOLDED,
-    UNFOLDED_GROUPS,
-    VIEW,
-    WINDOW_ATTENTION,
-)
+from archscope.latency.kernel_kinds import FEATURES, FIXED, Kind
 from archscope.latency.kernels import Kernel, kernels
 from archscope.latency.profile import Correction, Profile
 from archscope.records.latency import Latency, LayerLatency
@@ -59,22 +20,42 @@ MARGIN = 2.0
 OF_TIME, OF_KERNELS = 0.02, 0.1
 """The share of the time, or of the kernels, from which those beyond the fitted range matter."""
 
-STAND_INS = {
-    STEM: (DENSE,), TRANSPOSED: (DENSE,), GROUPED: (DEPTHWISE, DENSE), DENSE: (POINTWISE,),
-    POINTWISE: (DENSE,), DEPTHWISE: (GROUPED,), LINEAR: (POINTWISE,), PRODUCT: (LINEAR, POINTWISE),
-    ATTENTION: (PRODUCT, LINEAR, POINTWISE), WINDOW_ATTENTION: (ATTENTION, PRODUCT, LINEAR),
-    RECURRENT: (LINEAR, POINTWISE),
-    PLAIN_CONV: (POINTWISE, DENSE), PLAIN_POINTWISE: (POINTWISE, PLAIN_CONV),
-    UNFOLDED: (DENSE, POINTWISE), UNFOLDED_GROUPS: (GROUPED, POINTWISE),
-    PLAIN_GROUPED: (GROUPED, DENSE), STRIDED: (POINTWISE, DENSE), UNALIGNED: (POINTWISE, DENSE),
-    PLAIN_DEPTHWISE: (DEPTHWISE, GROUPED), PLAIN_POOL: (POOL,),
-    SWISH: (FUNCTION, ELEMENT_WISE), TRANSPOSE: (COPY, ELEMENT_WISE),
-    POOL: (REDUCTION, ELEMENT_WISE), REDUCTION: (POOL, ELEMENT_WISE),
-    NORM: (FUNCTION, ELEMENT_WISE), FUNCTION: (ELEMENT_WISE,), COPY: (ELEMENT_WISE,),
-    ELEMENT_WISE: (COPY, FUNCTION), RESPONSE_NORM: (NORM, FUNCTION), MAX_POOL: (POOL, REDUCTION),
-    SOFTMAX: (FUNCTION, ELEMENT_WISE), SLOW_FUNCTION: (FUNCTION, ELEMENT_WISE),
-    BATCH_NORM: (ELEMENT_WISE,), BINARY: (ELEMENT_WISE,),
-}  # fmt: skip
+STAND_INS: dict[str, tuple[str, ...]] = {
+    Kind.STEM: (Kind.DENSE,),
+    Kind.TRANSPOSED: (Kind.DENSE,),
+    Kind.GROUPED: (Kind.DEPTHWISE, Kind.DENSE),
+    Kind.DENSE: (Kind.POINTWISE,),
+    Kind.POINTWISE: (Kind.DENSE,),
+    Kind.DEPTHWISE: (Kind.GROUPED,),
+    Kind.LINEAR: (Kind.POINTWISE,),
+    Kind.PRODUCT: (Kind.LINEAR, Kind.POINTWISE),
+    Kind.ATTENTION: (Kind.PRODUCT, Kind.LINEAR, Kind.POINTWISE),
+    Kind.WINDOW_ATTENTION: (Kind.ATTENTION, Kind.PRODUCT, Kind.LINEAR),
+    Kind.RECURRENT: (Kind.LINEAR, Kind.POINTWISE),
+    Kind.PLAIN_CONV: (Kind.POINTWISE, Kind.DENSE),
+    Kind.PLAIN_POINTWISE: (Kind.POINTWISE, Kind.PLAIN_CONV),
+    Kind.UNFOLDED: (Kind.DENSE, Kind.POINTWISE),
+    Kind.UNFOLDED_GROUPS: (Kind.GROUPED, Kind.POINTWISE),
+    Kind.PLAIN_GROUPED: (Kind.GROUPED, Kind.DENSE),
+    Kind.STRIDED: (Kind.POINTWISE, Kind.DENSE),
+    Kind.UNALIGNED: (Kind.POINTWISE, Kind.DENSE),
+    Kind.PLAIN_DEPTHWISE: (Kind.DEPTHWISE, Kind.GROUPED),
+    Kind.PLAIN_POOL: (Kind.POOL,),
+    Kind.SWISH: (Kind.FUNCTION, Kind.ELEMENT_WISE),
+    Kind.TRANSPOSE: (Kind.COPY, Kind.ELEMENT_WISE),
+    Kind.POOL: (Kind.REDUCTION, Kind.ELEMENT_WISE),
+    Kind.REDUCTION: (Kind.POOL, Kind.ELEMENT_WISE),
+    Kind.NORM: (Kind.FUNCTION, Kind.ELEMENT_WISE),
+    Kind.FUNCTION: (Kind.ELEMENT_WISE,),
+    Kind.COPY: (Kind.ELEMENT_WISE,),
+    Kind.ELEMENT_WISE: (Kind.COPY, Kind.FUNCTION),
+    Kind.RESPONSE_NORM: (Kind.NORM, Kind.FUNCTION),
+    Kind.MAX_POOL: (Kind.POOL, Kind.REDUCTION),
+    Kind.SOFTMAX: (Kind.FUNCTION, Kind.ELEMENT_WISE),
+    Kind.SLOW_FUNCTION: (Kind.FUNCTION, Kind.ELEMENT_WISE),
+    Kind.BATCH_NORM: (Kind.ELEMENT_WISE,),
+    Kind.BINARY: (Kind.ELEMENT_WISE,),
+}
 """The kinds whose coefficients replace those of a kind that was not fitted."""
 
 
@@ -96,7 +77,7 @@ def predict(profile: Profile, graph: Graph, batch: int = 1) -> Latency:
     spent: dict[str, float] = defaultdict(float)
     for kernel, time in zip(made, times, strict=True):
         spent[kernel.nodes[0]] += time * factor
-    home = {name: k.nodes[0] for k in made if k.kind != REORDER for name in k.nodes}
+    home = {name: k.nodes[0] for k in made if k.kind != Kind.REORDER for name in k.nodes}
     layers = tuple(
         LayerLatency(node.name, spent.get(node.name, 0.0), home.get(node.name, ""))
         for node in graph.nodes
@@ -124,7 +105,7 @@ def coefficients(profile: Profile, kind: str) -> dict[str, float]:
     for candidate in (kind, *STAND_INS.get(kind, ())):
         if candidate in profile.kinds:
             return profile.kinds[candidate]
-    return {} if kind in (VIEW, REORDER) else next(iter(profile.kinds.values()))
+    return {} if kind in (Kind.VIEW, Kind.REORDER) else next(iter(profile.kinds.values()))
 
 
 def milliseconds(profile: Profile, kernel: Kernel, batch: int = 1) -> float:
@@ -194,7 +175,7 @@ def _unlike(
     for kernel, time in zip(made, times, strict=True):
         used[kernel.kind].append((kernel, time))
     for kind, group in used.items():
-        if kind not in profile.kinds and kind != VIEW:
+        if kind not in profile.kinds and kind != Kind.VIEW:
             yield f"{len(group)} kernels of a kind that was not fitted: {kind}"
         found = []
         for feature, (low, high) in profile.ranges.get(kind, {}).items():

@@ -11,7 +11,7 @@ from archscope.bench.onnx_kernels import profile_kernels
 from archscope.errors import OptionError
 from archscope.exporters.onnx_export import export_onnx
 from archscope.language import load
-from archscope.latency.kernel_kinds import FEATURES, REORDER
+from archscope.latency.kernel_kinds import FEATURES, Kind
 from archscope.latency.kernels import Kernel, kernels
 from archscope.latency.predict import predict, scaled
 
@@ -121,7 +121,7 @@ def test_probes_count_in_no_error() -> None:
 )
 def test_onnxruntime_makes_the_kernels_that_are_expected(source: str) -> None:
     exported = export_onnx(load(source))
-    made = [k for k in kernels(exported.graph, "onnxruntime") if k.kind != REORDER]
+    made = [k for k in kernels(exported.graph, "onnxruntime") if k.kind != Kind.REORDER]
     places = {name: place for place, kernel in enumerate(made) for name in kernel.nodes}
     found = profile_kernels(exported, runs=2).kernels
     taken = [{places[name] for name in kernel.layers if name in places} for kernel in found]

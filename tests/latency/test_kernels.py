@@ -8,7 +8,7 @@ import pytest
 from archscope.exporters.onnx_export import export_onnx
 from archscope.ir import Builder, Graph, Op, Output, Shape
 from archscope.language import load
-from archscope.latency.kernel_kinds import FEATURES, FUSIONS, KINDS, ONNXRUNTIME, REORDER
+from archscope.latency.kernel_kinds import FEATURES, FUSIONS, KINDS, ONNXRUNTIME, Kind
 from archscope.latency.kernels import Kernel, kernels
 from archscope.latency.operator_kernels import piece_of
 from archscope.ops.activation import ReLU
@@ -25,7 +25,7 @@ def feature(kernel: Kernel, name: str) -> float:
 
 def kinds(graph: Graph, fusion: str = "onnxruntime") -> list[str]:
     """Return the kinds of kernels, without those that only change the layout."""
-    return [kernel.kind for kernel in kernels(graph, fusion) if kernel.kind != REORDER]
+    return [kernel.kind for kernel in kernels(graph, fusion) if kernel.kind != Kind.REORDER]
 
 
 def test_onnxruntime_joins_norm_sum_and_activation() -> None:
@@ -43,7 +43,9 @@ def test_kernels_keep_all_macs_and_every_node_once() -> None:
         graph = load(name).inference()
         for fusion in FUSIONS:
             found = kernels(graph, fusion)
-            nodes = [node for kernel in found if kernel.kind != REORDER for node in kernel.nodes]
+            nodes = [
+                node for kernel in found if kernel.kind != Kind.REORDER for node in kernel.nodes
+            ]
             assert len(nodes) == len(set(nodes))
             macs = sum(facts.macs for facts in graph.facts.values())
             assert sum(feature(kernel, "macs") for kernel in found) == macs
@@ -143,7 +145,7 @@ def test_values_that_others_read_are_written_before_they_are_activated() -> None
 )
 def test_layouts_are_changed_around_what_has_no_blocks(text: str, expected: int) -> None:
     found = kernels(load(f"INPUT 3x32x32 -> {text}"), "onnxruntime")
-    assert sum(kernel.kind == REORDER for kernel in found) == expected
+    assert sum(kernel.kind == Kind.REORDER for kernel in found) == expected
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,7 @@ def test_onnxruntime_reorders_as_often(name: str, tmp_path: Path) -> None:
         pytest.skip("onnxruntime has no blocks on this processor")
     reorders = sum(node.op_type.startswith("Reorder") for node in nodes)
     found = kernels(exported.graph, "onnxruntime")
-    assert sum(kernel.kind == REORDER for kernel in found) == reorders
+    assert sum(kernel.kind == Kind.REORDER for kernel in found) == reorders
 
 
 def test_what_is_computed_twice_runs_once() -> None:

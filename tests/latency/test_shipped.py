@@ -9,7 +9,7 @@ import torch
 
 import archscope
 from archscope.build import build
-from archscope.latency.kernel_kinds import FEATURES, NONE, VIEW
+from archscope.latency.kernel_kinds import FEATURES, NONE, Kind
 from archscope.latency.kernels import kernels
 from archscope.latency.predict import predict
 from archscope.latency.profile import SHIPPED, load
@@ -50,7 +50,7 @@ def test_calls_of_torch_are_the_kernels_of_the_graph(name: str) -> None:
     for kernel in kernels(graph, NONE):
         for feature, value in zip(FEATURES, kernel.features, strict=True):
             expected[kernel.kind, feature] += value
-    assert set(found) == {kernel.kind for kernel in kernels(graph, NONE)} - {VIEW}
+    assert set(found) == {kernel.kind for kernel in kernels(graph, NONE)} - {Kind.VIEW}
     for kind, feature in COLUMNS:
         sums = found.get(kind, {}).get(feature, [0.0])
         assert sums[0] == pytest.approx(expected[kind, feature], rel=0.01), (kind, feature)
