@@ -165,10 +165,29 @@ def format_scaled(value: float, symbol: str) -> str:
     return f"{value:g} {symbol}"
 
 
+MOST_PLACES = 6
+
+
 def format_value(value: float, kind: str) -> str:
     """Format a value of a kind of column; an unknown kind is the symbol of a unit."""
     unit = _BY_KIND.get(kind)
     return unit.format(value) if unit is not None else format_scaled(value, kind)
+
+
+def format_apart(value: float, limit: float, places: int) -> str:
+    """Format a number with this many decimal places, and more if it would read like a limit."""
+    while (
+        value != limit and places < MOST_PLACES and f"{value:.{places}f}" == f"{limit:.{places}f}"
+    ):
+        places += 1
+    return f"{value:.{places}f}"
+
+
+def format_beside(value: float, limit: float, kind: str) -> str:
+    """Format a value that is not its limit so that both read differently: 1.101 beside 1.10."""
+    if kind == "share":
+        return f"{format_apart(100 * value, 100 * limit, 1)} %"
+    return format_apart(value, limit, 2) if kind == "ratio" else format_value(value, kind)
 
 
 def physical(symbol: str) -> Unit:

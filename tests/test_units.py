@@ -9,6 +9,7 @@ from archscope.units import (
     BYTES,
     COUNT,
     MILLISECONDS,
+    format_beside,
     format_bytes,
     format_count,
     format_value,
@@ -18,6 +19,21 @@ from archscope.units import (
     split_quantity,
     split_word,
 )
+
+
+@pytest.mark.parametrize(
+    "value, limit, kind, text",
+    [
+        (1.1006, 1.1, "ratio", "1.101"),
+        (1.0996, 1.1, "ratio", "1.0996"),
+        (1.1, 1.1, "ratio", "1.10"),
+        (1.5, 1.1, "ratio", "1.50"),
+        (0.50004, 0.5, "share", "50.004 %"),
+        (6, 5, "number", "6"),
+    ],
+)
+def test_a_value_beside_its_limit(value: float, limit: float, kind: str, text: str) -> None:
+    assert format_beside(value, limit, kind) == text
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from archscope.ops.norm import BatchNorm
 from archscope.rules.kinds import activation, depthwise
 from archscope.rules.network import Network
 from archscope.rules.rule import Findings, Guideline, Score, rule
+from archscope.units import format_apart
 
 
 @rule("G4", "element-wise-share")
@@ -43,9 +44,10 @@ class ElementwiseShare(Guideline, frozen=True, kw_only=True):
             most = sorted(parts, key=lambda kind: -parts[kind])
             shares = {kind: round(parts[kind] / total, 4) for kind in most if kind != OTHER}
             told = ", ".join(f"{kind} {100 * share:.0f} %" for kind, share in shares.items())
+            whole = format_apart(100 * score.value, 100 * self.limit, 0)
             yield self.finding(
                 network,
-                f"{100 * score.value:.0f} % of the memory access serves element-wise work"
+                f"{whole} % of the memory access serves element-wise work"
                 f" ({told}; limit {100 * self.limit:.0f} %)",
                 memory_access=total,
                 share=score.value,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from archscope.ir import text_of
 from archscope.rules.network import Network
 from archscope.rules.rule import Findings, Rule, rule
+from archscope.units import format_apart
 
 
 @rule("RFD101", "small-receptive-field")
@@ -44,10 +45,11 @@ class SmallReceptiveField(Rule, frozen=True, kw_only=True):
         sizes = tuple(axis.size for axis in field.axes)
         shares = [min(seen / size, 1.0) for seen, size in zip(sizes, input_, strict=True)]
         if min(shares) < self.coverage:
+            coverage = format_apart(min(shares), self.coverage, 2)
             yield self.finding(
                 network,
                 f"the last feature map sees {text_of(sizes)} of {text_of(input_)} inputs"
-                f" (coverage {min(shares):.2f}, limit {self.coverage:g})",
+                f" (coverage {coverage}, limit {self.coverage:g})",
                 network.graph.by_name[trunk],
                 receptive_field=sizes,
                 input=input_,

@@ -8,6 +8,7 @@ from archscope.ir import Node
 from archscope.rules.kinds import area, convolution, pointwise
 from archscope.rules.network import Network
 from archscope.rules.rule import Findings, Guideline, Score, rule
+from archscope.units import format_apart
 
 
 @rule("G1", "unequal-channel-widths")
@@ -46,11 +47,12 @@ class UnequalChannelWidths(Guideline, frozen=True, kw_only=True):
             access, least = traffic(node, network.batch)
             ratio = access / least
             if ratio > self.limit:
+                told = format_apart(score.value or 0.0, self.limit, 2)
                 c1, c2 = node.ins[0][0], node.out[0]
                 yield self.finding(
                     network,
                     f"1x1 convolution {c1} -> {c2} moves {ratio:.2f} times the least memory access"
-                    f" of its macs (network {score.value:.2f}, limit {self.limit:g})",
+                    f" of its macs (network {told}, limit {self.limit:g})",
                     node,
                     weight=access - least,
                     channels=(c1, c2),

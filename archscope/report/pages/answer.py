@@ -234,7 +234,11 @@ def _of_study(study: StudySection, shown: set[str]) -> str:
     if not study.finalists:
         best = [value for curve in study.best for value in curve.y if value is not None]
         if not best:
-            return f"Ship nothing of study {study.name} yet: it has trained no network to its end."
+            many = f"{study.failed} training{'' if study.failed == 1 else 's'} failed, and "
+            return (
+                f"Ship nothing of study {study.name} yet: {many if study.failed else ''}it has"
+                " trained no network to its end."
+            )
         return (
             f"Ship nothing of study {study.name} yet: its best score is {percent(max(best))}, but"
             " no network was trained again."
@@ -267,7 +271,8 @@ def _tie(study: StudySection, tied: Sequence[Finalist]) -> str:
     price = "" if macs is None else f" ({written(macs, 'count')} macs)"
     return (
         f"Study {study.name} has no winner: trials {numbers} are tied at {span}, so ship the"
-        f" cheapest, trial {cheapest.trial}{price}."
+        f" cheapest, trial {cheapest.trial}{price}"
+        f"{'' if cheapest is tied[0] else f'; winner.yaml has trial {tied[0].trial}'}."
     )
 
 

@@ -53,12 +53,13 @@ class LayerPoint(Struct, frozen=True, gc=False):
     field: int | None  # along the longer axis; None if it sees all
     stride: str
     seconds: float | None = None  # measured, for one image
+    attributes: str = ""  # of its operator, less those with their default value
 
 
 class Stage(Struct, frozen=True):
     """All layers whose outputs have one size."""
 
-    key: str  # how often the input was halved, as text: "1/4"; "vector" without an extent
+    key: str  # size relative to the input: "1/4"; "vector" without extent; "sequence" of tokens
     size: str  # "56x56"
     layers: int
     channels: int  # most of them
@@ -228,6 +229,7 @@ class StudySection(Struct, frozen=True):
     agreement: tuple[Agreement, ...] = ()
     trust: tuple[str, ...] = ()  # sentences about how far its conclusion can be trusted
     guessing: bool = False  # its best mean is no better than always guessing one class
+    failed: int = 0  # trainings that failed
 
 
 class Problem(Struct, frozen=True):

@@ -16,6 +16,7 @@ from archscope.report.pages.content import Page
 from archscope.report.pages.payload import for_script, network_data, page_data
 from archscope.report.pages.quality import number, quality, rivals
 from archscope.report.pages.words import points, written
+from archscope.units import format_beside
 
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = (
@@ -73,6 +74,7 @@ def _environment() -> Any:
         lstrip_blocks=True,
     )
     environment.filters["written"] = written
+    environment.filters["beside"] = format_beside
     environment.filters["points"] = points
     environment.filters["script"] = for_script
     return environment

@@ -50,6 +50,7 @@ STUDIES = Path("studies")
 """Folder of studies named without a path."""
 
 NAMED = 5  # networks to list in a title
+TITLE = 120  # letters of a title that lists networks
 
 
 def read_source(source: str) -> tuple[Graph, Document]:
@@ -144,7 +145,7 @@ class ReportInputs:
                 structs.replace(network, overlay=painted.get(network.name, network.overlay))
                 for network in networks
             )
-        studies = {f"winner of {study.name}": f"Study {study.name}" for study in self.studies}
+        studies = {_winner_name(study): f"Study {study.name}" for study in self.studies}
         names = [studies.get(network.name, network.name) for network in networks]
         names = names or [*studies.values(), *(run.name for run in self.runs)]
         return Page(
@@ -356,7 +357,9 @@ def _winner_name(study: StudySection) -> str:
     if study.guessing:
         return f"best of {study.name}, no better than guessing"
     tied = sum(row.tied for row in study.finalists) > 1
-    return f"first of {study.name}, tied" if tied else f"winner of {study.name}"
+    if tied:
+        return f"trial {study.finalists[0].trial} of {study.name}, tied"
+    return f"winner of {study.name}"
 
 
 def _ids(sections: Sequence[NetworkSection | RunSection | StudySection]) -> list[str]:
@@ -366,7 +369,9 @@ def _ids(sections: Sequence[NetworkSection | RunSection | StudySection]) -> list
 def _title(names: Sequence[str]) -> str:
     if not names:
         return "Nothing to report"
-    return ", ".join(names) if len(names) <= NAMED else f"{len(names)} networks"
+    title = ", ".join(names)
+    short = len(names) == 1 or (len(names) <= NAMED and len(title) <= TITLE)
+    return title if short else f"{len(names)} networks"
 
 
 def _text(file: str) -> str | None:

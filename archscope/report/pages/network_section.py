@@ -9,8 +9,9 @@ from typing import Any
 from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import memory
 from archscope.analysis.result import Analysis, LayerReport
-from archscope.ir import Graph, text_of
+from archscope.ir import Graph, Node, text_of
 from archscope.metrics import ACCURACY, METRICS
+from archscope.ops.attributes import attributes
 from archscope.report.pages.content import LayerPoint, MeasuredAccuracy, NetworkSection, Stage
 from archscope.report.tables.analysis import accuracy_rows, field_text, input_text, unknown_lines
 from archscope.report.tables.latency import predicted_line
@@ -18,6 +19,10 @@ from archscope.rules.rule import Score
 
 VECTOR = "vector"
 """The stage of outputs without spatial extent."""
+LONGEST = 120
+"""The most letters of the attributes of an operator."""
+SEQUENCE = "sequence"
+"""The stage of outputs with other axes than the input, such as the tokens of a transformer."""
 
 
 def describe_network(
@@ -39,7 +44,11 @@ def describe_network(
     """
     name = name or analysis.name
     alive = _alive(analysis, graph)
-    points = tuple(_point(layer, held) for layer, held in zip(analysis.layers, alive, strict=True))
+    ops = {} if graph is None else {node.name: attributes_text(node) for node in graph.nodes}
+    points = tuple(
+        _point(layer, held, ops.get(layer.name, ""))
+        for layer, held in zip(analysis.layers, alive, strict=True)
+    )
     missing = []
     if graph is None:
         missing.append("a saved analysis has no memory timeline, no guideline scores and no spec")
@@ -130,6 +139,8 @@ def stage_key(out: tuple[int, ...], shape: tuple[int, ...]) -> str:
     """Return the stage of an output: `1/4` if it is four times smaller than the input."""
     if len(out) < 2 or len(shape) < 2 or max(out[1:]) == 1:
         return VECTOR
+    if len(out) != len(shape):
+        return SEQUENCE
     ratio = shape[1] / out[1]
     return f"1/{round(ratio)}" if ratio >= 1 else f"{round(1 / ratio)}x"
 
@@ -143,11 +154,34 @@ def _alive(analysis: Analysis, graph: Graph | None) -> Sequence[int | None]:
     return [elements * size for elements in memory(graph).timeline]
 
 
-def _point(layer: LayerReport, alive: int | None) -> LayerPoint:
+def attributes_text(node: Node) -> str:
+    """Return the attributes that a spec must state, as text: `out 64, kernel 3, no bias`."""
+    if not node.inputs:
+        return ""  # its size is the shape of its output
+    told = []
+    for name, attribute in attributes(type(node.op)).items():
+        value = getattr(node.op, name)
+        if not attribute.required and value == attribute.default:
+            continue
+        if isinstance(value, bool):
+            told.append(name if value else f"no {name}")
+        else:
+            told.append(f"{name} {_value_text(value)}")
+    text = ", ".join(told)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def _value_text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value_text, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _point(layer: LayerReport, alive: int | None, attributes: str) -> LayerPoint:
     view = layer.receptive_field
     stride = str(view.stride[0]) if view and view.stride else ""
     size = max(view.size) if view and view.size else None
     return LayerPoint(
         layer.name, layer.op, layer.inputs, layer.out, layer.params, layer.macs,
-        layer.memory_access_bytes, alive, size, stride,
+        layer.memory_access_bytes, alive, size, stride, attributes=attributes,
     )  # fmt: skip

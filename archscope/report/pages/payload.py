@@ -40,12 +40,15 @@ def network_data(network: NetworkSection, root: TreeNode) -> dict[str, Any]:
     """Return the data that the page's script needs when a network is opened."""
     ops = list(dict.fromkeys(layer.op for layer in network.layers))
     number = {op: place for place, op in enumerate(ops)}
+    texts = list(dict.fromkeys(layer.attributes for layer in network.layers))
     place_of = {layer.name: place for place, layer in enumerate(network.layers)}
     return {
         **_fields(network, "about", "paper", "source", "batch", "dtype"),
         "peak": network.totals.peak_node,
         "peak_bytes": network.totals.peak_activation_bytes,
         "ops": ops,
+        "texts": texts,
+        "attributes": [texts.index(layer.attributes) for layer in network.layers],
         "layers": [
             (  # in the order of KEYS in network.js
                 number[layer.op], [place_of[name] for name in layer.inputs], layer.out,

@@ -98,6 +98,7 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
         prior=prior,
         agreement=_agreement(trials),
         guessing=_is_guessing(finalists, trials),
+        failed=counts["failed"],
     )  # fmt: skip
 
 
@@ -191,7 +192,7 @@ def _agreement(trials: Sequence[Trial]) -> tuple[Agreement, ...]:
 def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome], summary: dict[str, Any]) -> str:
     trained = [trial for trial in trials if trial.accuracy is not None]
     if not trained:
-        return "No network has been trained to its end."
+        return _failure(trials)
     first = max(trained, key=lambda trial: (trial.accuracy or 0.0, -trial.number))
     many = sum(counts[outcome] for outcome in TRAINED)
     predicted = counts["predicted"] > 0
@@ -208,6 +209,20 @@ def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome], summary: dict
             f"{_areas(trials)}; each is a single run, so another may turn out differently."
         )
     return " ".join([*_told(summary, "verdict"), text])
+
+
+def _failure(trials: Sequence[Trial]) -> str:
+    """Return that no training has ended, and the most frequent reason of those that failed."""
+    text = "No network has been trained to its end."
+    failed = [trial for trial in trials if trial.outcome == "failed"]
+    reasons = Counter(
+        trial.result.reason for trial in failed if trial.result and trial.result.reason
+    )
+    if not reasons:
+        return text
+    ((reason, many),) = reasons.most_common(1)
+    which = "All trainings" if many == len(trials) else f"{many} of {len(trials)} trainings"
+    return f"{text} {which} failed: {reason}."
 
 
 def _areas(trials: Sequence[Trial]) -> str:

@@ -10,12 +10,14 @@ from archscope.report.pages.answer import accuracy_text
 from archscope.report.pages.content import (
     LESS,
     MEASURES,
+    LayerPoint,
     Measure,
     NetworkSection,
     RunSection,
     StudySection,
     Winner,
 )
+from archscope.report.pages.network_section import SEQUENCE, VECTOR
 from archscope.report.pages.quality import KINDS, comparable, number, quality, rivals
 from archscope.report.pages.words import NAMED, lead, names, ratio, written
 from archscope.units import format_bytes, format_count
@@ -39,18 +41,19 @@ def measures_of(networks: Sequence[NetworkSection]) -> tuple[Measure, ...]:
 
 
 def winners(networks: Sequence[NetworkSection]) -> tuple[Winner, ...]:
-    """Return the best network by each measure that two or more comparable networks have."""
+    """Return the best network by each measure in which comparable networks differ."""
     found = []
     judged = quality(networks)
     for key in dict.fromkeys((*([judged.measure] if judged else []), *COMPARED)):
         measure = MEASURES[key]
         ranked = _ranked(rivals(networks, key), measure)
-        if len(ranked) < 2:
+        equal = _extremes(ranked, key)[0]
+        if len(equal) == len(ranked):
             continue
         best, second = ranked[0], ranked[1]
         high, low = number(best, key) or 0.0, number(second, key) or 0.0
-        if high == low:
-            margin = f"the same as {second.name}"
+        if len(equal) > 1:
+            margin = f"the same as {names(equal[1:])}"
         elif key in KINDS:
             margin = _margin(networks, second, lead(high, low))
         else:
@@ -149,6 +152,21 @@ def _ranked(networks: Sequence[NetworkSection], measure: Measure) -> list[Networ
     return sorted(known, key=lambda network: sign * (number(network, measure.key) or 0.0))
 
 
+def _extremes(
+    ranked: Sequence[NetworkSection], key: str
+) -> tuple[list[NetworkSection], list[NetworkSection]]:
+    """Return the networks whose value equals that of the first, and that of the last."""
+    first, last = (
+        (
+            [network for network in ranked if number(network, key) == number(end, key)]
+            for end in (ranked[0], ranked[-1])
+        )
+        if ranked
+        else ([], [])
+    )
+    return first, last
+
+
 def _lightest(networks: Sequence[NetworkSection]) -> list[str]:
     least = {
         key: min(number(network, key) or 0.0 for network in networks) or 1.0 for key in WEIGHED
@@ -159,10 +177,12 @@ def _lightest(networks: Sequence[NetworkSection]) -> list[str]:
     }
     ranked = sorted(networks, key=lambda network: weight[network.id])
     first, second = ranked[0], ranked[1]
-    if weight[second.id] < 1.005 * weight[first.id]:
+    equal = [network for network in ranked if weight[network.id] < 1.005 * weight[first.id]]
+    if len(equal) > 1:
+        lightest = ", and the lightest," if len(equal) < len(ranked) else ""
         return [
-            f"{first.name} and {second.name} are equally light, and the lightest, by the geometric"
-            " mean of macs, params, memory access and peak memory."
+            f"{names(equal)} are equally light{lightest} by the geometric mean of macs, params,"
+            " memory access and peak memory."
         ]
     return [
         f"{first.name} is the lightest by the geometric mean of macs, params, memory access and"
@@ -176,17 +196,21 @@ def _spread(networks: Sequence[NetworkSection]) -> list[str]:
     for key in ("macs", "peak_activation_bytes"):
         measure = MEASURES[key]
         ranked = _ranked(networks, measure)
-        least, most = ranked[0], ranked[-1]
-        low, high = number(least, key), number(most, key)
-        if low and high and high > low:
+        least, most = _extremes(ranked, key)
+        low, high = number(least[0], key), number(most[0], key)
+        if not low or not high or low == high:
+            continue
+        if key == "macs":
             words.append(
-                f"{measure.label[0].upper()}{measure.label[1:]} range from"
-                f" {written(low, measure.kind)} ({least.name}) to {written(high, measure.kind)}"
-                f" ({most.name}), {ratio(high, low)} as many."
-                if key == "macs"
-                else f"{most.name} needs the most memory for feature maps,"
-                f" {written(high, measure.kind)} at {most.totals.peak_node}; {least.name} the"
-                f" least, {written(low, measure.kind)}."
+                f"Macs range from {written(low, measure.kind)} ({names(least)}) to"
+                f" {written(high, measure.kind)} ({names(most)}), {ratio(high, low)} as many."
+            )
+        else:
+            at = f" at {most[0].totals.peak_node}" if len(most) == 1 else ""
+            words.append(
+                f"{names(most)} {'needs' if len(most) == 1 else 'need'} the most memory for feature"
+                f" maps, {written(high, measure.kind)}{at}; {names(least)} the least,"
+                f" {written(low, measure.kind)}."
             )
     return words
 
@@ -220,25 +244,34 @@ def _alone(network: NetworkSection) -> list[str]:
     if whole.macs:
         heavy = max(network.stages, key=lambda stage: stage.macs)
         words.append(
-            f"{100 * heavy.macs / whole.macs:.0f} % of the macs are at {_stage(heavy.key)},"
+            f"{100 * heavy.macs / whole.macs:.0f} % of the macs are {_stage(heavy.key)},"
             f" {heavy.layers} layers."
         )
     coverage = number(network, "coverage")
     if coverage is not None and network.field:
         seen = "the whole input" if coverage == 1 else f"{100 * coverage:.0f} % of the input"
-        words.append(f"A position of its last map sees {seen} (receptive field {network.field}).")
+        wide = coverage < 1 and any(map(_may_see_all, network.layers))
+        place = "before the layers that may see all of it" if wide else "of its last map"
+        words.append(f"A position {place} sees {seen} (receptive field {network.field}).")
     return [*words, *_guidelines([network])] if network.scores else words
 
 
+def _may_see_all(layer: LayerPoint) -> bool:
+    """Return whether the positions of a map may see the whole input, as after attention."""
+    return layer.field is None and len(layer.out) > 1 and max(layer.out[1:]) > 1
+
+
 def _stage(key: str) -> str:
-    return "vectors" if key == "vector" else f"{key} of the input's size"
+    plural = {VECTOR: "in vectors", SEQUENCE: "in sequences"}
+    return plural.get(key, f"at {key} of the input's size")
 
 
 def _trained(networks: Sequence[NetworkSection]) -> list[str]:
     """State the accuracy of trained networks."""
     known = [network for network in networks if network.measured is not None]
-    told = [f"Accuracy of {net.name}: {accuracy_text(net, ACCURACY)}." for net in known[:NAMED]]
-    if len(known) > NAMED:
+    most = NAMED if len(known) > NAMED + 1 else len(known)
+    told = [f"Accuracy of {net.name}: {accuracy_text(net, ACCURACY)}." for net in known[:most]]
+    if len(known) > most:
         told[-1] = f"{told[-1][:-1]}; {len(known) - NAMED} more were trained."
     return told
 

@@ -52,6 +52,8 @@ def listed(texts: Sequence[str]) -> str:
 
 def names(networks: Sequence[NetworkSection]) -> str:
     """List networks by name, counting those beyond the first few."""
+    if len(networks) == NAMED + 1:  # naming the last is as short as counting it
+        return listed([network.name for network in networks])
     shown = [network.name for network in networks[:NAMED]]
     if len(networks) > NAMED:
         shown.append(f"{len(networks) - NAMED} more")

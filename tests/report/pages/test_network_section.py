@@ -64,3 +64,13 @@ def test_stage_keys() -> None:
     assert stage_key((64, 448, 448), (3, 224, 224)) == "2x"
     assert stage_key((64, 1, 1), (3, 224, 224)) == "vector"
     assert stage_key((10,), (3, 224, 224)) == "vector"
+    assert stage_key((192, 197), (3, 224, 224)) == "sequence"
+    assert stage_key((8, 50), (1, 100)) == "1/2", "a signal has one axis"
+
+
+def test_layers_state_the_attributes_that_a_spec_does() -> None:
+    graph = load("resnet50")
+    layers = describe_network(analyze(graph), graph).layers
+    stem = ["", "out 64, kernel 7, stride 2, padding 3, no bias", "", ""]
+    assert [layer.attributes for layer in layers[:5]] == [*stem, "kernel 3, stride 2, padding 1"]
+    assert {layer.attributes for layer in describe_network(analyze(graph)).layers} == {""}

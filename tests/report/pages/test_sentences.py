@@ -83,6 +83,8 @@ ZOO = {
     "other inputs": ["lenet5", "resnet18", "mobilenet_v3_small", "squeezenet1_0"],
     "predicted": ["googlenet", "mobilenet_v2", "shufflenet_v2_x1_0", "--predict"],
     "alone": ["vgg16"],
+    "tokens": ["deit_tiny"],
+    "equal": ["vgg16", "vgg13", "resnet18"],
 }
 PAGES = {
     "seeds": ["runs/w2", "w8"],

@@ -14,6 +14,7 @@ import pytest
 from archscope.errors import OptionError
 from archscope.records.study import Finalist
 from archscope.report.formats import markdown, table
+from archscope.report.pages.answer import answer
 from archscope.report.pages.html import html
 from archscope.report.pages.study_section import read_study
 from archscope.report.pages.summary import summary
@@ -61,6 +62,27 @@ def test_a_study_without_an_answer_yet(tmp_path: Path) -> None:
     study = read_study(folder)
     assert study.conclusion == "No network has been trained to its end."
     assert study.best == () and study.trials == ()
+
+
+def make_failed_study(folder: Path) -> Path:
+    """A study whose trainings all failed, for one of two reasons."""
+    make_study(folder)
+    trials = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()[:-1]]
+    for trial in trials:
+        reason = "out of memory" if trial["number"] == 1 else "3 channels, not 1"
+        trial["verdict"] = {"number": trial["number"], "outcome": "failed", "reason": reason}
+        trial["outcome"] = "failed"
+    (folder / "trials.jsonl").write_text("".join(f"{json.dumps(trial)}\n" for trial in trials))
+    return folder
+
+
+def test_failed_trainings_say_why(tmp_path: Path) -> None:
+    study = read_study(make_failed_study(tmp_path / "first"))
+    assert study.conclusion == ("No network has been trained to its end. 9 of 10 trainings failed:"
+                                " 3 channels, not 1.")  # fmt: skip
+    (told,) = answer((), [study])
+    assert told == ("Ship nothing of study first yet: 10 trainings failed, and it has trained no"
+                    " network to its end.")  # fmt: skip
 
 
 def test_its_winner_stands_among_the_networks(tmp_path: Path) -> None:
@@ -175,6 +197,6 @@ def test_its_sentences_say_what_the_search_has_shown(tmp_path: Path) -> None:
     assert study.conclusion.startswith("No winner: trials 7 and 6 are tied. Of 10 proposed")
     assert study.trust[0].startswith("Reliability: two seeds rank")
     assert study.trust[1] == "Certificate: by an additive model a gap of 1.0 points."
-    assert inputs.networks()[0].name == "first of first, tied"
+    assert inputs.networks()[0].name == "trial 7 of first, tied"
     page = html(page_of(*inputs.networks(), inputs=inputs), charts="")
     assert "the winner" not in page and ">tied<" in page

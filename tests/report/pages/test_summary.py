@@ -10,7 +10,7 @@ from msgspec import structs
 from archscope.report.pages.content import MEASURES, NetworkSection
 from archscope.report.pages.quality import comparable, number
 from archscope.report.pages.summary import pareto_front, summary, winners
-from archscope.report.pages.words import written
+from archscope.report.pages.words import names, written
 from tests.report.conftest import changed, collected
 
 
@@ -78,6 +78,27 @@ def test_one_network_and_none() -> None:
 
 def test_equals_are_told_as_equals(five: tuple[NetworkSection, ...]) -> None:
     twin = structs.replace(five[0], id="twin", name="twin")
-    words = summary([five[0], twin])
-    assert words[1].startswith("vgg16 and twin are equally light, and the lightest")
-    assert [winner.margin for winner in winners([five[0], twin])] == ["the same as twin"] * 5
+    third = structs.replace(twin, id="third", name="third")
+    words = summary([five[0], twin, third])
+    assert words[1].startswith("vgg16, twin and third are equally light by the geometric mean")
+    assert winners([five[0], twin, third]) == (), "where all are equal, none is the best"
+
+    words = summary([*five, twin])
+    assert "to 15.47 G (vgg16 and twin), 113 times as many" in words[2]
+    assert words[3].startswith("vgg16 and twin need the most memory for feature maps, 24.50 MiB")
+    assert "; shufflenet_v1_g3 and shufflenet_v2_x1_0 the least, 2.297 MiB" in words[3]
+    light = structs.replace(five[4], id="light", name="light")
+    margins = {winner.measure: winner.margin for winner in winners([*five, light])}
+    assert margins["memory_access_bytes"] == "the same as light"
+    assert margins["peak_activation_bytes"] == "the same as shufflenet_v2_x1_0 and light"
+
+
+def test_five_networks_are_named_and_six_counted(five: tuple[NetworkSection, ...]) -> None:
+    assert names(five) == f"{', '.join(net.name for net in five[:4])} and {five[4].name}"
+    assert names([*five, five[0]]).endswith(" and 2 more")
+
+
+def test_a_transformer_sees_all_of_it_after_its_first_layers() -> None:
+    words = summary(collected("deit_tiny").networks())
+    assert words[2] == "98 % of the macs are in sequences, 124 layers."
+    assert words[3].startswith("A position before the layers that may see all of it sees 7 %")

@@ -64,6 +64,15 @@ function written(value, kind) {
   return scaled(value, kind);
 }
 
+// A value that is not its limit, so that both read differently: 1.101 beside 1.10.
+function apart(value, limit, kind) {
+  if (kind !== "share" && kind !== "ratio") return written(value, kind);
+  const factor = kind === "share" ? 100 : 1;
+  let places = kind === "share" ? 1 : 2;
+  while (value !== limit && places < 6 && fixed(factor * value, places) === fixed(factor * limit, places)) places += 1;
+  return `${fixed(factor * value, places)}${kind === "share" ? " %" : ""}`;
+}
+
 const shape = (out) => out.join("x");
 const known = (value) => typeof value === "number" && Number.isFinite(value);
 

@@ -25,7 +25,7 @@ function ends(values, log) {
 function scale(title, values, kind, log = false) {
   const [low, high] = ends(values, log);
   const unit = kind === "bytes" ? 1024 ** Math.max(0, Math.floor(Math.log2(Math.max(high, 1)) / 10)) : 1;
-  let places = steps(low / unit, high / unit, kind === "count" || kind === "number").map((place) => place * unit);
+  let places = steps(low / unit, high / unit, kind === "count" || (kind === "number" && values.every(Number.isInteger))).map((place) => place * unit);
   if (log) {
     places = [];
     const base = kind === "bytes" ? 2 : 10;
@@ -122,7 +122,7 @@ function redraw(place) {
     ...layout,
     margin: { l: 60, r: 16, b: 48, ...layout.margin, t: 38 }, // above the data there is room for the buttons of a chart
   };
-  Plotly.react(place, traces, wholeLayout, { responsive: true, displaylogo: false, displayModeBar: "hover",
+  Plotly.react(place, traces, wholeLayout, { responsive: true, displaylogo: false, displayModeBar: "hover", showSendToCloud: false,
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] });
   if (clicked && !place.dataset.clickable) {
     place.dataset.clickable = "yes";
@@ -136,7 +136,7 @@ function redrawAll() {
   }
 }
 
-const chartPlace = (label, more = "") => make("div", { class: `chart ${more}`.trim(), role: "img", "aria-label": label });
+const chartPlace = (label, more = "") => make("div", { class: `chart ${more}`.trim(), role: "figure", "aria-label": label });
 
 // On paper charts have the width of the page and light colours.
 const PAPER = 680;

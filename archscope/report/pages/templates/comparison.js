@@ -19,9 +19,13 @@ function chosen() {
   return (alike.length > 1 ? alike : page.networks).slice(0, COMPARED);
 }
 
-// The downsampling factor of a stage; vectors come last.
+// What stages without a size relative to the input are called, in their order after those with one.
+const UNSIZED = { sequence: "sequences", vector: "vectors" };
+const stageName = (key) => UNSIZED[key] ?? key;
+
+// The downsampling factor of a stage; sequences and vectors come last.
 function pixels(key) {
-  if (key === "vector") return Infinity;
+  if (key in UNSIZED) return 1e9 * (1 + Object.keys(UNSIZED).indexOf(key));
   return key.endsWith("x") ? 1 / Number(key.slice(0, -1)) : Number(key.slice(2));
 }
 
@@ -72,7 +76,7 @@ function showStages(nets, place, table, choose) {
   const value = (side, key) => stages[side].get(key)?.[COLUMNS[measure]] ?? 0;
   if (!keys.includes(stageChosen)) stageChosen = null;
   const rows = keys.map((key) => make("tr", { class: key === stageChosen ? "chosen" : null },
-    make("th", { scope: "row" }, make("button", { type: "button", class: "plain", "aria-pressed": String(key === stageChosen), onclick: () => choose(key) }, key === "vector" ? "vectors" : `${key} of the input`)),
+    make("th", { scope: "row" }, make("button", { type: "button", class: "plain", "aria-pressed": String(key === stageChosen), onclick: () => choose(key) }, UNSIZED[key] ?? `${key} of the input`)),
     ...nets.map((_, side) => {
       const made = cell(value(side, key), kind, side ? value(0, key) : undefined, "less");
       const stage = stages[side].get(key);
@@ -82,7 +86,7 @@ function showStages(nets, place, table, choose) {
   const focused = table.contains(document.activeElement) ? [...table.querySelectorAll("button")].indexOf(document.activeElement) : -1;
   table.replaceChildren(comparisonTable("Stages of the compared networks", ["stage", ...nets.map((one) => one.name)], rows));
   if (focused >= 0) table.querySelectorAll("button")[focused]?.focus();
-  const labels = keys.map((key) => (key === "vector" ? "vectors" : key));
+  const labels = keys.map(stageName);
   chart(place, () => [nets.map((net, side) => ({ type: "bar", name: plain(net.name), x: labels, y: keys.map((key) => value(side, key)), customdata: keys,
     marker: { color: tone(TONES[side % TONES.length]), opacity: keys.map((key) => (stageChosen && key !== stageChosen ? 0.3 : 1)), pattern: { shape: PATTERNS[side % PATTERNS.length], fillmode: "overlay", fgcolor: tone("page"), size: 6 } },
     hovertext: keys.map((key) => `${plain(net.name)}, ${key}: ${written(value(side, key), kind)} ${measure}`), hoverinfo: "text" })),

@@ -156,7 +156,10 @@ class Drawing {
     const last = this.net.layers[item.layers[item.layers.length - 1]];
     const [macs, params, access] = ["macs", "params", "access"].map((fact) => this.sum(item, fact));
     const kind = item.children ? `${item.layers.length} layers` : last.op;
-    const told = `${item.name}: ${kind}\n${shape(last.out)}\n${macs.toLocaleString("en-US")} macs, ${params.toLocaleString("en-US")} params, ${bytes(access)} memory access${this.net.total.seconds ? `, ${written(this.sum(item, "seconds"), "seconds")} measured` : ""}`;
+    const first = this.net.layers[item.layers[0]];
+    const ins = first.inputs.map((place) => shape(this.net.layers[place].out)).join(", ");
+    const given = !item.children && last.attributes ? `\n${last.attributes}` : "";
+    const told = `${item.name}: ${kind}${given}\n${ins ? `${ins} -> ` : ""}${shape(last.out)}\n${macs.toLocaleString("en-US")} macs, ${params.toLocaleString("en-US")} params, ${bytes(access)} memory access${this.net.total.seconds ? `, ${written(this.sum(item, "seconds"), "seconds")} measured` : ""}`;
     const own = this.own(item);
     const all = own === null ? told : `${told}\n${this.net.overlay.title}: ${this.painted(own)}`;
     const attributes = { "data-name": item.name, class: `${shut ? "box" : "open"}${shut && this.isFound(item) ? " found" : ""}` };
@@ -166,11 +169,11 @@ class Drawing {
         onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); this.toggle(item); } } });
     }
     const fill = `color-mix(in srgb, var(--heat) ${(100 * this.warmth(item)).toFixed(1)}%, var(--box))`;
-    const given = this.heat === "overlay" && known(this.net.overlay.values[item.name]); // of a block itself
+    const painted = this.heat === "overlay" && known(this.net.overlay.values[item.name]); // of a block itself
     const rect = { x, y, width, height, rx: 5 };
     if (!shut) {
-      this.titles.push(make("svg:text", { class: "title", x: x + 8, y: y + BOX.heading - 8 }, `\u2212 ${cut(item.label, 11 + Math.trunc((width - BOX.width) / 16))}${given ? ` \u00b7 ${this.painted(own)}` : ""}`));
-      return make("svg:g", attributes, make("svg:title", {}, all), make("svg:rect", { ...rect, class: "block", style: given ? `fill:${fill}` : null }));
+      this.titles.push(make("svg:text", { class: "title", x: x + 8, y: y + BOX.heading - 8 }, `\u2212 ${cut(item.label, 11 + Math.trunc((width - BOX.width) / 16))}${painted ? ` \u00b7 ${this.painted(own)}` : ""}`));
+      return make("svg:g", attributes, make("svg:title", {}, all), make("svg:rect", { ...rect, class: "block", style: painted ? `fill:${fill}` : null }));
     }
     const work = this.heat === "overlay" ? (own === null ? "" : ` \u00b7 ${this.painted(own)}`) : macs ? ` \u00b7 ${count(macs)} macs` : params ? ` \u00b7 ${count(params)} params` : "";
     const size = (this.heat === "overlay" && this.net.overlay.sizes?.[last.name]) || shape(last.out);

@@ -7,7 +7,7 @@ function read(id) {
   const root = itemOf(data.tree, "", names);
   const layers = data.layers.map((row, place) => {
     const layer = Object.fromEntries(KEYS.map((key, column) => [key, row[column]]));
-    return { ...layer, op: data.ops[layer.op], name: names[place], place };
+    return { ...layer, op: data.ops[layer.op], attributes: data.texts[data.attributes[place]], name: names[place], place };
   });
   const total = Object.fromEntries(["macs", "params", "access", "seconds"].map((key) => [key, layers.reduce((sum, layer) => sum + (layer[key] ?? 0), 0)]));
   return { ...networks.get(id), ...data, root, layers, total };
@@ -25,13 +25,26 @@ function openNetwork(details) {
     make("div", { class: "pair" },
       make("div", {}, make("h4", {}, "Cost by stage"), stagesPlace),
       make("div", {}, make("h4", {}, "Memory timeline"), memoryPlace, make("p", { class: "muted small" }, `The peak is ${bytes(net.peak_bytes)}, while ${net.peak} runs.`)),
-      make("div", {}, make("h4", {}, "Receptive field growth"), fieldPlace, make("p", { class: "muted small" }, net.field ? `The receptive field of the last feature map is ${net.field} (size / stride, in pixels).` : "The last feature map sees the whole input.")),
+      make("div", {}, make("h4", {}, "Receptive field growth"), fieldPlace, make("p", { class: "muted small" }, fieldNote(net))),
       make("div", {}, ...roofline(net, roofPlace))),
     stageTable(net), ...findings(net), make("h4", {}, "Layers"), layerTable(net),
     ...(net.yaml ? [make("h4", {}, "Spec"), make("pre", { tabindex: 0 }, net.yaml)] : []));
   chart(stagesPlace, () => stageBars(net));
   chart(memoryPlace, () => memoryLine(net));
   chart(fieldPlace, () => fieldLine(net));
+}
+
+// What the receptive field of a network is that of.
+function fieldNote(net) {
+  if (!net.field) return "The last feature map sees the whole input.";
+  const wide = net.layers.some((layer) => !known(layer.field) && layer.out.length > 1 && Math.max(...layer.out.slice(1)) > 1);
+  return `The receptive field ${wide && net.values.coverage < 1 ? "before the layers that may see the whole input" : "of the last feature map"} is ${net.field} (size / stride, in pixels).`;
+}
+
+// A value and its limit, which read differently if the value is over it.
+function besideLimit(value, limit, kind, broken) {
+  const [text, most] = [apart(value, limit, kind), written(limit, kind)];
+  return broken ? `${text} breaks the guideline: over ${most}` : `${text} (limit ${most})`;
 }
 
 function introduction(net) {
@@ -41,7 +54,7 @@ function introduction(net) {
     const text = one.key === "field" ? net.field || "-" : written(net.values[one.key], one.kind);
     const limit = net.scores.find((score) => score.code === one.key)?.limit;
     const exact = one.kind === "count" ? net.values[one.key].toLocaleString("en-US") : one.about;
-    return make("div", { title: exact }, make("dt", {}, one.label), make("dd", { class: broken ? "broken" : null }, limit === undefined || limit === null ? text : `${text} ${broken ? "breaks the guideline: over" : "(limit"} ${written(limit, one.kind)}${broken ? "" : ")"}`));
+    return make("div", { title: exact }, make("dt", {}, one.label), make("dd", { class: broken ? "broken" : null }, limit === undefined || limit === null ? text : besideLimit(net.values[one.key], limit, one.kind, broken)));
   });
   return [
     net.about ? make("p", {}, net.about, net.paper ? " " : "", link || null) : null,
@@ -52,13 +65,13 @@ function introduction(net) {
   ].filter(Boolean);
 }
 
-const stageLabel = ([key, size]) => (size ? `${key} (${size})` : key);
+const stageLabel = ([key, size]) => (size ? `${stageName(key)} (${size})` : stageName(key));
 
 function stageBars(net) {
   const kinds = [["macs", 5, "accent", ""], ["params", 4, "second", "/"], ["memory access", 6, "third", "."]];
   const traces = kinds.map(([name, column, colour, pattern]) => {
     const whole = net.stages.reduce((sum, stage) => sum + stage[column], 0);
-    return { type: "bar", name, x: net.stages.map(([key]) => key), y: net.stages.map((stage) => (whole ? stage[column] / whole : 0)),
+    return { type: "bar", name, x: net.stages.map(([key]) => stageName(key)), y: net.stages.map((stage) => (whole ? stage[column] / whole : 0)),
       marker: { color: tone(colour), pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } },
       hovertext: net.stages.map((stage) => `${stageLabel(stage)}: ${column === 6 ? bytes(stage[column]) : count(stage[column])} ${name}`), hoverinfo: "text" };
   });
@@ -154,10 +167,10 @@ function findings(net) {
 }
 
 function layerTable(net) {
-  const rows = net.layers.map((layer) => [[layer.place, layer.name], layer.op, [layer.out.reduce((one, other) => one * other, 1), shape(layer.out)],
+  const rows = net.layers.map((layer) => [[layer.place, layer.name], layer.op, layer.attributes, [layer.out.reduce((one, other) => one * other, 1), shape(layer.out)],
     [layer.params, layer.params ? count(layer.params) : ""], [layer.macs, layer.macs ? count(layer.macs) : ""],
     [net.total.macs ? layer.macs / net.total.macs : "", layer.macs ? written(layer.macs / net.total.macs, "share") : ""],
     [layer.access, layer.access ? bytes(layer.access) : ""], [layer.alive, layer.alive === null ? "-" : bytes(layer.alive)],
     [layer.field ?? "", layer.field === null ? "all" : `${layer.field} / ${layer.stride}`]]);
-  return table(`Layers of ${net.name}`, ["layer", "op", "out", "params", "macs", "% macs", "memory access", "alive", "field"], rows, new Set([2, 3, 4, 5, 6, 7, 8]));
+  return table(`Layers of ${net.name}`, ["layer", "op", "attributes", "out", "params", "macs", "% macs", "memory access", "alive", "field"], rows, new Set([3, 4, 5, 6, 7, 8, 9]));
 }

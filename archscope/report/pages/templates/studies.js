@@ -49,8 +49,9 @@ function openStudy(details) {
   for (const one of study.budgets) budgetUse(study, one, pair);
   if (study.work.length) workers(study, pair);
   if (study.trials.length) {
-    if (study.decisions.length > 1) decisions(study, body);
-    if (study.decisions.length) slice(study, body);
+    const scored = scores(study).some(known);
+    if (scored && study.decisions.length > 1) decisions(study, body);
+    if (scored && study.decisions.length) slice(study, body);
     const numbers = new Set(study.columns.map((_, place) => place).filter((place) => study.trials.every((trial) => trial[place] === null || typeof trial[place] === "number")));
     const told = (value, name) => (value === null ? "-" : name === study.score ? written(value, "share") : BYTES.has(name) ? bytes(value) : Number.isInteger(value) && value > 9999 ? count(value) : String(value));
     const rows = study.trials.map((trial) => trial.map((value, place) => [value ?? "", told(value, study.columns[place])]));

@@ -1,6 +1,7 @@
 // Networks by two measures: the Pareto front, the rest dimmed, and pinned networks.
 const pinned = new Set();
-const LABELLED = 24; // with more points, names would overlap
+const LABELLED = 24; // with more points, only some have a name
+const MARGIN = { l: 70, r: 40, t: 38, b: 56 };
 
 function startTradeoffs() {
   if (!find("scatter")) return;
@@ -32,7 +33,7 @@ function showCosts() {
     const place = chartPlace(label);
     find("costs").append(make("div", {}, make("h3", {}, label), place));
     const alike = comparable(all, page.judge);
-    chart(place, () => scatter(all, alike, paretoFront(alike, key, page.judge), true, key, page.judge));
+    chart(place, () => scatter(place, all, alike, paretoFront(alike, key, page.judge), true, key, page.judge));
   }
 }
 
@@ -67,7 +68,7 @@ function showTradeoffs() {
   const alike = comparable(all, x, y);
   const front = paretoFront(alike, x, y);
   const comparableMeasures = measures.get(x).better && measures.get(y).better && x !== y;
-  chart(find("scatter"), () => scatter(all, alike, front, comparableMeasures, x, y),
+  chart(find("scatter"), () => scatter(find("scatter"), all, alike, front, comparableMeasures, x, y),
     (point) => pin(point.customdata, !pinned.has(point.customdata)));
   const names = [...front].sort((one, other) => one.values[x] - other.values[x]).map((one) => one.name);
   const direction = (key) => `${measures.get(key).better === "more" ? "higher" : measures.get(key).kind === "count" ? "fewer" : "lower"} ${measures.get(key).label}`;
@@ -108,11 +109,39 @@ function spreadOf(one, key) {
   return null;
 }
 
-// Names of networks at the edges of a chart are written towards its middle.
-function beside(one, all, x) {
-  const values = all.map((other) => other.values[x]);
-  if (one.values[x] === Math.max(...values)) return "top left";
-  return one.values[x] === Math.min(...values) ? "top right" : "top center";
+// Names are written beside their points, where no other name, point or error bar is; a name without room is left out.
+const NAME = { letter: 6.3, height: 14, gap: 7, most: 28 };
+const SIDES = [["top center", 0, -1], ["bottom center", 0, 1], ["middle right", 1, 0], ["middle left", -1, 0],
+  ["top right", 1, -1], ["top left", -1, -1], ["bottom right", 1, 1], ["bottom left", -1, 1]];
+
+function namesOf(named, all, [x, y], [across, up], place) {
+  const [width, height] = [place.clientWidth - MARGIN.l - MARGIN.r, place.clientHeight - MARGIN.t - MARGIN.b];
+  const share = (value, { type, range: [low, high] }) => ((type === "log" ? Math.log10(value) : value) - low) / (high - low);
+  const [column, row] = [(value) => share(value, across) * width, (value) => (1 - share(value, up)) * height];
+  const taken = all.flatMap((one) => {
+    const [left, top] = [column(one.values[x]), row(one.values[y])];
+    const [wide, tall] = [spreadOf(one, x), spreadOf(one, y)];
+    return [[left - 5, top - 5, left + 5, top + 5],
+      ...(wide ? [[column(one.values[x] - wide[0]), top - 4, column(one.values[x] + wide[1]), top + 4]] : []),
+      ...(tall ? [[left - 4, row(one.values[y] + tall[1]), left + 4, row(one.values[y] - tall[0])]] : [])];
+  });
+  const inside = ([left, top, right, bottom]) => left >= -MARGIN.l / 2 && right <= width + MARGIN.r && top >= -MARGIN.t / 4 && bottom <= height;
+  const free = (box) => inside(box) && taken.every((other) => box[2] <= other[0] || box[0] >= other[2] || box[3] <= other[1] || box[1] >= other[3]);
+  const written = new Map();
+  for (const one of named) {
+    const name = one.name.length <= NAME.most ? one.name : `${one.name.slice(0, NAME.most / 2 - 2)}\u2026${one.name.slice(1 - NAME.most / 2)}`;
+    const length = NAME.letter * name.length;
+    const [left, top] = [column(one.values[x]), row(one.values[y])];
+    const boxOf = (right, below) => {
+      const [start, above] = [left + (right - 1) * length / 2 + right * NAME.gap, top + (below - 1) * NAME.height / 2 + below * NAME.gap];
+      return [start, above, start + length, above + NAME.height];
+    };
+    const side = SIDES.find(([, right, below]) => free(boxOf(right, below)));
+    if (!side) continue;
+    taken.push(boxOf(side[1], side[2]));
+    written.set(one.id, [plain(name), side[0]]);
+  }
+  return written;
 }
 
 function errorBars(members, key) {
@@ -121,7 +150,7 @@ function errorBars(members, key) {
     visible: spreads.some(([low, high]) => low || high), color: tone("soft") };
 }
 
-function scatter(all, alike, front, comparableMeasures, x, y) {
+function scatter(place, all, alike, front, comparableMeasures, x, y) {
   const others = new Set(all.filter((one) => !alike.includes(one)).map((one) => one.id));
   const best = new Set(front.map((one) => one.id));
   const groups = comparableMeasures
@@ -129,6 +158,17 @@ function scatter(all, alike, front, comparableMeasures, x, y) {
        ["dominated", alike.filter((one) => !best.has(one.id)), "soft", "circle-open", 0.6],
        ["Pareto-optimal", front, "accent", "circle", 1]]
     : [["networks", all, "accent", "circle", 1]];
+  const side = (key) => {
+    const values = all.flatMap((one) => { const [low, high] = spreadOf(one, key) ?? [0, 0]; return [one.values[key] - low, one.values[key] + high]; });
+    const [least, most] = [Math.min(...values), Math.max(...values)];
+    // A logarithmic axis shows little of values that are close, and nothing of shares.
+    const log = find("log-axes").checked && measures.get(key).kind !== "share" && least > 0 && most / least >= 4;
+    return values.length ? scale(measures.get(key).label, values, measures.get(key).kind, log) : axis(measures.get(key).label);
+  };
+  const axes = [side(x), side(y)];
+  const rank = (one) => (pinned.has(one.id) ? 0 : best.has(one.id) ? 1 : 2);
+  const named = all.filter((one) => all.length <= LABELLED || pinned.has(one.id) || (best.has(one.id) && best.size <= LABELLED / 2));
+  const names = all.length ? namesOf(named.sort((one, other) => rank(one) - rank(other)), all, [x, y], axes, place) : new Map();
   const tell = (one) => [`<b>${plain(one.name)}</b>`, plain(one.about).slice(0, 90), `input ${plain(one.input)}`, stagesOf(one),
     ...[...new Set([x, y, "params", "macs"])].map((key) => `${measures.get(key).label}: ${written(one.values[key], measures.get(key).kind)}${key === "accuracy" && one.measured ? ` of the ${plain(one.measured.on)}, ${one.measured.scores.length === 1 ? "1 seed" : `${one.measured.scores.length} seeds`}` : ""}`),
     one.broken.length ? `breaks ${one.broken.join(", ")}` : ""].filter(Boolean).join("<br>");
@@ -136,8 +176,7 @@ function scatter(all, alike, front, comparableMeasures, x, y) {
     type: "scatter", mode: "markers+text", name, opacity,
     x: members.map((one) => one.values[x]), y: members.map((one) => one.values[y]),
     customdata: members.map((one) => one.id), error_x: errorBars(members, x), error_y: errorBars(members, y),
-    text: members.map((one) => (all.length <= LABELLED || pinned.has(one.id) || (best.has(one.id) && best.size <= LABELLED / 2) ? plain(one.name) : "")),
-    textposition: members.map((one) => beside(one, all, x)), textfont: { size: 11 }, cliponaxis: false,
+    text: members.map((one) => names.get(one.id)?.[0] ?? ""), textposition: members.map((one) => names.get(one.id)?.[1] ?? "top center"), textfont: { size: 11 }, cliponaxis: false,
     hovertext: members.map(tell), hoverinfo: "text",
     marker: { color: members.map((one) => tone(pinned.has(one.id) ? "second" : colour)), size: members.map((one) => (pinned.has(one.id) ? 15 : 10)),
       symbol: members.map((one) => (pinned.has(one.id) ? "diamond" : symbol)), line: { width: 1.5 } },
@@ -149,12 +188,5 @@ function scatter(all, alike, front, comparableMeasures, x, y) {
       x: ordered.map((one) => one.values[x]), y: ordered.map((one) => one.values[y]),
       line: { color: tone("accent"), width: 1.5, dash: "dot", shape: better[0] === "less" ? "hv" : "vh" } });
   }
-  const side = (key) => {
-    const values = all.flatMap((one) => { const [low, high] = spreadOf(one, key) ?? [0, 0]; return [one.values[key] - low, one.values[key] + high]; });
-    const [least, most] = [Math.min(...values), Math.max(...values)];
-    // A logarithmic axis shows little of values that are close, and nothing of shares.
-    const log = find("log-axes").checked && measures.get(key).kind !== "share" && least > 0 && most / least >= 4;
-    return values.length ? scale(measures.get(key).label, values, measures.get(key).kind, log) : axis(measures.get(key).label);
-  };
-  return [traces, { xaxis: side(x), yaxis: side(y), showlegend: comparableMeasures, margin: { l: 70, r: 40, b: 56 } }];
+  return [traces, { xaxis: axes[0], yaxis: axes[1], showlegend: comparableMeasures, margin: MARGIN }];
 }
