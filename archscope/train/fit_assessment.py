@@ -39,9 +39,10 @@ def assess_fit(
 
     It is about `best`, the epoch whose weights are kept, as tables show it; by default that of the
     best validation. Overfitting: the goal is 0.1 ahead in training. Underfitting: it is no better
-    than guessing in training, or still rose by a hundredth in the last epoch. `before` are the
-    validation scores before training. With `guessing`, the goal is an accuracy, and nothing is said
-    that so few images cannot show at 95 % confidence (intervals of Wilson 1927, Newcombe 1998).
+    than guessing in training, or still rose by a hundredth in the last epoch, unless it cannot rise
+    by as much again. `before` are the validation scores before training. With `guessing`, the goal
+    is an accuracy, and nothing is said that so few images cannot show at 95 % confidence (intervals
+    of Wilson 1927, Newcombe 1998).
     """
     rows = [row for row in epochs if row.validation is not None]
     if len(rows) < 2:
@@ -71,7 +72,7 @@ def assess_fit(
             f" the last, training {goal} is {_percent(trained)}"
         )
     rise = rows[-1].train[goal] - rows[-2].train[goal]
-    if rise >= RISE:
+    if rise >= RISE and 1 - rows[-1].train[goal] >= RISE:
         return (
             f"underfitting: training {goal} still rose by {_points(rise)} in the last epoch; more"
             " epochs may help"

@@ -35,6 +35,8 @@ def test_curves_of_many_images() -> None:
     falling = curve((2.0, 0.2, 2.0, 0.2), (1.8, 0.3, 1.8, 0.3))
     rose = "underfitting: training top1 still rose by 10.0 points"
     assert assess_fit(falling, "top1").startswith(rose)
+    full = curve((1.1, 0.6, 0.7, 0.75), (0.5, 1.0, 0.3, 1.0))
+    assert assess_fit(full, "top1").startswith("a good fit"), "it cannot rise any more"
     lost = curve((2.3, 0.1, 2.3, 0.1), (2.4, 0.1, 2.3, 0.1))
     assert assess_fit(lost, "top1").startswith("underfitting: the network does not learn")
     settled = curve((0.2, 0.94, 0.21, 0.93), (0.199, 0.941, 0.21, 0.93))
