@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from archscope.errors import ArchscopeError, OptionError
+from archscope.errors import ArchscopeError, OptionError, did_you_mean
 from archscope.importers.formats import format_of
 from archscope.language.files import is_file
 
@@ -76,7 +76,9 @@ def _path(revision: str, path: str) -> str:
     for name in names:
         if _has(revision, name):
             return name
-    raise OptionError(f"'{path}' is not a file of the revision '{revision}'")
+    listing = _git("ls-tree", "-r", "-z", "--full-tree", "--name-only", revision).split(b"\0")
+    near = did_you_mean(names[-1], (name.decode(errors="replace") for name in listing))
+    raise OptionError(f"'{path}' is not a file of the revision '{revision}'{near}")
 
 
 def _has(revision: str, name: str) -> bool:

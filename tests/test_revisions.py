@@ -74,7 +74,11 @@ def test_other_words_stay_what_they_are(repository: Path) -> None:
     ("word", "message"),
     [
         ("nowhere:nets/base.yaml", "git: no revision 'nowhere'"),
-        ("main:nets/none.yaml", "'nets/none.yaml' is not a file of the revision 'main'"),
+        (
+            "main:nets/none.yaml",
+            "'nets/none.yaml' is not a file of the revision 'main',"
+            " did you mean 'nets/my net.yaml'?",
+        ),
         ("--help:nets/base.yaml", "git: no revision '--help'"),
     ],
 )

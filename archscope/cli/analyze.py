@@ -103,12 +103,12 @@ def command(
       archscope analyze net.yaml --format json -o net.json
       archscope analyze resnet50 --fused
       archscope analyze resnet50 --symbolic          (macs = a*H*W*N + b*N)
-      archscope analyze resnet50 --predict           (ImageNet accuracy; see docs/predict.md)
-      archscope analyze resnet50 --latency rtx4090   (milliseconds; see docs/latency.md)
+      archscope analyze resnet50 --predict           (ImageNet accuracy)
+      archscope analyze resnet50 --latency rtx4090   (milliseconds)
       archscope analyze net.onnx --input 3x224x224   (an ONNX file)
-      archscope analyze resnet50 --count ptflops     (archscope reconcile says why)
-      archscope analyze mobilenet_v1 --target mcu --max-flash 1MiB --max-ram 512KiB
-      archscope analyze net.yaml --max-macs 300MFLOPs --max-params 5M   (exit 1 if over)
+      archscope analyze resnet50 --count ptflops     (reconcile says why)
+      archscope analyze mobilenet_v1 --target mcu --max-ram 512KiB
+      archscope analyze net.yaml --max-macs 300MFLOPs   (exit 1 if over)
     """
     reader.refuse_training(costs["training"])
     costs = with_target(costs, limits)

@@ -138,7 +138,7 @@ def command(specs: tuple[str, ...], reader: SpecReader, output: Output, **option
       archscope bench resnet50 --batch 1 --batch 8 --fused --threads 2 --time 5s
       archscope bench resnet50 --per-layer --fused
       archscope bench resnet50 --runtime onnxruntime --per-layer --threads 1
-      archscope bench mobilenet_v2 --training --batch 16 --format json -o bench.json
+      archscope bench mobilenet_v2 --training --batch 16 -o bench.json
       archscope bench guidelines
     """
     options["fused"] = reader.fused

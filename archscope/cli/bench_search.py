@@ -79,8 +79,9 @@ def command(
 
     \b
     Examples:
-      archscope bench search --table nasbench_macro.csv --space cifar_macro -b 'macs<=40M'
-      archscope bench search --table imagenet.csv --column top1 --space mnas -b 300MFLOPs --model
+      archscope bench search --table macro.csv --space cifar_macro -b 40MMACs
+      archscope bench search --table imagenet.csv --column top1 --space mnas \\
+        -b 300MFLOPs --model
     """
     from archscope.report.tables.studies import quality_table
     from archscope.search.benchmark import Source, compare_samplers

@@ -28,7 +28,8 @@ def command(context: click.Context, shell: str | None) -> None:
     \b
       bash, in ~/.bashrc:  eval "$(archscope completion bash)"
       zsh, in ~/.zshrc:    eval "$(archscope completion zsh)"
-      fish:                archscope completion fish > ~/.config/fish/completions/archscope.fish
+      fish:  archscope completion fish \\
+               > ~/.config/fish/completions/archscope.fish
 
     \b
     Examples:

@@ -75,7 +75,7 @@ def command(run: str, output: Output, **options: Any) -> int:
     \b
     Examples:
       archscope compress lenet5-digits --target 50% --lanes 2
-      archscope compress runs/lenet5-digits -t 40% -t "50% params" --keep-accuracy 0.5
+      archscope compress runs/mine -t 40% -t "50% params" --keep-accuracy 0.5
       archscope compress resnet20-fashion-mnist -t 47% --lanes 4 --scratch
     """
     from archscope.records.run_folder import find_runs

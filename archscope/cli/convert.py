@@ -76,10 +76,10 @@ def command(
       archscope analyze vgg16_conv.yaml --input 3x384x384     (6x6 class scores)
       archscope convert resnet50 --flat -o flat.yaml
       archscope convert flat.yaml --fold
-      archscope convert resnet50 --fused --fold -o fused.yaml   (archscope export has the weights)
+      archscope convert resnet50 --fused --fold -o fused.yaml
       archscope convert repvgg_a0 --reparameterize --fold -o deploy.yaml
-      archscope convert n.yaml --reparameterize -o d.yaml --weights n.safetensors
-        --weights-output d.safetensors
+      archscope convert n.yaml --reparameterize -o d.yaml \\
+        --weights n.safetensors --weights-output d.safetensors
     """
     if flat and fold:
         raise OptionError("--flat and --fold exclude each other: choose one")

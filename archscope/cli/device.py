@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archscope.bench.conditions import DEVICES, DTYPES
+from archscope.cli.shared import completion
 from archscope.cli.shared.options import THREADS, Output, output_options
 from archscope.cli.shared.terminal import tell
 from archscope.errors import OptionError, did_you_mean
 from archscope.report.table import Part
 from archscope.report.tables.measurements import busy_notes, roofline_table
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 GROUP = "Judge"
 
@@ -39,6 +43,11 @@ class Device(click.Command):
             hint = did_you_mean(args[0], PROFILES) or f"; there are {', '.join(PROFILES)}"
             raise OptionError(f"no command 'device {args[0]}'{hint}")
         return super().make_context(info_name, args, parent, **extra)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the subcommands and the options that begin with an incomplete word."""
+        words = completion.names(lambda: PROFILES)(ctx, self.params[0], incomplete)
+        return [*words, *super().shell_complete(ctx, incomplete)]
 
 
 @click.command("device", cls=Device)

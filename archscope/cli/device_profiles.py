@@ -44,7 +44,7 @@ def calibrate(runtime: str, threads: int, name: str, path: Path | None) -> None:
     \b
     Examples:
       archscope device calibrate
-      archscope device calibrate --threads 4 --name pi5 -o pi5.json   (to carry elsewhere)
+      archscope device calibrate --threads 4 --name pi5 -o pi5.json
       archscope device calibrate --runtime torch --name here-torch
     """
     from archscope.bench.calibration import jobs, measure_jobs  # imports torch, which is slow

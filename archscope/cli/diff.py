@@ -54,7 +54,8 @@ def command(
       archscope diff resnet18 resnet34
       archscope diff main:specs/net.yaml specs/net.yaml
       archscope diff HEAD~1:net.yaml HEAD:net.yaml --format markdown
-      archscope diff main:net.yaml net.yaml --max-change macs=+5% --max-change params=+100K
+      archscope diff main:net.yaml net.yaml --max-change macs=+5% \\
+        --max-change params=+100K
     """
     reader.refuse_training(costs["training"])
     targets = [change.metric.target for change in allowed if change.metric.target]

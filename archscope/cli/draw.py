@@ -70,7 +70,7 @@ def command(
       archscope draw resnet50 --fold 1 --heat params -o resnet50.png
       archscope draw resnet50 --overlay sensitivity.json -o resnet50.svg
       archscope draw pruned.yaml --before resnet50 -o gone.svg
-      archscope draw "INPUT 3x32x32 -> [CONV 12 -> RELU]*2 -> FC 10" --format mermaid
+      archscope draw "INPUT 3x32x32 -> CONV 12 -> FC 10" --format mermaid
     """
     form = form or (format_of(output) if output else "svg")
     if form == "png" and output is None:

@@ -97,8 +97,8 @@ def command(
     Examples:
       archscope export resnet50 -o resnet50.py
       archscope export runs/lenet5-digits -o lenet5.onnx
-      archscope export runs/mine --pixels 255 -o mine.onnx   (takes images as they are read)
-      archscope export mobilenet_v2 --fused -o mobilenet_v2.pt2 --weights mine.safetensors
+      archscope export runs/mine --pixels 255 -o mine.onnx   (takes raw images)
+      archscope export net.yaml --fused -o net.pt2 --weights net.safetensors
     """
     to = to or _format(output)
     if weights is not None and seed is not None:

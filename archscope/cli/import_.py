@@ -43,7 +43,8 @@ def command(
     \b
     Examples:
       archscope import torchvision.models:resnet50 -o resnet50.yaml
-      archscope import mymodels.net:small --input 1x28x28 -o small.yaml --weights small.safetensors
+      archscope import mymodels.net:small --input 1x28x28 -o small.yaml \\
+        --weights small.safetensors
       archscope import net.onnx -o net.yaml
       archscope import yolov3.cfg --input 3x416x416 -o yolov3.yaml
       archscope analyze torchvision.models:vit_b_16

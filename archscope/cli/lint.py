@@ -138,7 +138,7 @@ def command(
       archscope lint specs/ --select G --statistics
       archscope lint mine.yaml --fix --diff
       archscope lint . --format sarif -o findings.sarif
-      archscope lint mobilenet_v2 --latency rtx4090 --max-latency 8ms   (findings with their time)
+      archscope lint mobilenet_v2 --latency rtx4090   (findings with their time)
     """
     specs = specs or (".",)
     sources = list(dict.fromkeys(expand(specs)))

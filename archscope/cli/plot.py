@@ -59,7 +59,8 @@ def command(
     \b
     Examples:
       archscope plot pareto vgg16 resnet50 mobilenet_v2 -o pareto.svg
-      archscope plot pareto specs/*.yaml --x params --y peak_activation_bytes -o peak.png
+      archscope plot pareto specs/*.yaml --x params \\
+        --y peak_activation_bytes -o peak.png
       archscope plot pareto specs/*.yaml --predict -o accuracy.svg
       archscope plot memory resnet50 mobilenet_v2 -o memory.svg
       archscope plot layers googlenet --of params -o layers.png

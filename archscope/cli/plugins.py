@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from archscope.cli import FINDINGS, FINE
+from archscope.cli.shared import completion
 from archscope.cli.shared.options import Output, output_options
 from archscope.errors import OptionError, did_you_mean
 from archscope.plugins import loading
@@ -19,7 +20,12 @@ GROUP = "Reference"
 
 
 @click.command("plugins")
-@click.argument("words", nargs=-1, metavar="[check [NAME]...]")
+@click.argument(
+    "words",
+    nargs=-1,
+    metavar="[check [NAME]...]",
+    shell_complete=completion.names(lambda: ("check",)),
+)
 @output_options
 def command(words: tuple[str, ...], output: Output) -> int:
     """List the operators, rules, metrics and so on that plug-ins add, and whether they load.

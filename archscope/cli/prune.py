@@ -148,10 +148,11 @@ def command(
       archscope prune resnet18 --groups
       archscope prune runs/lenet5-digits --sensitivity
       archscope prune resnet18 --budget 50% -o smaller.yaml
-      archscope prune mobilenet_v2 --budget 150MMACs --budget "peak 4MiB" --scope layer
-      archscope prune runs/lenet5-digits --budget 40% -o s.yaml --weights-output s.safetensors
-      archscope prune runs/lenet5-digits --budget 25% --steps 3 --epochs 5 --scratch
-      archscope prune runs/lenet5-digits --sparsity 90% --weights-output sparse.safetensors
+      archscope prune mobilenet_v2 --budget 150MMACs --scope layer
+      archscope prune runs/mine --budget 40% -o s.yaml \\
+        --weights-output s.safetensors
+      archscope prune runs/mine --budget 25% --steps 3 --epochs 5 --scratch
+      archscope prune runs/mine --sparsity 90% --weights-output s.safetensors
       archscope prune runs/lenet5-digits --sparsity 95% --steps 3 --epochs 5
     """
     spec, run = spec_of_run(spec)

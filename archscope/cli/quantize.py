@@ -119,10 +119,11 @@ def command(spec: str, reader: SpecReader, form: str, **options: Any) -> None:
     Examples:
       archscope quantize runs/lenet5-digits -o lenet5.int8.onnx
       archscope quantize runs/lenet5-digits --sensitivity --keep-accuracy 0.5
-      archscope quantize resnet18 --weights w.safetensors --data folder:photos -o r.int8.onnx
+      archscope quantize resnet18 --weights w.safetensors \\
+        --data folder:photos -o r.int8.onnx
       archscope quantize runs/lenet5-digits --method qat --bits 2 --epochs 10
       archscope quantize runs/lenet5-digits --method uniform --bits 8
-      archscope quantize runs/lenet5-digits-sparse95 --method codebook --bits 4 --epochs 3
+      archscope quantize runs/sparse --method codebook --bits 4 --epochs 3
     """
     spec, run = spec_of_run(spec)
     path = options["weights"] or run

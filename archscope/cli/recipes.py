@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
+from archscope.cli.shared import completion
 from archscope.cli.shared.options import Output, output_options
 from archscope.report.table import NAME, Column, Table
 
@@ -12,7 +13,7 @@ GROUP = "Train and search"
 
 
 @click.command("recipes")
-@click.argument("names", nargs=-1, metavar="[RECIPE]...")
+@click.argument("names", nargs=-1, metavar="[RECIPE]...", shell_complete=completion.recipes)
 @output_options
 def command(names: tuple[str, ...], output: Output) -> None:
     """Show every knob of a recipe: its value in each recipe, what it does and why.

@@ -52,7 +52,7 @@ def command(
     Examples:
       archscope reconcile resnet50
       archscope reconcile mobilenet_v2 --against ptflops --against thop
-      archscope reconcile vgg16 --input 3x64x64 --run      (needs archscope[bench])
+      archscope reconcile vgg16 --input 3x64x64 --run   (needs archscope[bench])
     """
     for tool in tools:
         if tool not in TOOLS:

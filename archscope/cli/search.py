@@ -81,6 +81,7 @@ strategy_options = gathered("strategy", dict, together(
     ),
     click.option(
         "--sampler", type=Parsed(_sampler), default=samplers.DEFAULT,
+        shell_complete=completion.names(lambda: samplers.SAMPLERS),
         metavar=f"[{'|'.join(samplers.SAMPLERS)}]",
         help="How to propose networks. "
         + "; ".join(f"{name}: {samplers.about(name)}" for name in samplers.SAMPLERS) + ".",
@@ -271,8 +272,9 @@ def command(
       archscope search --budget 300MFLOPs
       archscope search --budget 300MFLOPs --data fashion-mnist --max-time 10m
       archscope search tiny --budget 5MMACs --data fashion-mnist --trials 50
-      archscope search my_space.yaml -b 300MFLOPs -b '4M params' --workers 8 --name mine
-      archscope search --budget 300MFLOPs --executor ray --address 10.0.0.7:6379 --lag 32
+      archscope search my_space.yaml -b 300MFLOPs -b '4M params' --workers 8
+      archscope search --budget 300MFLOPs --executor ray \\
+        --address 10.0.0.7:6379 --lag 32
     """
     began = time.perf_counter()  # imports count as well
     from archscope.cli.shared.search_progress import SearchProgressLines  # optuna takes a second

@@ -87,7 +87,7 @@ def command(
     \b
     Examples:
       archscope space mobile --budget 300MFLOPs
-      archscope space mobile --budget 300MFLOPs --budget "peak 4MiB" --set stem=16
+      archscope space mobile --budget 300MFLOPs -b "peak 4MiB" --set stem=16
       archscope space mnas --budget 300MFLOPs --predict --latency i7-12700h
       archscope space mnas --budget 300MFLOPs --budget 9ms@i7-12700h
       archscope space my_space.yaml --all --format csv

@@ -99,8 +99,10 @@ def command(
       archscope train lenet5 --data digits --epochs 5
       archscope train net.yaml --data fashion-mnist --max-time 2m --seed 3
       archscope train vgg13_cifar100 --data cifar100 --recipe course
-      archscope train net.yaml --data folder:photos --recipe standard --recipe-set flip=false
-      archscope train resnet18 --set classes=2 --data folder:photos --pretrained resnet18.pth
+      archscope train net.yaml --data folder:photos --recipe standard \\
+        --recipe-set flip=false
+      archscope train resnet18 --set classes=2 --data folder:photos \\
+        --pretrained resnet18.pth
       archscope train siamese --data digits --loss contrastive
       archscope train small.yaml --data digits --teacher lenet5-digits --seeds 3
       archscope train --resume runs/lenet5-digits

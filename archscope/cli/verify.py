@@ -48,7 +48,7 @@ def command(
     Examples:
       archscope verify resnet50
       archscope verify specs/*.yaml --only params --only macs-torch
-      archscope verify --all     (shapes, params, macs and references; takes minutes)
+      archscope verify --all     (shapes, params and macs; takes minutes)
     """
     if everything and specs:
         raise OptionError(f"name a SPEC or give --all, not both: got '{specs[0]}' and --all")

@@ -55,6 +55,10 @@ def test_options_and_their_values() -> None:
 
 
 def test_names_of_other_things() -> None:
+    assert completed("recipes", "st") == completed("train", "--recipe", "st") == ["standard"]
+    assert completed("search", "--sampler", "tp") == ["tpe"]
+    assert completed("device", "cal") == ["calibrate"]
+    assert completed("device", "calibrate", "--thr") == ["--threads"]
     assert completed("im2col", "vgg16", "stage0.c") == ["stage0.conv0", "stage0.conv1"]
     assert completed("im2col", "no_such_net", "") == []
     assert completed("rule", "") == sorted(RULES)

@@ -8,11 +8,16 @@ import shlex
 import click
 import pytest
 
+from archscope.cli import bench_search, device_profiles
 from archscope.cli.shared import app
 from archscope.cli.shared.app import FILES, GROUPS, archscope
 from tests.cli.conftest import Run
 
 every_command = pytest.mark.parametrize("name", FILES)
+
+
+WIDTH = 76
+"""The longest line of an example that a terminal of 80 columns shows as it is."""
 
 
 def command_of(name: str) -> click.Command:
@@ -25,7 +30,7 @@ def examples(page: str) -> list[list[str]]:
     """Return the commands of the examples in a help text, each as words, without what follows."""
     return [
         shlex.split(line.partition(" | ")[0])
-        for line in page.splitlines()
+        for line in page.replace("\\\n", "").splitlines()
         if line.strip().startswith("archscope ")
     ]
 
@@ -34,12 +39,21 @@ def check_page(name: str, command: click.Command) -> None:
     page = inspect.cleandoc(command.help or "")
     assert page.split("\n")[0].endswith("."), "the first line is a sentence"
     assert command.name == name
+    check_width(command)
     shown = examples(page)
     assert name in {words[1] for words in shown}, "a command has an example"
     for words in shown:
         options = options_of(command if words[1] == name else command_of(words[1]))
         used = {word.partition("=")[0] for word in words[2:] if word.startswith("--")}
         assert used <= options, "an example has an option that there is not"
+
+
+def check_width(command: click.Command) -> None:
+    """Check the examples of a command, and of those under it."""
+    lines = inspect.cleandoc(command.help or "").partition("Example")[2].splitlines()
+    assert max(map(len, lines), default=0) <= WIDTH, "an example is wrapped"
+    for under in getattr(command, "commands", {}).values():
+        check_width(under)
 
 
 def options_of(command: click.Command) -> set[str]:
@@ -58,6 +72,11 @@ def check_refusal(run: Run, name: str) -> None:
 def test_its_page_has_an_example_that_can_be_typed(name: str) -> None:
     check_page(name, command_of(name))
     assert app._module(name).GROUP in GROUPS
+
+
+@pytest.mark.parametrize("command", [bench_search.command, device_profiles.group])
+def test_examples_of_subcommands_are_not_wrapped(command: click.Command) -> None:
+    check_width(command)
 
 
 @every_command
@@ -139,6 +158,7 @@ def required(name: str) -> list[str]:
         "Do something.",
         "Do something.\n\n\b\nExample:\n  archscope analyze x",
         "Do something.\n\n\b\nExample:\n  archscope broken x --fast",
+        f"Do something.\n\n\b\nExample:\n  archscope broken {'x' * 60}",
     ],
 )
 def test_a_broken_page_is_found(page: str) -> None:

@@ -74,6 +74,14 @@ def runs(
     return _items(known, incomplete)
 
 
+def recipes(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the recipes that ship with archscope; `archscope.train` would load torch."""
+    folder = Path(__file__).parents[2] / "train" / "recipes"
+    return _items(sorted(path.stem for path in folder.glob("*.yaml")), incomplete)
+
+
 def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem  # only a shell needs it
 

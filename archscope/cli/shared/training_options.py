@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archscope.cli.shared import completion
 from archscope.cli.shared.options import THREADS, together
 from archscope.errors import OptionError
 
@@ -49,7 +50,7 @@ machine_options = together(
 
 recipe_options = together(
     click.option(
-        "--recipe", default=None, metavar="RECIPE",
+        "--recipe", default=None, metavar="RECIPE", shell_complete=completion.recipes,
         help="brief, metric, standard, course, or a YAML file of knobs; `archscope recipes`"
         " explains them.  [default: brief; metric for a metric loss]",
     ),
