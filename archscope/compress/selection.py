@@ -12,6 +12,7 @@ from archscope.compress.importance import Scores
 from archscope.compress.targets import limited_costs, predictions
 from archscope.compress.widths import Kept, Rules, clusters, configurations
 from archscope.errors import OptionError
+from archscope.folding.fold import in_spec_order
 from archscope.ir import Graph
 from archscope.metrics import METRICS
 from archscope.space.budget import Budget
@@ -95,7 +96,9 @@ class Selector:
         places = self._below(scores[low]) if low < len(scores) else [0] * len(self.ranked)
         found = self._filled(places)
         self._check_least(found.costs)
-        return found
+        # In the order of a short spec another peak is possible, which may still be allowed.
+        ordered = self._of(found.removed, in_spec_order(found.graph))
+        return ordered if self._fits(ordered.costs) else found
 
     def _filled(self, places: list[int]) -> Selection:
         """Restore removed units where the budgets allow it, the most important first."""
@@ -131,7 +134,9 @@ class Selector:
             for ranked, place in zip(self.ranked, places, strict=True)
             for root, _ in ranked.removed(place)
         )
-        graph = self.groups.narrow(removed)
+        return self._of(removed, self.groups.narrow(removed))
+
+    def _of(self, removed: frozenset[int], graph: Graph) -> Selection:
         return Selection(removed, graph, limited_costs(graph, self.dtype, self.predicted))
 
     def _fits(self, costs: Costs) -> bool:

@@ -49,6 +49,14 @@ def readable(graph: Graph) -> Folded:
     return unfolded(graph)
 
 
+def in_spec_order(graph: Graph) -> Graph:
+    """Return a graph whose nodes have the order of its readable spec, and keep their names."""
+    folded = readable(graph)
+    place = {node.name: number for number, node in enumerate(folded.graph.nodes)}
+    nodes = sorted(graph.nodes, key=lambda node: place[folded.names[node.name]])
+    return structs.replace(graph, nodes=tuple(nodes))
+
+
 def unfolded(graph: Graph) -> Folded:
     """Return the flat spec of a graph, in which nodes keep their names and their order."""
     flat = flat_document(graph)

@@ -84,19 +84,23 @@ def test_several_budgets_hold_together() -> None:
     assert pruned.after["peak"] <= 250 * 1024
 
 
-def test_a_spec_keeps_the_peak_of_a_shortcut_that_is_computed_first(tmp_path: Path) -> None:
-    """The branches of a merge have the order of its inputs, by which more is alive at once."""
+@pytest.mark.parametrize(("budget", "nested"), [("60%", True), ("peak 120KiB", False)])
+def test_a_spec_has_the_stated_peak_in_its_own_order(
+    budget: str, nested: bool, tmp_path: Path
+) -> None:
+    """A shortcut that is computed first is written second, after which more is alive at once."""
     net = Net(x=(3, 16, 16))
-    net("conv", "x", name="stem", out=16, kernel=3, padding=1)
+    net("conv", "x", name="stem", out=48, kernel=3, padding=1)
     net("conv", "stem", name="shortcut", out=64)
-    net("conv", "stem", name="wide", out=32, kernel=3, padding=1)
+    net("conv", "stem", name="wide", out=8, kernel=3, padding=1)
     net("conv", "wide", name="branch", out=64, kernel=3, padding=1)
     net("add", "branch", "shortcut", name="sum")
     net("conv", "sum", name="last", out=4)
-    pruned = prune(net.graph(), budget="60%", importance="random")
+    pruned = prune(net.graph(), budget=budget, importance="random")
     path = tmp_path / "pruned.yaml"
     path.write_text(pruned.spec()[0], encoding="utf-8")
-    assert costs_of(load(path)) == pruned.after
+    assert costs_of(load(path)) == costs_of(pruned.graph) == pruned.after
+    assert ("from: [" not in pruned.spec()[0]) == nested
 
 
 def test_longer_filters_of_weight_norm_stay() -> None:
