@@ -98,8 +98,11 @@ class MulScalar(nn.Module):
 class FakeQuantize(nn.Module):
     """A tensor rounded to `levels` multiples of a step, `zero` of them negative.
 
-    A learned step is `scale` times e to the power of a parameter.
+    A learned step is `scale` times e to the power of a parameter. Trainings may round to learned
+    steps gradually: passes with gradients move values by a `share`, a number, to their levels.
     """
+
+    share: Tensor | None = None
 
     def __init__(self, scale: float, zero: float, levels: int, *, learned: bool = False) -> None:
         super().__init__()
@@ -112,7 +115,7 @@ class FakeQuantize(nn.Module):
             step: Tensor | float = self.scale
         elif torch.is_grad_enabled():
             found = LearnedRounding.apply(  # type: ignore[no-untyped-call]
-                x, self.exponent, self.scale, self.zero, self.levels
+                x, self.exponent, self.scale, self.zero, self.levels, self.share
             )
             return cast("Tensor", found)
         else:

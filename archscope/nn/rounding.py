@@ -16,6 +16,9 @@ __all__: list[str] = []  # no modules
 SHARES = tuple(k / 20 for k in range(2, 21))
 """Fractions of the largest value that are tried as the largest level."""
 
+REACH = 0.6
+"""Distance from the threshold between two levels, in steps, up to which gradients pass."""
+
 
 def level_range(bits: int, *, signed: bool) -> tuple[float, int]:
     """Return `zero` and the number of levels for a number of bits.
@@ -43,11 +46,11 @@ def passed(values: Tensor, steps: Tensor, zero: float, levels: int) -> Tensor:
     """Return the fraction of a value's gradient that rounding passes on.
 
     It is 1 if the nearest multiple of the step is a level, as in torch's own, and 0 beyond. With
-    two levels it falls linearly to 0 at a step from the threshold between them: the slope of a
+    two levels it falls linearly to 0 at `REACH` from the threshold between them: the slope of a
     smooth sign (Liu et al. 2018, Bi-Real Net), far from which a value cannot flip.
     """
     if levels == 2:
-        return (1 - (values / steps + zero - 0.5).abs()).clamp(min=0)
+        return (1 - (values / steps + zero - 0.5).abs() / REACH).clamp(min=0)
     places = (values / steps + zero - (levels - 1) / 2).abs()
     return (places <= levels / 2).to(values.dtype)
 
@@ -64,28 +67,40 @@ def slopes(values: Tensor, steps: Tensor, zero: float, levels: int) -> Tensor:
 
 
 class LearnedRounding(torch.autograd.Function):
-    """`rounded` with a learned step: a scale times e to the power of an exponent."""
+    """`rounded` with a learned step: a scale times e to the power of an exponent.
+
+    With a share, which is one number, values move only that fraction of the way to their levels.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, values: Tensor, exponent: Tensor, scale: float, zero: float, levels: int
+        ctx: Any,
+        values: Tensor,
+        exponent: Tensor,
+        scale: float,
+        zero: float,
+        levels: int,
+        share: Tensor | None,
     ) -> Tensor:
         """Return the nearest level of each value (N, ...); the exponent is one number."""
-        ctx.save_for_backward(values, exponent)
+        ctx.save_for_backward(values, exponent, share)
         ctx.attributes = scale, zero, levels
-        return rounded(values, scale * exponent.exp(), zero, levels)
+        levelled = rounded(values, scale * exponent.exp(), zero, levels)
+        return levelled if share is None else values.lerp(levelled, share.to(values.dtype))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """Return the gradients of the values and of the exponent."""
-        values, exponent = ctx.saved_tensors
+        values, exponent, share = ctx.saved_tensors
         scale, zero, levels = ctx.attributes
         step = scale * exponent.exp()
         ours = gradients[0] * passed(values, step, zero, levels)
         total = (gradients[0] * slopes(values, step, zero, levels)).sum()
+        if share is not None:
+            ours, total = gradients[0].lerp(ours, share.to(ours.dtype)), total * share
         # All values of an image contribute to the gradient of a step, which should not speed it up.
         factor = (values[0].numel() * max(zero, levels - 1 - zero)) ** -0.5
-        return ours, total * factor, None, None, None
+        return ours, total * factor, None, None, None, None
 
 
 def best_scales(rows: Tensor, zero: float, levels: int) -> Tensor:

@@ -23,6 +23,7 @@ from archscope.train.kept_weights import KeptWeights, kept_weights
 from archscope.train.loader import TrainingLoader
 from archscope.train.losses import l1_penalty
 from archscope.train.recipe import Recipe
+from archscope.train.rounded_weights import GRADUAL
 from archscope.train.run_folder import Recorder
 from archscope.train.state import TrainingState
 from archscope.train.tasks import Task
@@ -79,11 +80,11 @@ class Loop:
         self.kept: KeptWeights | None = None  # known when the first weights are
         rounded = self.state.rounded
         # Weights may be rounded where the network computes, and in what is kept.
-        self.computing: Callable[[], AbstractContextManager[None]] = (
-            nullcontext if rounded is None else rounded.applied
+        self.computing: Callable[..., AbstractContextManager[None]] = (
+            (lambda progress=1.0: nullcontext()) if rounded is None else rounded.applied
         )
         self.norm = torch.zeros(())
-        self.rate = 0.0
+        self.rate = self.progress = 0.0  # of the last step
         self.saved = perf_counter()
 
     def run(self) -> str:
@@ -139,13 +140,14 @@ class Loop:
 
     def _step(self, images: Tensor, labels: Tensor) -> None:
         state, recipe = self.state, self.recipe
-        self.rate = schedule.rate(recipe, self.time.progress(state.steps, state.seconds))
+        self.progress = self.time.progress(state.steps, state.seconds)
+        self.rate = schedule.rate(recipe, self.progress)
         for group in state.optimizer.param_groups:
             group["lr"] = self.rate
         state.optimizer.zero_grad()
         together = self.loader.images_of(state.step)
         parts = min(recipe.accumulate, len(images))
-        with self.computing():
+        with self.computing(self.progress):
             for part, wanted in zip(
                 images.tensor_split(parts), labels.tensor_split(parts), strict=True
             ):
@@ -223,8 +225,9 @@ class Loop:
     def _check(self, loss: float) -> None:
         """Raise Diverged if the loss of an interval is beyond recovery."""
         state = self.state
-        if state.first_loss is None:
-            state.first_loss = loss
+        rising = state.rounded is not None and self.progress < GRADUAL
+        if state.first_loss is None or rising:  # rounding gradually, from a small loss on
+            state.first_loss = max(loss, state.first_loss or 0.0)
         if not isfinite(loss):
             raise Diverged(f"the loss is {loss} at step {state.steps}")
         if loss > DIVERGED * max(state.first_loss, 1e-3):

@@ -8,10 +8,24 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from archscope.nn import FakeQuantize
 from archscope.nn.rounding import best_scales, level_range, rounded, slopes
 
 END_BITS = 8
 """Minimum bits of the first and the last layer (Zhou et al. 2016, DoReFa-Net)."""
+
+GRADUAL = 0.6
+"""Fraction of a training until which values of one bit are rounded only in part."""
+
+
+def share_rounded(progress: float) -> float:
+    """Return the fraction of the way to its level that a value of one bit moves in training.
+
+    Blending exact and rounded values lets a network follow (Liu and Mattina 2019, AlphaBlend). The
+    share rises to 1 at `GRADUAL`, ever more slowly, as sparsity does in gradual pruning (Zhu and
+    Gupta 2017).
+    """
+    return float(1 - (1 - min(progress / GRADUAL, 1)) ** 3)
 
 
 class RoundedWeights(nn.Module):
@@ -22,9 +36,9 @@ class RoundedWeights(nn.Module):
     The step between the levels of each output channel is learned (Esser et al. 2020, LSQ), as e
     to the power of a parameter, so that optimizers change it by a share of itself whatever its
     size (Jain et al. 2020). It begins at that of the smallest squared error. Weights of one bit
-    are their sign times the mean size in the channel (Rastegari et al. 2016, XNOR-Net). What is
-    learned is part of the state of a training and not of its network, which is left with rounded
-    weights.
+    are their sign times the mean size in the channel (Rastegari et al. 2016, XNOR-Net); they and
+    layer inputs of one bit are rounded gradually. What is learned is part of the state of a
+    training and not of its network, which is left with rounded weights.
     """
 
     def __init__(self, network: nn.Module, bits: int) -> None:
@@ -37,22 +51,37 @@ class RoundedWeights(nn.Module):
             level_range(max(bits, END_BITS) if id(weight) in ends else bits, signed=True)
             for weight in held
         ]
-        # In a list of tuples, so that they are the network's parameters and not its own.
+        # In tuples, so that they are the network's parts and not its own.
         self.held = list(zip(held, ranges, strict=True))
+        self.inputs = tuple(
+            module
+            for module in network.modules()
+            if isinstance(module, FakeQuantize) and module.levels == 2
+        )
+        # A tensor, so that compiled networks need not be compiled for each of its values.
+        self.share = torch.ones((), device=held[0].device if held else None)
         self.exponents = nn.ParameterList(
             best_scales(weight.detach().flatten(1), *levels).log() for weight, levels in self.held
         )
 
     @contextmanager
-    def applied(self) -> Iterator[None]:
-        """Make the network compute with rounded weights."""
+    def applied(self, progress: float = 1.0) -> Iterator[None]:
+        """Make the network compute with rounded weights, as far as a training has progressed."""
         exact = [weight.data for weight, _ in self.held]
+        self.share.fill_(share_rounded(progress))
         try:
             with torch.no_grad():
                 for weight, steps, levels in self._stepped():
-                    weight.data = rounded(weight.data, steps, *levels)
+                    levelled = rounded(weight.data, steps, *levels)
+                    if levels[1] == 2:
+                        levelled = weight.data.lerp(levelled, self.share.to(levelled.dtype))
+                    weight.data = levelled
+            for module in self.inputs:
+                module.share = self.share if progress < GRADUAL else None
             yield
         finally:
+            for module in self.inputs:
+                module.share = None
             for (weight, _), data in zip(self.held, exact, strict=True):
                 weight.data = data
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from archscope.nn import FakeQuantize, rounding
 from archscope.nn.rounding import best_scales, level_range, rounded
 from archscope.ops.fake_quantize import FakeQuantize as FakeQuantizeOp
 from archscope.train import Recipe, train
+from archscope.train.loop import Diverged, Loop
 from archscope.train.quantization_aware import rounded_graph
 from archscope.train.rounded_weights import RoundedWeights
 from archscope.transforms.round_inputs import SUFFIX
@@ -91,7 +93,7 @@ def test_gradients_of_learned_steps(zero: float, levels: int) -> None:
     inside = (places.round() >= shift - zero) & (places.round() <= shift - zero + levels - 1)
     share = inside.double()
     if levels == 2:  # a triangle about the threshold, which is at zero
-        share = (1 - x.detach().abs() / step).clamp(min=0)
+        share = (1 - x.detach().abs() / (0.6 * step)).clamp(min=0)
     assert x.grad is not None and torch.allclose(x.grad, weigh * share)
     # Where a value keeps its place the slope of the step is that place; rounding stands for x.
     level = rounded(x.detach(), step, zero, levels) / step
@@ -99,6 +101,32 @@ def test_gradients_of_learned_steps(zero: float, levels: int) -> None:
     factor = (50 * max(zero, levels - 1 - zero)) ** -0.5
     assert module.exponent.grad is not None
     assert module.exponent.grad.item() == pytest.approx(slope.item() * factor)
+
+
+def test_values_may_move_part_of_the_way_to_their_levels() -> None:
+    """Output and gradients are between those of exact and of rounded values."""
+    torch.manual_seed(0)
+    x, weigh = torch.randn(4, 20), torch.randn(4, 20)
+    module = FakeQuantize(0.4, 0.5, 2, learned=True)
+    assert module.exponent is not None
+    outputs, slopes, steps = [], [], []
+    for share in (0.0, 1.0, 0.25):
+        module.share, module.exponent.grad = torch.tensor(share), None
+        values = x.clone().requires_grad_()
+        outputs.append(module(values))
+        (outputs[-1] * weigh).sum().backward()
+        assert values.grad is not None and module.exponent.grad is not None
+        slopes.append(values.grad)
+        steps.append(module.exponent.grad)
+    assert torch.equal(outputs[0], x) and outputs[1].abs().allclose(torch.tensor(0.2))
+    assert torch.equal(slopes[0], weigh) and not steps[0]
+    for none, full, some in (outputs, slopes, steps):
+        assert torch.allclose(some, 0.75 * none + 0.25 * full, atol=1e-6)
+    with torch.no_grad():
+        assert torch.equal(module(x), outputs[1]), "only training rounds in part"
+    half = x.bfloat16().requires_grad_()  # as under autocast
+    module(half).sum().backward()
+    assert half.grad is not None and half.grad.dtype == torch.bfloat16
 
 
 def test_new_roundings_replace_those_that_are_there() -> None:
@@ -173,6 +201,41 @@ def test_weights_of_one_bit_are_the_sign_times_the_mean_size() -> None:
     held.pass_gradients()
     assert layer.weight.grad is not None and layer.weight.grad.eq(1).all()
     assert held.exponents[1].grad is None
+
+
+def test_one_bit_is_rounded_gradually() -> None:
+    network = build(rounded_graph(build(net()), [torch.randn(4, 1, 8, 8)], 1))
+    exact = {name: w.clone() for name, w in network.state_dict().items()}
+    held = RoundedWeights(network, 1)
+    inputs = [module for module in network.modules() if isinstance(module, FakeQuantize)]
+
+    def distances(progress: float) -> list[float]:
+        with held.applied(progress):
+            now = network.state_dict()["conv3.weight"]
+            shares = [1.0 if m.share is None else float(m.share) for m in inputs]
+            return [float((now - exact["conv3.weight"]).norm()), *shares]
+
+    first, early, middle, late, last = (distances(p) for p in (0, 0.1, 0.3, 0.6, 1))
+    assert first == [0, 0, 1], "inputs of the last layer have 8 bits"
+    assert first[0] < early[0] < middle[0] < late[0]
+    assert late == last and last[1:] == [1, 1]
+    assert all(module.share is None for module in inputs)
+    with held.applied(0):
+        assert len(network.state_dict()["linear6.weight"][0].unique()) < 256
+        assert torch.equal(network.state_dict()["conv3.bias"], exact["conv3.bias"])
+    with RoundedWeights(network, 2).applied(0):
+        assert len(network.state_dict()["conv3.weight"][0].unique()) <= 4
+
+
+def test_a_loss_that_rises_with_the_rounding_is_no_divergence() -> None:
+    state = SimpleNamespace(first_loss=None, rounded=object(), steps=0)
+    loop = SimpleNamespace(state=state, progress=0.1)
+    for loss in (0.001, 2.0, 1.0):
+        Loop._check(loop, loss)  # type: ignore[arg-type]
+    loop.progress = 0.7
+    Loop._check(loop, 150.0)  # type: ignore[arg-type]
+    with pytest.raises(Diverged, match=r"up from 2$"):
+        Loop._check(loop, 201.0)  # type: ignore[arg-type]
 
 
 def test_a_training_keeps_rounded_weights(tmp_path: Path) -> None:
