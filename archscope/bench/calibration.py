@@ -61,17 +61,24 @@ PROBES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("attention", {}), ("attention", {"c": 384, "heads": 6, "tokens": 128}),
     ("attention", {"c": 96, "heads": 2, "tokens": 49}),
     ("windows", {}), ("windows", {"c": 144, "heads": 4, "side": 32, "size": 16}),
-    ("windows", {"c": 48, "heads": 3, "side": 56}), ("patches", {}),
+    ("windows", {"c": 48, "heads": 3, "side": 56}),
+    ("windows", {"c": 60, "heads": 4, "side": 16, "size": 8}), ("patches", {}),
     ("patches", {"c": 256, "size": 32}), ("patches", {"c": 96, "size": 8}),
     ("recurrent", {}), ("recurrent", {"c": 128}), ("norms", {}), ("norms", {"c": 96}),
     ("transposed", {}), ("transposed", {"c": 24}), ("transposed", {"c": 64}),
     ("generator", {}), ("generator", {"c": 512, "z": 128}), ("small_images", {}),
-    ("small_images", {"c": 24}),
+    ("small_images", {"c": 24}), ("positions", {}), ("positions", {"c": 1024}),
+    ("volumes", {}), ("volumes", {"c": 24, "side": 20}), ("resizes", {}),
+    ("resizes", {"c": 64, "side": 20}), ("large_kernels", {}),
+    ("large_kernels", {"c": 48, "side": 16}),
     ("groups", {}), ("groups", {"c": 48}), ("odd_positions", {}),
     ("odd_positions", {"c": 160, "side": 37}),
 )  # fmt: skip
 """Networks of `probes/`, with values for them: kernels that few of the families have. They are no
 family, and do not count in the error."""
+
+PROBE, OF_PROBES = "probes", 0.5
+"""What stands for their family, and how long they are measured, as a fraction: most are small."""
 
 SMALLER = 0.7
 """Each network is also measured for images smaller by this factor."""
@@ -116,7 +123,7 @@ def jobs(families: Sequence[str] | None = None) -> Iterator[Job]:
                 continue
     for name, values in () if families else PROBES:
         graph = load(Path(__file__).parent / "probes" / f"{name}.yaml", set=values)
-        yield Job(graph, "probes", varied=True)
+        yield Job(graph, PROBE, varied=True)
 
 
 def measure_jobs(
@@ -146,7 +153,8 @@ def measure_jobs(
             for place, job in enumerate(work):
                 done = turn * len(work) + place + (len(samples) if not turn else len(work))
                 progress(f"{job.graph.name} {text_of(job.graph.inputs[0].out)}", done / steps)
-                sample = one(job, threads, seconds, clock, kernels_too=not turn)
+                long = seconds * (OF_PROBES if job.family == PROBE else 1.0)
+                sample = one(job, threads, long, clock, kernels_too=not turn)
                 wholes[place].append(sample.whole_seconds)
                 if not turn:
                     samples.append(sample)

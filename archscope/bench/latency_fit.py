@@ -21,7 +21,7 @@ from archscope.bench.calibration import RUNTIMES, Sample
 from archscope.errors import UnavailableError
 from archscope.latency.host import HERE, installed_version, this_host
 from archscope.latency.kernel_kinds import FEATURES, PRODUCTS, RELATIONS, Kind
-from archscope.latency.predict import milliseconds, scaled
+from archscope.latency.predict import feature_of, milliseconds, scaled
 from archscope.latency.profile import Error, Interval, Profile
 
 KERNELS, NETWORKS, RIDGE = 1.0, 1.0, 1e-3
@@ -36,8 +36,8 @@ MOVED = [FEATURES.index(name) for name in ("input", "output", "weight", "patches
 """Features that count elements. Their coefficients are regularised alike: one of few elements in
 every measured kernel would otherwise be anything, and decide on kernels in which they are many."""
 
-RANGED = ("macs", "input", "output", "weight")
-"""Features whose fitted ranges are kept."""
+RANGED = ("macs", "input", "output", "weight", "macs/output")
+"""Features whose fitted ranges are kept; the macs of an output tell how wide a window is."""
 
 COVERS = 0.9
 CLOSE = 0.1
@@ -187,7 +187,7 @@ def ranges_of(samples: Sequence[Sample]) -> dict[str, dict[str, tuple[float, flo
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for kernel in (kernel for sample in samples for kernel in sample.kernels):
         for name in RANGED:
-            value = kernel.features[FEATURES.index(name)]
+            value = feature_of(kernel, name)
             if value:
                 low, high = found.setdefault(kernel.kind, {}).get(name, (value, value))
                 found[kernel.kind][name] = min(low, value), max(high, value)

@@ -22,6 +22,10 @@ BLOCK, ALIGNED, LONG = 8, 4, 128
 """Channels of a block of oneDNN with AVX2, and the multiple that positions must be for products of
 matrices to run at full speed if there are many."""
 
+MOST_PADDING = 4
+"""Beside rows, of the depthwise convolutions that oneDNN has a fast kernel for with AVX2: as many
+as the positions that it computes at once (jit_uni_dw_conv_kernel_utils.cpp)."""
+
 EXPONENTIALS = frozenset({"Exp", "Sigmoid", "Elu", "Selu", "Celu", "Log"})
 SLOW = frozenset({"Erf", "Gelu", "Tanh", "Softplus", "Mish", "Pow", "Sin", "Cos"})
 """ONNX operators with an exponential function, and with what takes longer."""
@@ -39,6 +43,8 @@ def kind_in_eager(kind: str, op: Op, ins: tuple[Shape, ...], out: Shape, groups:
         return Kind.RESPONSE_NORM if "LRN" in used else Kind.NORM
     if kind == Kind.POOL:
         return Kind.MAX_POOL if "MaxPool" in used else Kind.POOL
+    if kind in (Kind.COPY, *BY_ELEMENT) and "Resize" in used:
+        return Kind.RESIZE
     if kind == Kind.COPY:
         return Kind.TRANSPOSE if moves_last_axis(form) else Kind.COPY
     if kind not in BY_ELEMENT:
@@ -60,6 +66,13 @@ def _convolution(kind: str, op: Op, ins: tuple[Shape, ...], out: Shape, groups: 
             return Kind.UNFOLDED
         positions = prod(out[1:])
         return Kind.UNALIGNED if positions % ALIGNED and positions >= LONG else Kind.POINTWISE
+    windows = _windows(op, ins)
+    if kind == Kind.DEPTHWISE:
+        beside = max((max(row.before, row.after) for row in windows[-1:]), default=0)
+        slow = len(windows) > 2 or beside > MOST_PADDING
+        return Kind.REFERENCE_DEPTHWISE if slow else Kind.DEPTHWISE
+    if kind != Kind.POINTWISE and len(windows) > 2:
+        return Kind.VOLUME
     if kind == Kind.GROUPED and any(channels // groups % BLOCK for channels in (ins[0][0], out[0])):
         return Kind.PLAIN_GROUPED
     return Kind.STRIDED if kind == Kind.POINTWISE else kind
@@ -67,10 +80,14 @@ def _convolution(kind: str, op: Op, ins: tuple[Shape, ...], out: Shape, groups: 
 
 def is_unfolded(op: Op, ins: tuple[Shape, ...], groups: int) -> bool:
     """Return whether torch computes a convolution as a product of matrices."""
-    windows = [window for window in op.window(*ins) or () if isinstance(window, Window)]
+    windows = _windows(op, ins)
     if len(windows) > 2:
         return False
     if all(window.stride == window.dilation == window.kernel == 1 for window in windows):
         return True
     wide = len(windows) == 2 and all(window.kernel >= WIDE for window in windows)
     return groups == 1 and not wide and prod(ins[0]) <= SMALL
+
+
+def _windows(op: Op, ins: tuple[Shape, ...]) -> list[Window]:
+    return [window for window in op.window(*ins) or () if isinstance(window, Window)]

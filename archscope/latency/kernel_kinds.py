@@ -47,6 +47,7 @@ class Kind(StrEnum):
     FUNCTION = "function"  # element-wise, with more than `CHEAP` operations for each element
     COPY = "copy"  # moves elements as they are
     VIEW = "view"
+    RESIZE = "resize"  # computes where each position comes from; in onnxruntime and eager torch
 
     # In onnxruntime, where what is plain does not work on blocks of channels (see `layouts`).
     PLAIN_CONV = "plain convolution"
@@ -65,6 +66,8 @@ class Kind(StrEnum):
     PLAIN_GROUPED = "plain grouped"  # whose groups are no blocks
     STRIDED = "strided pointwise"
     UNALIGNED = "unaligned pointwise"  # whose rows are not aligned
+    REFERENCE_DEPTHWISE = "reference depthwise"  # for which oneDNN has no fast kernel
+    VOLUME = "volume convolution"
     MAX_POOL = "max pool"
     BATCH_NORM = "batch norm"
     BINARY = "binary"  # has two inputs
@@ -78,6 +81,7 @@ PRODUCTS = RELATIONS | frozenset({
     Kind.DENSE, Kind.POINTWISE, Kind.DEPTHWISE, Kind.GROUPED, Kind.STEM, Kind.TRANSPOSED,
     Kind.LINEAR, Kind.PRODUCT, Kind.PLAIN_CONV, Kind.PLAIN_POINTWISE, Kind.PLAIN_DEPTHWISE,
     Kind.UNFOLDED, Kind.UNFOLDED_GROUPS, Kind.PLAIN_GROUPED, Kind.STRIDED, Kind.UNALIGNED,
+    Kind.REFERENCE_DEPTHWISE, Kind.VOLUME,
 })  # fmt: skip
 """The kinds that multiply and accumulate, and those that relate positions, which do more."""
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from archscope.ir import WHOLE, Op, Shape, Storage, facts
 from archscope.latency.eager import kind_in_eager
 from archscope.latency.kernel_kinds import (
+    BY_ELEMENT,
     CACHE,
     CHEAP,
     EAGER,
@@ -86,6 +87,8 @@ def piece_of(op: Op, ins: tuple[Shape, ...], fusion: str = NONE) -> Piece:
 def _in_onnxruntime(kind: str, form: Value | None, arranged: str) -> str:
     """Return the kind of a kernel, which also depends on the layout."""
     used = operators(form)
+    if kind in (Kind.COPY, *BY_ELEMENT) and "Resize" in used:
+        return Kind.RESIZE
     if kind == Kind.COPY and moves_last_axis(form):
         return Kind.TRANSPOSE
     if kind == Kind.NORM and "LRN" in used:

@@ -55,6 +55,9 @@ STAND_INS: dict[str, tuple[str, ...]] = {
     Kind.SLOW_FUNCTION: (Kind.FUNCTION, Kind.ELEMENT_WISE),
     Kind.BATCH_NORM: (Kind.ELEMENT_WISE,),
     Kind.BINARY: (Kind.ELEMENT_WISE,),
+    Kind.RESIZE: (Kind.ELEMENT_WISE, Kind.COPY),
+    Kind.REFERENCE_DEPTHWISE: (Kind.DEPTHWISE, Kind.GROUPED),
+    Kind.VOLUME: (Kind.DENSE, Kind.POINTWISE),
 }
 """The kinds whose coefficients replace those of a kind that was not fitted."""
 
@@ -123,6 +126,13 @@ def scaled(features: Sequence[float], batch: int) -> list[float]:
     ]
 
 
+def feature_of(kernel: Kernel, name: str) -> float:
+    """Return a feature of a kernel, or the ratio of two, such as `macs/output`."""
+    upper, _, lower = name.partition("/")
+    divisor = kernel.features[FEATURES.index(lower)] if lower else 1.0
+    return kernel.features[FEATURES.index(upper)] / divisor if divisor else 0.0
+
+
 def graph_features(
     names: Sequence[str], graph: Graph, made: Sequence[Kernel], times: Sequence[float]
 ) -> list[float]:
@@ -179,7 +189,7 @@ def _unlike(
             yield f"{len(group)} kernels of a kind that was not fitted: {kind}"
         found = []
         for feature, (low, high) in profile.ranges.get(kind, {}).items():
-            values = [kernel.features[FEATURES.index(feature)] for kernel, _ in group]
+            values = [feature_of(kernel, feature) for kernel, _ in group]
             off = [max(low / value, value / high) if value else 1.0 for value in values]
             beyond = [time for by, (_, time) in zip(off, group, strict=True) if by > MARGIN]
             if sum(beyond) > OF_TIME * sum(times) or len(beyond) > OF_KERNELS * len(made):

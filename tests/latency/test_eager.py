@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from archscope.latency.kernel_kinds import FEATURES
 from archscope.latency.kernels import kernels
 from archscope.latency.operator_kernels import piece_of
 from archscope.ops.conv import Conv
+from tests.nets import chain
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,31 @@ def test_torch_unfolds_the_same_convolutions(op: Conv, shape: Shape) -> None:
 )
 def test_kinds(text: str, expected: list[str]) -> None:
     assert [kernel.kind for kernel in kernels(load(text), "eager")] == expected
+
+
+@pytest.mark.parametrize(
+    ("op", "words", "shape", "expected"),
+    [
+        ("conv", {"kernel": 9, "padding": 4, "groups": 64}, (64, 28, 28), "depthwise"),
+        ("conv", {"kernel": 11, "padding": 5, "groups": 64}, (64, 28, 28), "reference depthwise"),
+        ("conv", {"kernel": (11, 1), "padding": (5, 0), "groups": 64}, (64, 28, 28), "depthwise"),
+        ("conv", {"kernel": 3, "padding": 5, "dilation": 5, "groups": 64}, (64, 28, 28),
+         "reference depthwise"),
+        ("conv", {"kernel": 31, "padding": 15, "groups": 64}, (64, 784), "reference depthwise"),
+        ("conv", {"kernel": 31, "padding": 0, "groups": 64}, (64, 784), "depthwise"),
+        ("conv", {"kernel": 3, "groups": 64}, (64, 8, 28, 28), "reference depthwise"),
+        ("conv", {"kernel": 3}, (64, 8, 28, 28), "volume convolution"),
+        ("conv", {"kernel": 3}, (3, 8, 28, 28), "volume convolution"),
+        ("upsample", {"scale": 2}, (64, 28, 28), "resize"),
+        ("upsample", {"scale": 2, "mode": "linear"}, (64, 28, 28), "resize"),
+    ],
+)  # fmt: skip
+def test_kinds_of_windows(op: str, words: dict[str, Any], shape: Shape, expected: str) -> None:
+    more = {"out": 64} if op == "conv" else {}
+    graph = chain((op, more | words), x=shape)
+    assert [kernel.kind for kernel in kernels(graph, "eager")] == [expected]
+    if expected == "resize":
+        assert [kernel.kind for kernel in kernels(graph, "onnxruntime")] == [expected]
 
 
 def test_groups() -> None:
