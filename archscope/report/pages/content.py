@@ -50,8 +50,8 @@ class LayerPoint(Struct, frozen=True, gc=False):
     macs: int
     memory_access_bytes: int
     alive_bytes: int | None  # feature maps held while it runs
-    field: int | None  # along the longer axis; None if it sees all
-    stride: str
+    field: int | None  # along the longer axis; None if it sees all, or if it is unknown
+    stride: str | None  # None if its receptive field is unknown, as of a second input
     seconds: float | None = None  # measured, for one image
     attributes: str = ""  # of its operator, less those with their default value
 

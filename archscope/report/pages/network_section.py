@@ -179,7 +179,7 @@ def _value_text(value: object) -> str:
 
 def _point(layer: LayerReport, alive: int | None, attributes: str) -> LayerPoint:
     view = layer.receptive_field
-    stride = str(view.stride[0]) if view and view.stride else ""
+    stride = str(view.stride[0]) if view and view.stride else "" if view and view.known else None
     size = max(view.size) if view and view.size else None
     return LayerPoint(
         layer.name, layer.op, layer.inputs, layer.out, layer.params, layer.macs,

@@ -258,7 +258,8 @@ def _alone(network: NetworkSection) -> list[str]:
 
 def _may_see_all(layer: LayerPoint) -> bool:
     """Return whether the positions of a map may see the whole input, as after attention."""
-    return layer.field is None and len(layer.out) > 1 and max(layer.out[1:]) > 1
+    known = layer.stride is not None
+    return known and layer.field is None and len(layer.out) > 1 and max(layer.out[1:]) > 1
 
 
 def _stage(key: str) -> str:

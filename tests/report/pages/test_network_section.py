@@ -68,6 +68,12 @@ def test_stage_keys() -> None:
     assert stage_key((8, 50), (1, 100)) == "1/2", "a signal has one axis"
 
 
+def test_the_field_of_a_second_input_is_not_all_of_it() -> None:
+    graph = load("siamese")
+    strides = {layer.name: layer.stride for layer in describe_network(analyze(graph), graph).layers}
+    assert (strides["a.conv1"], strides["a.flatten"], strides["b.conv1"]) == ("2", "", None)
+
+
 def test_layers_state_the_attributes_that_a_spec_does() -> None:
     graph = load("resnet50")
     layers = describe_network(analyze(graph), graph).layers

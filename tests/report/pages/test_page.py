@@ -506,6 +506,12 @@ def test_print_shows_what_is_open(opened: Any) -> None:
                ("#network-vgg16", "#network-resnet50", "header")]  # fmt: skip
     one.page.emulate_media(media="screen")
     assert visible == [True, False, False]
+    widths = "document.querySelector('#scatter .main-svg').getAttribute('width')"
+    before = one.page.evaluate(widths)
+    one.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert float(one.page.evaluate(widths)) <= 680, "the width of paper"
+    one.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert one.page.evaluate(widths) == before
 
 
 def test_a_browser_that_cannot_unpack_says_so(browser: Any, paths: dict[str, Path]) -> None:

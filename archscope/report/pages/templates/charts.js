@@ -120,6 +120,8 @@ function redraw(place) {
     hoverlabel: { bgcolor: tone("panel"), bordercolor: tone("line"), font: { color: tone("ink") }, align: "left" },
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
     ...layout,
+    // Plotly looks at the size of a chart anew only if its layout has changed.
+    ...("print" in document.documentElement.dataset ? { width: place.clientWidth } : { autosize: true }),
     margin: { l: 60, r: 16, b: 48, ...layout.margin, t: 38 }, // above the data there is room for the buttons of a chart
   };
   Plotly.react(place, traces, wholeLayout, { responsive: true, displaylogo: false, displayModeBar: "hover", showSendToCloud: false,

@@ -37,7 +37,7 @@ function openNetwork(details) {
 // What the receptive field of a network is that of.
 function fieldNote(net) {
   if (!net.field) return "The last feature map sees the whole input.";
-  const wide = net.layers.some((layer) => !known(layer.field) && layer.out.length > 1 && Math.max(...layer.out.slice(1)) > 1);
+  const wide = net.layers.some((layer) => !known(layer.field) && layer.stride !== null && layer.out.length > 1 && Math.max(...layer.out.slice(1)) > 1);
   return `The receptive field ${wide && net.values.coverage < 1 ? "before the layers that may see the whole input" : "of the last feature map"} is ${net.field} (size / stride, in pixels).`;
 }
 
@@ -171,6 +171,6 @@ function layerTable(net) {
     [layer.params, layer.params ? count(layer.params) : ""], [layer.macs, layer.macs ? count(layer.macs) : ""],
     [net.total.macs ? layer.macs / net.total.macs : "", layer.macs ? written(layer.macs / net.total.macs, "share") : ""],
     [layer.access, layer.access ? bytes(layer.access) : ""], [layer.alive, layer.alive === null ? "-" : bytes(layer.alive)],
-    [layer.field ?? "", layer.field === null ? "all" : `${layer.field} / ${layer.stride}`]]);
+    [layer.field ?? "", layer.field === null ? (layer.stride === null ? "-" : "all") : `${layer.field} / ${layer.stride}`]]);
   return table(`Layers of ${net.name}`, ["layer", "op", "attributes", "out", "params", "macs", "% macs", "memory access", "alive", "field"], rows, new Set([3, 4, 5, 6, 7, 8, 9]));
 }

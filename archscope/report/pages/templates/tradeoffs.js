@@ -111,8 +111,8 @@ function spreadOf(one, key) {
 
 // Names are written beside their points, where no other name, point or error bar is; a name without room is left out.
 const NAME = { letter: 6.3, height: 14, gap: 7, most: 28 };
-const SIDES = [["top center", 0, -1], ["bottom center", 0, 1], ["middle right", 1, 0], ["middle left", -1, 0],
-  ["top right", 1, -1], ["top left", -1, -1], ["bottom right", 1, 1], ["bottom left", -1, 1]];
+const SIDES = [["top center", 0, -1], ["bottom center", 0, 1], ["top right", 1, -1], ["top left", -1, -1],
+  ["middle right", 1, 0], ["middle left", -1, 0], ["bottom right", 1, 1], ["bottom left", -1, 1]];
 
 function namesOf(named, all, [x, y], [across, up], place) {
   const [width, height] = [place.clientWidth - MARGIN.l - MARGIN.r, place.clientHeight - MARGIN.t - MARGIN.b];
@@ -125,7 +125,7 @@ function namesOf(named, all, [x, y], [across, up], place) {
       ...(wide ? [[column(one.values[x] - wide[0]), top - 4, column(one.values[x] + wide[1]), top + 4]] : []),
       ...(tall ? [[left - 4, row(one.values[y] + tall[1]), left + 4, row(one.values[y] - tall[0])]] : [])];
   });
-  const inside = ([left, top, right, bottom]) => left >= -MARGIN.l / 2 && right <= width + MARGIN.r && top >= -MARGIN.t / 4 && bottom <= height;
+  const inside = ([left, top, right, bottom]) => left >= 0 && right <= width + MARGIN.r && top >= -MARGIN.t / 4 && bottom <= height;
   const free = (box) => inside(box) && taken.every((other) => box[2] <= other[0] || box[0] >= other[2] || box[3] <= other[1] || box[1] >= other[3]);
   const written = new Map();
   for (const one of named) {

@@ -170,7 +170,9 @@ def coverage(facts: Facts, where: str, share: str | None, field: str) -> None:
     wide = [
         each
         for each in net["layers"]
-        if each["field"] is None and max(each["out"][1:], default=1) > 1
+        if each["field"] is None
+        and each["stride"] is not None
+        and max(each["out"][1:], default=1) > 1
     ]
     assert (where == "of its last map") == (not wide or share is None)
     close(share or "100 %", net["values"]["coverage"])
