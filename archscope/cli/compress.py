@@ -11,6 +11,7 @@ import click
 
 from archscope.cli import FINDINGS, FINE
 from archscope.cli.shared.options import Output, output_options
+from archscope.cli.shared.pruning_options import budget_option, lanes_option, scratch_option
 from archscope.cli.shared.training_options import dataset_of, runs_dir_option
 from archscope.compress.int8 import quantize_int8
 from archscope.compress.pruning import Choice
@@ -38,9 +39,7 @@ IMAGES = 128  # for the calibration of int8
 
 @click.command("compress")
 @click.argument("run")
-@click.option("--target", "-t", "budgets", multiple=True, required=True, metavar="TEXT",
-              help="What may remain: 50% (of the macs), '60% params', 30MMACs, 'peak 64KiB';"
-                   " repeatable.")  # fmt: skip
+@budget_option("--target", "-t", required=True)
 @click.option("--keep-accuracy", type=click.FloatRange(0), default=1.0, metavar="POINTS",
               help="Percentage points of accuracy that may be lost; exit with 1 if more"
                    " are.")  # fmt: skip
@@ -48,13 +47,8 @@ IMAGES = 128  # for the calibration of int8
     "--epochs", type=click.IntRange(1), default=5, help="Epochs of training after each step."
 )
 @click.option("--steps", type=click.IntRange(1), default=2, help="Number of pruning steps.")
-@click.option("--lanes", type=click.IntRange(1), default=8,
-              help="Make the new widths multiples of this.")  # fmt: skip
-@click.option(
-    "--scratch",
-    is_flag=True,
-    help="Also train the pruned network from scratch, for as many epochs in total.",
-)
+@lanes_option
+@scratch_option
 @click.option("--model", type=click.Path(path_type=Path), metavar="FILE",
               help="Write the int8 model to this .onnx file.")  # fmt: skip
 @runs_dir_option

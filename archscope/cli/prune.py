@@ -27,6 +27,7 @@ from archscope.cli.shared.options import (
     reader_options,
     together,
 )
+from archscope.cli.shared.pruning_options import budget_option, lanes_option, scratch_option
 from archscope.cli.shared.teacher import distill_option
 from archscope.cli.shared.terminal import say
 from archscope.cli.shared.training_options import dataset_of
@@ -73,8 +74,7 @@ choice_options = gathered("choice", dict, together(
     click.option("--norm", type=click.Choice(NORMS), default="l1", help="Norm of filters."),
     click.option("--scope", type=click.Choice(SCOPES), default="global",
                  help="Rank channels across the network, or prune each layer by the same share."),
-    click.option("--lanes", type=click.IntRange(1), default=8,
-                 help="Make the new widths multiples of this."),
+    lanes_option,
     click.option("--min-width", type=click.IntRange(1), default=1,
                  help="Prune no layer below this width."),
     click.option("--seed", type=int, default=0,
@@ -89,9 +89,7 @@ choice_options = gathered("choice", dict, together(
 @reader_options
 @refused(batch="budgets are for one image")
 @click.option("--groups", is_flag=True, help="Show which channels can only be removed together.")
-@click.option("--budget", "-b", "budgets", multiple=True, metavar="TEXT",
-              help="What may remain: 50% (of the macs), '60% params', 30MMACs, 'peak 64KiB',"
-                   " 8ms@PROFILE; repeatable.")  # fmt: skip
+@budget_option("--budget", "-b")
 @click.option("--sparsity", metavar="SHARE",
               help="Set this share of the weights to zero, keeping all shapes: 90%.")  # fmt: skip
 @click.option(
@@ -104,11 +102,7 @@ choice_options = gathered("choice", dict, together(
 @click.option("--epochs", type=click.IntRange(1),
               help="Fine-tune a pruned run for this many epochs, on its images.")  # fmt: skip
 @distill_option
-@click.option(
-    "--scratch",
-    is_flag=True,
-    help="Also train the pruned network from scratch, for as many epochs in total.",
-)
+@scratch_option
 @click.option("--steps", type=click.IntRange(1), default=1,
               help="Prune in this many steps, fine-tuning after each; needs --epochs.")  # fmt: skip
 @click.option("--output", "-o", type=SpecPath(path_type=Path), metavar="FILE",

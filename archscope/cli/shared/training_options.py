@@ -20,15 +20,17 @@ runs_dir_option = click.option(
     help="Folder of all runs.",
 )  # fmt: skip
 
+data_dir_option = click.option(
+    "--data-dir", type=click.Path(path_type=Path), metavar="DIR",
+    help="Folder of the data set's files, if not in a usual place.",
+)  # fmt: skip
+
 data_options = together(
     click.option(
         "--data", "data", metavar="DATA",
         help="Data set: a name, folder:PATH, or synthetic. Default: digits.",
     ),
-    click.option(
-        "--data-dir", type=click.Path(path_type=Path), metavar="DIR",
-        help="Folder of the data set's files, if not in a usual place.",
-    ),
+    data_dir_option,
     click.option(
         "--adapt", type=click.Choice(["resize", "pad"]), default="resize",
         help="How to fit images to the size of the network's input.",
