@@ -78,6 +78,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f", did you mean '{folded[near[0]]}'?" if near else ""
 
 
+def check_known(what: str, word: str, known: Iterable[str]) -> None:
+    """Raise OptionError unless a word is among those that are known."""
+    words = [*known]
+    if word not in words:
+        hint = did_you_mean(str(word), words) or f"; there are {', '.join(words)}"
+        raise OptionError(f"unknown {what} {quoted(word)}{hint}")
+
+
 LENGTH = 60
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from msgspec import Struct, structs
 
-from archscope.errors import OptionError, UnavailableError
+from archscope.errors import OptionError, UnavailableError, check_known
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,6 +69,7 @@ def quantize_int8(
     Raises OptionError where no images are given or the accuracy cannot be kept, and
     UnavailableError without the extra `onnx`.
     """
+    check_known("calibration", calibration, CALIBRATIONS)
     if not batches:
         raise OptionError("calibration needs images, got none")
     if (sensitivity or keep_accuracy is not None) and score is None:

@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from archscope.analysis.cost import DTYPES
 from archscope.compress.groups import ChannelGroups, channel_groups
-from archscope.compress.importance import Gradients, Importance, Norm, Scope, scores
+from archscope.compress.importance import (
+    IMPORTANCES,
+    NORMS,
+    SCOPES,
+    Gradients,
+    Importance,
+    Norm,
+    Scope,
+    scores,
+)
 from archscope.compress.selection import Selector
 from archscope.compress.targets import limited_costs, targets
-from archscope.errors import OptionError
+from archscope.errors import OptionError, check_known
 from archscope.folding.fold import readable, unfolded
 from archscope.ir import Graph
 from archscope.module_names import module_path
@@ -50,7 +60,7 @@ class Pruned(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True, kw_only=True):
-    """How units are chosen for removal; see `prune`."""
+    """How units are chosen for removal; see `prune`. Raises OptionError for unknown words."""
 
     importance: Importance = "magnitude"
     norm: Norm = "l1"
@@ -59,6 +69,15 @@ class Choice(Struct, frozen=True, kw_only=True):
     min_width: int = 1
     seed: int = 0
     dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        check_known("importance", self.importance, IMPORTANCES)
+        check_known("norm", self.norm, NORMS)
+        check_known("scope", self.scope, SCOPES)
+        check_known("dtype", self.dtype, DTYPES)
+        for word, value in (("lanes", self.lanes), ("min_width", self.min_width)):
+            if value < 1:
+                raise OptionError(f"'{word}' must be at least 1, got {value}")
 
 
 def prune(
@@ -90,11 +109,11 @@ def prune(
     Raises OptionError for weights of another network, a budget that cannot be kept, and a network
     without removable channels.
     """
-    limits = targets([budget] if isinstance(budget, str) else budget, graph, costs_by_name, dtype)
     choice = Choice(
         importance=importance, norm=norm, scope=scope, lanes=lanes, min_width=min_width, seed=seed,
         dtype=dtype,
     )  # fmt: skip
+    limits = targets([budget] if isinstance(budget, str) else budget, graph, costs_by_name, dtype)
     return prune_to(graph, weights, limits, choice, source, gradients)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from msgspec import Struct
 
 from archscope.compress.layout import PAPER
-from archscope.errors import OptionError
+from archscope.errors import OptionError, check_known
 from archscope.ir import Graph
 
 if TYPE_CHECKING:
@@ -67,12 +67,13 @@ def quantize_weights(
 
     if not 2 <= bits <= 8:
         raise OptionError(f"expected 2 to 8 bits for weights, got {bits}")
-    state = tensors.fitted_weights(graph, weights, source)
+    check_known("method", method, METHODS)
+    state, kernels = tensors.fitted_weights(graph, weights, source), tensors.kernels(graph)
     found, layers, others = dict(state), [], 0
     for name, tensor in state.items():
         if not tensor.is_floating_point():
             continue
-        if not tensors.is_weight(name, tensor):
+        if name not in kernels:
             others += 4 * tensor.numel()
             continue
         tensors.check_finite(name, tensor)

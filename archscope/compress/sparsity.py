@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from archscope.compress.importance import Scope
+from archscope.compress.importance import SCOPES, Scope
 from archscope.compress.layout import PAPER
-from archscope.errors import OptionError
+from archscope.errors import OptionError, check_known
 from archscope.ir import Graph
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ def sparsify(
     from archscope.compress.codebooks import relative_entries
 
     check_sparsity(sparsity)
-    state = tensors.fitted_weights(graph, weights, source)
-    held = {name: tensor for name, tensor in state.items() if tensors.is_weight(name, tensor)}
+    check_known("scope", scope, SCOPES)
+    state, kernels = tensors.fitted_weights(graph, weights, source), tensors.kernels(graph)
+    held = {name: tensor for name, tensor in state.items() if name in kernels}
     if not held:
         raise OptionError(f"'{graph.name}' has no layer with weights to set to zero")
     for name, tensor in held.items():

@@ -82,9 +82,11 @@ def sizes(
         for name, tensor in state.items():
             tensors.check_finite(name, tensor)
     fused = _by_layer(build(fuse(graph), device="meta").state_dict())
-    found = []
+    found, kernels = [], tensors.kernels(graph)
     for name, tensors_of in _by_layer(state).items():
-        layer = _layer(name, tensors_of, layout, given=weights is not None)
+        held = {key: tensor for key, tensor in tensors_of.items() if f"{name}.{key}" in kernels}
+        others = sum(tensor.numel() for key, tensor in tensors_of.items() if key not in held)
+        layer = _layer(name, held, others, layout, given=weights is not None)
         heavy, others = _numbers(fused.get(name, {}))
         layer.bytes["int8"] = heavy + 4 * others
         found.append(layer)
@@ -112,18 +114,18 @@ def _numbers(state: Mapping[str, Tensor]) -> tuple[int, int]:
     return heavy, total - heavy
 
 
-def _layer(name: str, state: Mapping[str, Tensor], layout: Layout, *, given: bool) -> LayerSize:
+def _layer(
+    name: str, held: Mapping[str, Tensor], others: int, layout: Layout, *, given: bool
+) -> LayerSize:
+    """Return the bytes of a layer with some weights and a number of other values."""
     from archscope.compress.encodings import encoded
-    from archscope.compress.tensors import is_weight
 
-    heavy, others = _numbers(state)
+    heavy = sum(tensor.numel() for tensor in held.values())
     found: dict[str, Any] = dict.fromkeys(FORMS if given else UNWEIGHTED, 4 * others)
     found |= {"float32": 4 * (heavy + others), "float16": 2 * (heavy + others)}
     left = values = 0
     squares = errors = 0.0
-    for key, tensor in state.items():
-        if not is_weight(key, tensor):
-            continue
+    for tensor in held.values():
         codes, distances = layout.of(tensor.ndim)
         if not given:
             found["codebook"] += 4 * 2**codes + -(-tensor.numel() * codes // 8)

@@ -17,6 +17,9 @@ from archscope.module_names import module_path
 from archscope.ops.norm import BatchNorm
 from archscope.weights import load_weights
 
+LENGTH = "weight_g"
+"""The lengths of the filters of a layer with weight norm; `weight_v` are their directions."""
+
 
 def seeded_weights(graph: Graph, seed: int) -> dict[str, Tensor]:
     """Return the initial weights of a network."""
@@ -71,10 +74,10 @@ def narrowed_layer(
         return tensor.contiguous()
 
     found = {name: sliced(tensor, flow.weights[name]) for name, tensor in weights.items()}
-    if "weight_g" in found:
+    if LENGTH in found:
         whole = sliced(weights["weight_v"], flow.weights["weight_v"][:1])
         change = _lengths(found["weight_v"]) / _lengths(whole)
-        found["weight_g"] = found["weight_g"] * change
+        found[LENGTH] = found[LENGTH] * change
     return found
 
 
@@ -135,7 +138,21 @@ def scales(groups: ChannelGroups, weights: Mapping[str, Tensor]) -> dict[int, fl
 
 def is_weight(name: str, tensor: Tensor) -> bool:
     """Return whether a tensor of a layer is a kernel or matrix, not a bias, norm or factor."""
-    return tensor.ndim > 1 and "weight" in name.rpartition(".")[2]
+    kind = name.rpartition(".")[2]
+    return tensor.ndim > 1 and "weight" in kind and kind != LENGTH
+
+
+def kernels(graph: Graph) -> frozenset[str]:
+    """Return the names of the kernels and matrices of convolutions and other layers with products.
+
+    Learned factors and embeddings are none, and neither are constant filters.
+    """
+    layers = {module_path(node.name) for node in graph.nodes if node.facts.macs}
+    return frozenset(
+        name
+        for name, tensor in build(graph, device="meta").named_parameters()
+        if is_weight(name, tensor) and name.rpartition(".")[0] in layers
+    )
 
 
 def check_finite(name: str, values: Tensor) -> None:

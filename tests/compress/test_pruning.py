@@ -220,12 +220,16 @@ def test_min_width() -> None:
         ("5ms@cpu", {}, "the budget '5ms@cpu' is measured, and pruning counts"),
         ("macs>=1", {}, "the budget 'macs>=1' has no upper end to prune to"),
         ("50%", {"lanes": 128}, "'net' has nothing to prune to widths that are multiples of 128"),
+        ("50%", {"lanes": 0}, "'lanes' must be at least 1, got 0"),
+        ("50%", {"norm": "L1"}, "unknown norm 'L1', did you mean 'l1'?"),
+        ("50%", {"scope": "block"}, "unknown scope 'block'; there are global, layer"),
+        ("50%", {"dtype": "int3"}, "unknown dtype 'int3', did you mean 'int8'"),
         ("50% of vgg16", {}, "no network can be looked up here: 'vgg16'"),
         ("fifty", {}, "cannot take the budget 'fifty'"),
         ((), {}, "pruning needs a target"),
     ],
 )
-def test_refusals(budget: str, words: dict[str, int], message: str) -> None:
+def test_refusals(budget: str, words: dict[str, object], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         prune(small(), budget=budget, importance="random", **words)  # type: ignore[arg-type]
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from archscope.build import build
+from archscope.compress import quantize_weights, sizes
 from archscope.compress.sparsity import sparsify
 from archscope.errors import OptionError
 from archscope.ir import Graph
-from tests.nets import chain
+from tests.nets import Net, chain
 
 
 def net() -> Graph:
@@ -71,3 +72,24 @@ def test_a_network_without_layers() -> None:
     graph = chain(("relu", {}), x=(3, 8, 8))
     with pytest.raises(OptionError, match="'net' has no layer with weights"):
         sparsify(graph, {}, 0.5)
+
+
+def test_only_learned_kernels_become_sparse_or_rounded() -> None:
+    """Factors, embeddings, lengths of weight norm and constant filters stay."""
+    net = Net(x=(3, 8, 8))
+    net("weight_norm_conv", "x", name="first", out=8, kernel=3)
+    net("fixed_conv", "first", name="blur", out=8, kernel=3, groups=8)
+    net("learned", "blur", name="scale", size=(8, 1, 1), function="mul")
+    net("position_embedding", "scale", name="places")
+    net("conv", "places", name="last", out=4)
+    graph = net.graph()
+    network = build(graph)
+    for parameter in network.parameters():
+        torch.nn.init.uniform_(parameter, 0.5, 1.5)
+    weights = network.state_dict()
+    kernels = {"first.weight_v", "last.weight"}
+    sparse = sparsify(graph, weights, 0.9).weights
+    rounded = quantize_weights(graph, weights, bits=2).weights
+    for found in (sparse, rounded):
+        assert {name for name, w in found.items() if not torch.equal(w, weights[name])} == kernels
+    assert all(not layer.error for layer in sizes(graph, rounded).layers)
