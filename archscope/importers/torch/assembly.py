@@ -16,6 +16,7 @@ from archscope.ir import Builder, Graph, Output, Shape
 from archscope.ops.foreign import Tensor
 from archscope.ops.input import Input
 from archscope.ops.reshape import Identity
+from archscope.transforms.shorten_moves import shorten_moves
 
 
 def assemble(
@@ -59,7 +60,8 @@ def assemble(
     held = {t.name for layer in translator.layers.values() for t in layer.weights.values()}
     about = unused_params(model, translator.weights.claimed - (held - read))
     nodes = tuple(builder.nodes.values())
-    return Graph(name, nodes, tuple(outputs), about, dtype=_dtype(model)), names
+    graph = Graph(name, nodes, tuple(outputs), about, dtype=_dtype(model))
+    return shorten_moves(graph), names
 
 
 def _dtype(model: nn.Module) -> str:
