@@ -23,6 +23,7 @@ from archscope.importers.names import name_part, take_name, valid_start
 from archscope.ir import Builder, Graph, Op, Output, Shape, Source, text_of
 from archscope.ops import OPS
 from archscope.ops.attributes import attributes
+from archscope.transforms.shorten_moves import shorten_moves
 
 MOST_BYTES = 1 << 21  # of a file
 MOST_NODES = 20_000
@@ -132,7 +133,7 @@ class FileGraph:
             for title, node in zip(titles, ends, strict=True)
         )
         name = name_part(self.path.stem, "network")
-        return Graph(name, tuple(nodes), outputs, "; ".join(self.notes))
+        return shorten_moves(Graph(name, tuple(nodes), outputs, "; ".join(self.notes)))
 
 
 def operator(word: str, **given: Any) -> Op:

@@ -10,7 +10,7 @@ behind them, and attention whose queries, keys and values are heads of the chann
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from math import isclose, prod
 
 from msgspec import Struct, structs
 
@@ -28,6 +28,9 @@ from archscope.transforms.strided_view import StridedView
 
 WORTHWHILE = 0.95
 """The share of nodes that may remain: for a few moves, a graph does not lose its regularity."""
+
+MOST_MOVES = 16
+"""The longest chain; a longer one is divided, so that files with many moves take no longer."""
 
 TURN = Permute(order=(0, 2, 1))
 
@@ -106,12 +109,19 @@ class _ShorterGraph:
             for output, node in zip(self.graph.outputs, nodes, strict=True)
         )
 
-    def _value(self, base: str, moves: Sequence[_Move] = ()) -> _Value | None:
-        """Return what moves select of the result of a node, None if one of them copies."""
-        view: StridedView | None = StridedView.whole(self.builder.nodes[base].out)
+    def _views(self, base: str, moves: Sequence[_Move]) -> list[StridedView | None]:
+        """Return the view of a node's result before moves and behind each; None behind a copy."""
+        views: list[StridedView | None] = [StridedView.whole(self.builder.nodes[base].out)]
         for move in moves:
-            view = view and view.moved(move.op)
-        return view and _Value(base, view, tuple(moves))
+            view = views[-1]
+            views.append(None if view is None else view.moved(move.op))
+        return views
+
+    def _value(self, base: str, moves: Sequence[_Move] = ()) -> _Value:
+        """Return what moves select of the result of a node; they are not copies."""
+        view = self._views(base, moves)[-1]
+        assert view is not None
+        return _Value(base, view, tuple(moves))
 
     def _move(self, node: Node, values: Sequence[_Value]) -> _Value | None:
         """Return the value behind a move; None for other operators."""
@@ -119,11 +129,13 @@ class _ShorterGraph:
             return None
         (value,) = values
         moves = _joined(value.moves, _Move(node.scope, node.op, node.at, node.name))
-        after = self._value(value.base, moves)
-        if after is None:
+        if len(moves) > MOST_MOVES:
             return None
-        earlier = (self._value(value.base, moves[:count]) for count in range(len(moves)))
-        return next((found for found in earlier if found and found.view == after.view), after)
+        views = self._views(value.base, moves)
+        if views[-1] is None:
+            return None
+        count = views.index(views[-1])  # of the moves that lead there first
+        return _Value(value.base, views[-1], moves[:count])
 
     def _elementwise(self, node: Node, values: Sequence[_Value]) -> _Value | None:
         """Add an element-wise operator to what its inputs are the same view of, if they are."""
@@ -143,10 +155,12 @@ class _ShorterGraph:
         op = node.op
         if not isinstance(op, ScaledDotProductAttention) or len(node.out) != 3:
             return None
-        bases = None if op.mask or op.scale is not None else self._bases_of_heads(values)
+        heads, positions, width = node.out
+        scale = values[0].view.sizes[2] ** -0.5
+        usual = not op.mask and (op.scale is None or isclose(op.scale, scale, rel_tol=1e-6))
+        bases = self._bases_of_heads(values) if usual else None
         if bases is None:
             return None
-        heads, positions, width = node.out
         found = DotProductAttention(heads=heads, causal=op.causal)
         name = self.builder.add(self._free(node.scope, found), found, bases, at=node.at)
         back = (Reshape(size=(heads, width, positions)), TURN)
@@ -185,9 +199,7 @@ class _ShorterGraph:
         key = (value.base, value.view)
         if key not in self.made:
             *first, last = self._fewest(value)
-            before = self._value(value.base, first)
-            assert before is not None
-            source = self._node_of(before)
+            source = self._node_of(self._value(value.base, first))
             free = last.name and last.name not in self.builder.nodes
             name = last.name if free else self._free(last.scope, last.op)
             self.made[key] = self.builder.add(name, last.op, (source,), at=last.at)

@@ -8,7 +8,8 @@ from math import prod
 from msgspec import Struct
 
 from archscope.ir import Op, Shape
-from archscope.ops.layout import RANK, Permute, Select
+from archscope.ops.attributes import RANK
+from archscope.ops.layout import Permute, Select
 from archscope.ops.reshape import Flatten, Reshape, Slice
 
 Part = tuple[int, int]
@@ -103,12 +104,9 @@ class StridedView(Struct, frozen=True):
         return None if found is None else moves + found
 
 
-def _strides(sizes: Iterable[int]) -> list[int]:
+def _strides(sizes: Shape) -> list[int]:
     """Return the strides of a tensor whose last axis varies fastest."""
-    strides = [1]
-    for size in [*sizes][:0:-1]:
-        strides.append(strides[-1] * size)
-    return strides[::-1]
+    return [prod(sizes[axis + 1 :]) for axis in range(len(sizes))]
 
 
 def _joined(parts: Iterable[Part]) -> Parts:
@@ -137,8 +135,7 @@ def _permuted(parts: Sequence[Part], sizes: Shape, wanted: Shape) -> list[Op] | 
     """Return the moves from a tensor to its parts in another order, None if they are not whole."""
     inside = sorted(parts, key=lambda part: -part[1])
     split = tuple(size for size, _ in inside)
-    strides = _strides(split) if split else []
-    if strides != [stride for _, stride in inside] or len(split) > RANK:
+    if _strides(split) != [stride for _, stride in inside] or len(split) > RANK:
         return None
     order = tuple(map(inside.index, parts))
     if order == tuple(sorted(order)):
