@@ -31,7 +31,6 @@ from archscope.compress.quantization import METHODS, Quantized, quantize_weights
 from archscope.errors import OptionError
 from archscope.files import write_bytes
 from archscope.ir import Graph
-from archscope.module_names import module_path
 from archscope.report.table import Part
 from archscope.report.tables.int8 import Int8Measured, int8_parts, int8_record
 from archscope.report.tables.pruning import steps_table
@@ -214,7 +213,11 @@ def _trained_in_bits(
     graph: Graph, run: Path | None, given: Weights, source: str, options: dict[str, Any]
 ) -> tuple[list[Part], dict[str, Any]]:
     """Fine-tune a run in few bits; return the comparison of the two runs as parts and a record."""
-    from archscope.train.quantization_aware import rate_factor, rounded_graph
+    from archscope.train.quantization_aware import (
+        rate_factor,
+        rounded_graph,
+        without_replaced_steps,
+    )
     from archscope.train.run_folder import read_recipe
 
     assert run is not None
@@ -224,7 +227,7 @@ def _trained_in_bits(
     rounded = rounded_graph(material.network, batches, bits)
     rate = read_recipe(run).learning_rate * rate_factor(bits)
     tune = _fine_tuning(run, options, weight_bits=bits, learning_rate=rate)
-    weights = tune.tuned(f"w{bits}a{bits}", rounded, _without_old_steps(given, graph, rounded))
+    weights = tune.tuned(f"w{bits}a{bits}", rounded, without_replaced_steps(given, graph, rounded))
     if options["output"] is not None:
         from archscope.weights import write_weights
 
@@ -233,16 +236,6 @@ def _trained_in_bits(
     record = {"name": graph.name, "method": "qat", "bits": bits, "runs": runs}
     lines = f"weights and layer inputs have {bits} bits, those of the first and last layer 8"
     return [steps_table(runs), lines], record
-
-
-def _without_old_steps(given: Weights, before: Graph, after: Graph) -> Weights:
-    """Return the weights without the steps of roundings that others have replaced."""
-    new = {
-        module_path(node.name)
-        for node in after.nodes
-        if node.name in before.by_name and before.by_name[node.name].op != node.op
-    }
-    return {name: weight for name, weight in given.items() if name.rpartition(".")[0] not in new}
 
 
 def _weights(

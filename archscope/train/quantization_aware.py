@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
 
 from archscope.build import Network
 from archscope.ir import Graph
+from archscope.module_names import module_path
 from archscope.nn.rounding import best_scales, level_range
 from archscope.ops.fake_quantize import FakeQuantize
 from archscope.train.rounded_weights import END_BITS
@@ -54,6 +55,18 @@ def rounded_graph(network: Network, batches: Iterable[Tensor], bits: int) -> Gra
             for name, last in wanted.items()
         },
     )
+
+
+def without_replaced_steps(
+    weights: Mapping[str, Tensor], before: Graph, after: Graph
+) -> dict[str, Tensor]:
+    """Return weights of a graph without the steps of roundings that `rounded_graph` replaced."""
+    new = {
+        module_path(node.name)
+        for node in after.nodes
+        if node.name in before.by_name and before.by_name[node.name].op != node.op
+    }
+    return {name: weight for name, weight in weights.items() if name.rpartition(".")[0] not in new}
 
 
 def _rounding(values: Tensor, bits: int) -> FakeQuantize:
