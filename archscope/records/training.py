@@ -30,7 +30,7 @@ class Interval(Struct, frozen=True):
     seconds: float  # since the training began, without pauses
 
 
-class Epoch(Struct, frozen=True):
+class Epoch(Struct, frozen=True, omit_defaults=True):
     """A pass over all training images; `train` is measured while the weights change."""
 
     epoch: int  # from 1
@@ -40,6 +40,7 @@ class Epoch(Struct, frozen=True):
     learning_rate: float  # of its last step
     images_per_second: float  # of training, without validation
     seconds: float
+    interpolation: float | None = None  # of the validated weights: 0 untrained, 1 trained
 
 
 class Diagnosis(Struct, frozen=True):

@@ -8,6 +8,7 @@ from math import isfinite
 from time import perf_counter
 
 import torch
+from msgspec import structs
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, get_total_norm
 
@@ -19,8 +20,9 @@ from archscope.train.device import Arithmetic
 from archscope.train.diagnostics import diagnose
 from archscope.train.distributed import ALONE, Processes
 from archscope.train.evaluation import evaluate, means
+from archscope.train.interpolated_weights import SHARES
 from archscope.train.kept_weights import KeptWeights, kept_weights
-from archscope.train.loader import TrainingLoader
+from archscope.train.loader import EvaluationLoader, TrainingLoader
 from archscope.train.losses import l1_penalty
 from archscope.train.recipe import Recipe
 from archscope.train.rounded_weights import GRADUAL
@@ -120,7 +122,7 @@ class Loop:
         self._log()
         with self.computing():
             row = self._measure()
-        better = self._better(row)
+        better = self._better(row, state.best)
         if better:
             state.best = row
         state.epochs.append(row)
@@ -130,6 +132,7 @@ class Loop:
         if self.processes.first:
             with self.computing():
                 self._diagnose()
+            with self.computing(), self._interpolated(row.interpolation):
                 if better:
                     self.recorder.write_best(state.model.state_dict(), row)
                 self.recorder.write_last(state.model.state_dict(), row)
@@ -236,31 +239,55 @@ class Loop:
             )
 
     def _measure(self) -> Epoch:
-        """Return the row of the current epoch. Raises Diverged for a loss that is not finite."""
+        """Return the row of the current epoch. Raises Diverged for a loss that is not finite.
+
+        Of interpolated weights it has the best.
+        """
         state = self.state
-        validation = None
-        if self.loader.validation is not None:
-            batches = self.loader.validation
-            validation = evaluate(state.model, self.task, batches, self.how, self.processes)
-            if not isfinite(validation.get("loss", 0.0)):
-                raise Diverged(f"the validation loss is {validation['loss']} at step {state.steps}")
-        return Epoch(
+        row = Epoch(
             epoch=state.epoch + 1,
             step=state.steps,
             train=means(self.task, state.epoch_sums),
-            validation=validation,
+            validation=None,
             learning_rate=self.rate,
             images_per_second=float(state.epoch_sums[-1]) / max(state.epoch_seconds, 1e-9),
             seconds=state.seconds,
         )
+        if self.loader.validation is None:
+            return row
+        if state.interpolated is None:
+            return structs.replace(row, validation=self._validate(self.loader.validation))
+        best = None
+        for share in SHARES:
+            if share == 0 and state.best is not None:
+                continue  # it was validated after the first epoch
+            with self._interpolated(share):
+                scores = self._validate(self.loader.validation)
+            found = structs.replace(row, validation=scores, interpolation=share)
+            if self._better(found, best):
+                best = found
+        assert best is not None
+        return best
 
-    def _better(self, row: Epoch) -> bool:
-        """Return whether an epoch beats the best so far: by the goal, then by the loss.
+    def _validate(self, batches: EvaluationLoader) -> Scores:
+        state = self.state
+        scores = evaluate(state.model, self.task, batches, self.how, self.processes)
+        if not isfinite(scores.get("loss", 0.0)):
+            raise Diverged(f"the validation loss is {scores['loss']} at step {state.steps}")
+        return scores
+
+    def _interpolated(self, share: float | None) -> AbstractContextManager[None]:
+        """Give the validated network the weights at a position between untrained and trained."""
+        if self.state.interpolated is None or share is None:
+            return nullcontext()
+        return self.state.interpolated.applied(self.state.model, share)
+
+    def _better(self, row: Epoch, best: Epoch | None) -> bool:
+        """Return whether an epoch beats another: by the goal, then by the loss.
 
         With few validation images the loss decides, as single images are chance.
         """
-        best = self.state.best
-        if self.task.keeps_last or best is None or not row.validation or not best.validation:
+        if best is None or not row.validation or not best.validation:
             return True
         ours, theirs = row.validation, best.validation
         goal = self.task.goal

@@ -132,10 +132,10 @@ class Recipe(Struct, frozen=True, kw_only=True):
     anchor: Annotated[
         Amount | None,
         "For metric losses: weight of a term that keeps the distances within a batch as they were"
-        " before training (the distance-wise loss of Park 2019). null: 0 except for"
-        " contrastive and arcface with fewer than 20 training classes that the untrained network"
-        " already distinguishes with an auc of 0.8; the weight grows with that auc. Default 0: the"
-        " term limits what a poor network can learn.",
+        " before training (the distance-wise loss of Park 2019). null: with fewer than 20 training"
+        " classes, and if the untrained network has a validation auc of 0.8 or more, 2 for"
+        " contrastive, 5 for triplet, 10 for quadruplet and 25 for arcface; 0 otherwise. Default 0:"
+        " the term limits what a poor network can learn.",
     ] = 0.0
     distance: Annotated[
         Distance,
@@ -192,6 +192,13 @@ class Recipe(Struct, frozen=True, kw_only=True):
         "Decay of an exponential moving average of the weights; the average is then validated and"
         " saved. Default 0, none: a schedule that falls to zero has a similar effect.",
     ] = 0.0
+    interpolate: Annotated[
+        bool,
+        "Validate and save, after each epoch, the best weights on the line between those before"
+        " training and the current ones (WiSE-FT, Wortsman 2022): at 0.1, 0.25, 0.5 or 0.75 of the"
+        " way, or either end. Without validation images, the current ones. Default false: it is"
+        " useful only if the weights before training are.",
+    ] = False
     patience: Annotated[
         Some | None,
         "Number of epochs without a better validation score after which training stops. Default"
@@ -280,8 +287,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
             )
         if self.loss == "sphereface" and self.margin is not None and self.margin % 1:
             raise OptionError(f"the margin of sphereface must be an integer, got {self.margin:g}")
-        if self.weight_bits is not None and (self.ema or self.keep):
-            raise OptionError("weight_bits cannot be combined with ema or keep")
+        if self.weight_bits is not None and (self.ema or self.keep or self.interpolate):
+            raise OptionError("weight_bits cannot be combined with ema, keep or interpolate")
         if self.patience is not None and not self.validation:
             raise OptionError("patience needs validation images; set validation above 0")
 

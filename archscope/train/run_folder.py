@@ -218,7 +218,7 @@ def flatten(row: Interval | Epoch) -> dict[str, Any]:
     for name, value in structs.asdict(row).items():
         if isinstance(value, dict):
             flat |= {f"{name}_{measure}": number for measure, number in value.items()}
-        elif value is not None or name != "validation":
+        elif value is not None:
             flat[name] = value
     return flat
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from archscope.build import Network
 from archscope.records.training import Diagnosis, Epoch
+from archscope.train.interpolated_weights import InterpolatedWeights
 from archscope.train.optimizers import average, optimizer
 from archscope.train.recipe import Recipe
 from archscope.train.rounded_weights import RoundedWeights
@@ -30,6 +31,7 @@ class TrainingState:
             recipe, network, () if self.rounded is None else self.rounded.parameters()
         )
         self.average = average(network, recipe.ema) if recipe.ema else None
+        self.interpolated = InterpolatedWeights(network) if recipe.interpolate else None
         self.scaler = torch.amp.GradScaler(device.type, enabled=dtype == "float16")
         self.epoch = self.step = self.steps = 0  # completed epochs, steps of this one and of all
         self.ended = ""  # what ended the training: epochs, time, patience or report
@@ -67,6 +69,7 @@ class TrainingState:
             "optimizer": self.optimizer.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "rounded": None if self.rounded is None else self.rounded.state_dict(),
+            "before": None if self.interpolated is None else self.interpolated.before,
             "scaler": self.scaler.state_dict(),
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state(self.device) if gpu else None,
@@ -91,6 +94,8 @@ class TrainingState:
             self.rounded.load_state_dict(saved["rounded"])
         if self.average is not None:
             self.average.load_state_dict(saved["average"])
+        if self.interpolated is not None:
+            self.interpolated.restore(saved["before"])
         self.scaler.load_state_dict(saved["scaler"])
         torch.set_rng_state(saved["random"])
         if saved["random_cuda"] is not None and self.device.type == "cuda":

@@ -236,8 +236,8 @@ SCALES = {"sphereface": 1.0, "cosface": 64.0, "am-softmax": 30.0, "arcface": 64.
 MANY, LOW_SCALE = 100, 16.0
 """Classes below which the scale is no higher: the papers' are for thousands."""
 
-ANCHORS = {"contrastive": 5.0, "arcface": 70.0}
-"""Weights of the anchor where the untrained network is perfect; the gradients of losses differ."""
+ANCHORS = {"contrastive": 2.0, "triplet": 5.0, "quadruplet": 10.0, "arcface": 25.0}
+"""Weights of the anchor by default; the gradients of losses differ in size."""
 
 WORTH_KEEPING = 0.8
 """AUC of an untrained network from which on it is anchored; training gains most on poor ones."""
@@ -264,12 +264,8 @@ def unit_of(recipe: Recipe, embeddings: Tensor) -> float:
 
 
 def anchor_of(loss: str, auc: float) -> float:
-    """Return the weight of a loss's anchor, from the auc of the untrained network.
-
-    auc is of training images: the better the network tells them apart, the more it has to keep. The
-    weight in `ANCHORS` is multiplied by (2 auc - 1)^3, and is 0 if auc is below 0.8.
-    """
-    return ANCHORS[loss] * (2 * auc - 1) ** 3 if auc >= WORTH_KEEPING else 0.0
+    """Return the weight of a loss's anchor, from the validation auc of the untrained network."""
+    return ANCHORS[loss] if auc >= WORTH_KEEPING else 0.0
 
 
 def metric_loss(recipe: Recipe, classes: int, size: int) -> nn.Module:

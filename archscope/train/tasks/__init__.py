@@ -29,7 +29,6 @@ class Task(Protocol):
     about: dict[str, Any]  # the data to create it again, for run.json
     measures: tuple[str, ...]  # the measures that `tally` sums, `loss` first
     goal: str  # the measure that selects the best weights; higher is better
-    keeps_last: bool = False  # whether the last weights always count as best
 
     turns: tuple[tuple[int, ...], ...] = ()  # of each class, those that count as separate classes
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from archscope.build import Network
 from archscope.datasets import Dataset, Images
-from archscope.datasets.splits import VALIDATED, evenly, split_classes
+from archscope.datasets.splits import split_classes
 from archscope.datasets.turns import distinct_turns
 from archscope.errors import OptionError
 from archscope.ir import Graph
@@ -83,7 +83,6 @@ class MetricLearning(Task):
         self.classes = len(parts.classes["taught"])
         for part, labels in parts.classes.items():
             self.about[part] = [dataset.classes[label] for label in labels]
-        self.keeps_last = parts.shared
         self.test = parts.test
         if recipe.turns == "auto" and self.classes < FEW:
             self.turns = distinct_turns(parts.train, square=self.square)
@@ -103,27 +102,24 @@ class MetricLearning(Task):
         outputs, _ = outputs_of(network, loader.samples(), loader.how)
         self.about["margin_unit"] = unit_of(self.recipe, self.embeddings(outputs))
         self.criterion = metric_loss(self.recipe, self.classes, self.size)
-        weight = self._anchor(network, loader)
+        weight = self._anchor()
         if weight is not None:
             self.about["anchor"] = weight
             self.start = deepcopy(network).requires_grad_(False)
             self.criterion.add_module("start", self.start)  # saved, for a run that goes on
         network.add_module(HEAD, self.criterion.to(loader.how.device))
 
-    def _anchor(self, network: Network, loader: TrainingLoader) -> float | None:
+    def _anchor(self) -> float | None:
         """Return the weight of the anchor, or None for none.
 
         It depends on the weights only by its value, as a run that goes on has others.
         """
-        recipe = self.recipe
-        if recipe.anchor is not None:
-            return recipe.anchor or None
-        if recipe.loss not in ANCHORS or len(self.about["taught"]) >= FEW:
+        loss, anchor, untrained = self.recipe.loss, self.recipe.anchor, self.about.get("untrained")
+        if anchor is not None:
+            return anchor or None
+        if loss not in ANCHORS or len(self.about["taught"]) >= FEW or untrained is None:
             return None
-        train = loader.evaluation(evenly(loader.train, VALIDATED))
-        outputs, labels = outputs_of(network, train, loader.how)
-        auc = batch_auc(pairwise(self.embeddings(outputs), self.distance), labels)
-        return anchor_of(recipe.loss, float(auc))
+        return anchor_of(loss, untrained["auc"])
 
     def targets(self, images: Tensor, labels: Tensor) -> MetricTargets:
         """Return labels with the embeddings of the untrained network, if they are to be kept."""
