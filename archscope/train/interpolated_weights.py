@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-SHARES = (1.0, 0.75, 0.5, 0.25, 0.1, 0.0)
+SHARES = (1.0, 0.5, 0.25, 0.125, 0.0)
 """Positions on the line that are validated, the preferred first: 0 is untrained, 1 is trained."""
 
 

@@ -195,8 +195,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
     interpolate: Annotated[
         bool,
         "Validate and save, after each epoch, the best weights on the line between those before"
-        " training and the current ones (WiSE-FT, Wortsman 2022): at 0.1, 0.25, 0.5 or 0.75 of the"
-        " way, or either end. Without validation images, the current ones. Default false: it is"
+        " training and the current ones (WiSE-FT, Wortsman 2022): either end, a half, a quarter or"
+        " an eighth of the way. Without validation images, the current ones. Default false: it is"
         " useful only if the weights before training are.",
     ] = False
     patience: Annotated[
