@@ -86,11 +86,14 @@ def assess_fit(
     return "a good fit: training and validation agree, and both have converged"
 
 
-def assess_gain(goal: str, splits: Sequence[tuple[str, Scores, Scores]]) -> str:
+def assess_gain(
+    goal: str, splits: Sequence[tuple[str, Scores, Scores]], interpolation: float | None = None
+) -> str:
     """Return whether training helped with classes that it did not see, as one sentence.
 
     Of each split: its name, and its scores with the untrained weights and with those that are
-    kept. A gain is one in every split.
+    kept. A gain is one in every split. `interpolation` is the position of the kept weights between
+    those before training and the trained ones.
     """
     gained = [after[goal] > before[goal] for _, before, after in splits]
     verdict = "a gain" if all(gained) else "no clear gain" if any(gained) else "no gain"
@@ -98,7 +101,12 @@ def assess_gain(goal: str, splits: Sequence[tuple[str, Scores, Scores]]) -> str:
         f"from {_percent(before[goal])} to {_percent(after[goal])} in {split}"
         for split, before, after in splits
     )
-    return f"{verdict}: {goal} of classes that were not trained on went {changes}"
+    kept = ""
+    if interpolation == 0:
+        kept = "; the weights before training are kept, as none on the way validate better"
+    elif interpolation is not None and interpolation < 1:
+        kept = f", with weights {interpolation:g} of the way to the trained ones"
+    return f"{verdict}: {goal} of classes that were not trained on went {changes}{kept}"
 
 
 def _beside_guessing(trained: float, held: float, goal: str, images: Guessing) -> str:

@@ -8,7 +8,6 @@ from math import isfinite
 from time import perf_counter
 
 import torch
-from msgspec import structs
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, get_total_norm
 
@@ -19,10 +18,9 @@ from archscope.train.callbacks import Callback
 from archscope.train.device import Arithmetic
 from archscope.train.diagnostics import diagnose
 from archscope.train.distributed import ALONE, Processes
-from archscope.train.evaluation import evaluate, means
-from archscope.train.interpolated_weights import SHARES
+from archscope.train.evaluation import means
 from archscope.train.kept_weights import KeptWeights, kept_weights
-from archscope.train.loader import EvaluationLoader, TrainingLoader
+from archscope.train.loader import TrainingLoader
 from archscope.train.losses import l1_penalty
 from archscope.train.recipe import Recipe
 from archscope.train.rounded_weights import GRADUAL
@@ -30,12 +28,10 @@ from archscope.train.run_folder import Recorder
 from archscope.train.state import TrainingState
 from archscope.train.tasks import Task
 from archscope.train.time_limit import TimeLimit
+from archscope.train.validation import Validation
 
 DIVERGED = 100.0
 """Multiple of the first mean loss above which a training cannot recover."""
-
-FEW = 100
-"""With fewer validation images, each is more than a hundredth of the accuracy."""
 
 Report = Callable[[int, Scores], bool]
 """Called with each epoch's number and validation scores; returns whether to stop."""
@@ -72,6 +68,7 @@ class Loop:
         self.device = torch.device(how.device)
         task.begin(network, loader)
         self.state = TrainingState(network, recipe, self.device, how.dtype, len(task.measures))
+        self.validation = Validation(self.state, task, loader, how, processes)
         self.runner: nn.Module = network
         if recipe.compile:
             self.runner = torch.compile(network)  # type: ignore[assignment]
@@ -122,7 +119,7 @@ class Loop:
         self._log()
         with self.computing():
             row = self._measure()
-        better = self._better(row, state.best)
+        better = self.validation.is_better(row, state.best)
         if better:
             state.best = row
         state.epochs.append(row)
@@ -132,7 +129,7 @@ class Loop:
         if self.processes.first:
             with self.computing():
                 self._diagnose()
-            with self.computing(), self._interpolated(row.interpolation):
+            with self.computing(), self.validation.weights_of(row):
                 if better:
                     self.recorder.write_best(state.model.state_dict(), row)
                 self.recorder.write_last(state.model.state_dict(), row)
@@ -239,10 +236,7 @@ class Loop:
             )
 
     def _measure(self) -> Epoch:
-        """Return the row of the current epoch. Raises Diverged for a loss that is not finite.
-
-        Of interpolated weights it has the best.
-        """
+        """Return the row of the current epoch. Raises Diverged for a loss that is not finite."""
         state = self.state
         row = Epoch(
             epoch=state.epoch + 1,
@@ -253,49 +247,11 @@ class Loop:
             images_per_second=float(state.epoch_sums[-1]) / max(state.epoch_seconds, 1e-9),
             seconds=state.seconds,
         )
-        if self.loader.validation is None:
-            return row
-        if state.interpolated is None:
-            return structs.replace(row, validation=self._validate(self.loader.validation))
-        best = None
-        for share in SHARES:
-            if share == 0 and state.best is not None:
-                continue  # it was validated after the first epoch
-            with self._interpolated(share):
-                scores = self._validate(self.loader.validation)
-            found = structs.replace(row, validation=scores, interpolation=share)
-            if self._better(found, best):
-                best = found
-        assert best is not None
-        return best
-
-    def _validate(self, batches: EvaluationLoader) -> Scores:
-        state = self.state
-        scores = evaluate(state.model, self.task, batches, self.how, self.processes)
-        if not isfinite(scores.get("loss", 0.0)):
-            raise Diverged(f"the validation loss is {scores['loss']} at step {state.steps}")
-        return scores
-
-    def _interpolated(self, share: float | None) -> AbstractContextManager[None]:
-        """Give the validated network the weights at a position between untrained and trained."""
-        if self.state.interpolated is None or share is None:
-            return nullcontext()
-        return self.state.interpolated.applied(self.state.model, share)
-
-    def _better(self, row: Epoch, best: Epoch | None) -> bool:
-        """Return whether an epoch beats another: by the goal, then by the loss.
-
-        With few validation images the loss decides, as single images are chance.
-        """
-        if best is None or not row.validation or not best.validation:
-            return True
-        ours, theirs = row.validation, best.validation
-        goal = self.task.goal
-        if "loss" not in ours:
-            return ours[goal] > theirs[goal]
-        if self.loader.validated < FEW:
-            return (ours["loss"], -ours[goal]) < (theirs["loss"], -theirs[goal])
-        return (ours[goal], -ours["loss"]) > (theirs[goal], -theirs["loss"])
+        row = self.validation.validated(row)
+        loss = (row.validation or {}).get("loss", 0.0)
+        if not isfinite(loss):
+            raise Diverged(f"the validation loss is {loss} at step {state.steps}")
+        return row
 
     def _diagnose(self) -> None:
         """Diagnose the network with some training images, and report new problems."""

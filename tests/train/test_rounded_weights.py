@@ -293,7 +293,6 @@ def test_rounding_is_imported_where_tensors_have_no_numbers() -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(OptionError, match="cannot be combined with ema or keep"):
-        Recipe(weight_bits=2, ema=0.9)
-    with pytest.raises(OptionError, match="cannot be combined with ema or keep"):
-        Recipe(weight_bits=2, keep="zeros")
+    for knob in ({"ema": 0.9}, {"keep": "zeros"}, {"interpolate": True}):
+        with pytest.raises(OptionError, match="cannot be combined with ema, keep or interpolate"):
+            Recipe(weight_bits=2, **knob)  # type: ignore[arg-type]
