@@ -134,8 +134,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
         "For metric losses: weight of a term that keeps the distances within a batch as they were"
         " before training (the distance-wise loss of Park 2019). null: with fewer than 20 training"
         " classes, and if the untrained network has a validation auc of 0.8 or more, 2 for"
-        " contrastive, 5 for triplet, 10 for quadruplet and 25 for arcface; 0 otherwise. Default 0:"
-        " the term limits what a poor network can learn.",
+        " contrastive, 20 for triplet, 40 for quadruplet and 25 for arcface; otherwise 0. Default"
+        " 0: the term limits what a poor network can learn.",
     ] = 0.0
     distance: Annotated[
         Distance,

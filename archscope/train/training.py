@@ -369,7 +369,7 @@ class _Training:
             if before and after
         ]
         if self.test and "untrained_test" in about:
-            return assess_gain(goal, splits, best and best.interpolation)
+            return assess_gain(goal, splits, best.interpolation if best else None)
         return assess_fit(
             state.epochs if state else (),
             goal,

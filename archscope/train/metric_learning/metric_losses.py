@@ -236,7 +236,7 @@ SCALES = {"sphereface": 1.0, "cosface": 64.0, "am-softmax": 30.0, "arcface": 64.
 MANY, LOW_SCALE = 100, 16.0
 """Classes below which the scale is no higher: the papers' are for thousands."""
 
-ANCHORS = {"contrastive": 2.0, "triplet": 5.0, "quadruplet": 10.0, "arcface": 25.0}
+ANCHORS = {"contrastive": 2.0, "triplet": 20.0, "quadruplet": 40.0, "arcface": 25.0}
 """Weights of the anchor by default; the gradients of losses differ in size."""
 
 WORTH_KEEPING = 0.8
