@@ -25,6 +25,7 @@ from msgspec.structs import fields
 
 from archscope.analysis import Analysis
 from archscope.bench.measure_networks import Bench
+from archscope.cli import bench_search, device_profiles
 from archscope.cli.shared.app import GROUPS, archscope
 from archscope.metrics import METRICS
 from archscope.records.study import Trial
@@ -44,6 +45,12 @@ DOCUMENTS = (
     ("a line of trials.jsonl in the folder of a study", Trial),
 )
 """What the page of JSON keys explains: where a document is found, and the record that it is."""
+
+SUBCOMMANDS: dict[str, dict[str, click.Command]] = {
+    "bench": {"search": bench_search.command},
+    "device": device_profiles.group.commands,
+}
+"""The commands under others that are no groups, as they also run without one."""
 
 MODULES = (
     "archscope", "archscope.train", "archscope.datasets", "archscope.compress", "archscope.bench",
@@ -96,6 +103,9 @@ def commands_page(group: str) -> str:
         command = archscope.get_command(context, name)
         if command is not None and getattr(command, "panel", "") == group:
             page += command_lines(command, click.Context(command, context, info_name=name))
+            inside = click.Context(click.Group(name), context, info_name=name)
+            for word, under in SUBCOMMANDS.get(name, {}).items():
+                page += command_lines(under, click.Context(under, inside, info_name=word))
     return "\n".join(page)
 
 
@@ -104,9 +114,10 @@ def command_lines(command: click.Command, context: click.Context) -> list[str]:
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     page = [f"## {context.command_path}", "", f"`{usage}`", ""]
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
-        text = html.escape(paragraph.removeprefix("\b\n"), quote=False)
+        text = paragraph.removeprefix("\b\n")
         examples = text.partition("Examples:\n")[2]
-        page += ["```text", inspect.cleandoc(examples), "```"] if examples else [text]
+        block = ["```text", inspect.cleandoc(examples), "```"]
+        page += block if examples else [html.escape(text, quote=False)]
         page.append("")
     rows = [option_row(each, context) for each in command.params if isinstance(each, click.Option)]
     page += ["| option | |", "| --- | --- |", *rows, ""]
@@ -119,8 +130,8 @@ def command_lines(command: click.Command, context: click.Context) -> list[str]:
 def option_row(option: click.Option, context: click.Context) -> str:
     """Return an option with its values, help and default as a row of a table."""
     record = option.get_help_record(context) or (", ".join(option.opts), "hidden")
-    names, about = (part.replace("|", "\\|") for part in record)
-    about = html.escape(about, quote=False).replace("[", "\\[")
+    names, about = record
+    about = html.escape(about, quote=False).replace("[", "\\[").replace("|", "\\|")
     return f"| `{names}` | {' '.join(about.split())} |"
 
 

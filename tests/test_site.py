@@ -29,6 +29,10 @@ def test_the_site_builds_and_is_complete(tmp_path: Path) -> None:
     reference = "".join(text for path, text in pages.items() if "reference" in path.parts)
     for name in FILES:
         assert f'id="archscope-{name}"' in reference, f"no page explains `archscope {name}`"
+    for name in ("bench-search", "device-calibrate"):
+        assert f'id="archscope-{name}"' in reference
+    for escaped in ("\\|", "&amp;gt;", "&amp;lt;"):
+        assert escaped not in reference, "a sign is escaped twice"
     for name in METRICS:
         assert f"<code>{name}</code>" in reference
     for name in ("archscope.analyze", "archscope.train.train", "archscope.compress.prune"):

@@ -82,7 +82,7 @@ def _content(stream: TextIO, limits: Limits) -> bytes:
 def is_folder(word: str) -> bool:
     """Return whether a word names a folder; False if it is no valid path."""
     try:
-        return Path(word).is_dir()
+        return bool(word) and Path(word).is_dir()
     except (OSError, ValueError):
         return False
 
