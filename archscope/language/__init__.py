@@ -66,8 +66,8 @@ def document(
         if _is_pattern(content.strip()):
             return _pattern(content.strip(), limits)
         return document_of(collector.text(content, file, Path()), file, "stdin")
-    if isinstance(source, str) and _is_pattern(name):
-        return _pattern(name, limits)
+    if isinstance(source, str) and _is_pattern(name.rstrip()):
+        return _pattern(name.rstrip(), limits)
     if not name.strip():
         raise OptionError("the name of the network is empty")
     path = Path(source)

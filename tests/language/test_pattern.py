@@ -56,6 +56,10 @@ def test_spaces_and_capitals_do_not_matter() -> None:
     ]
 
 
+def test_the_end_of_a_line_is_no_part_of_it() -> None:
+    assert ops(load("INPUT 3x8x8 -> FC 10\n")) == ["flatten", "linear"]
+
+
 def test_fc_flattens_what_has_positions() -> None:
     assert ops(load("INPUT 3x8x8 -> FC 4 -> FC 2")) == ["flatten", "linear", "linear"]
     assert ops(load("INPUT 3 -> FC 2")) == ["linear"]

@@ -24,7 +24,7 @@ FILES = dict(
 """The files that the manual shows, by their paths."""
 NAMES = {
     "ops": "star_relu", "rules": "LAB101", "metrics": "energy", "samplers": "climb",
-    "datasets": "halves",
+    "datasets": "halves", "conventions": "chip", "importers": ".pattern", "exporters": "layers",
 }  # fmt: skip
 
 Write = Callable[[str, str], Path]

@@ -58,13 +58,6 @@ def test_a_broken_contract_is_a_line(name: str, project: Write, run: Run) -> Non
     assert not any("\n" in line for line in found["broken"])
 
 
-CONVENTION = """
-from archscope.analysis.conventions.convention import Convention, Term
-
-CONVENTION = Convention(
-    name="chip", about="a sum for each product", always=(Term("sums", lambda l: l.macs),)
-)
-"""
 EXPORTER = """
 import io
 
@@ -84,25 +77,11 @@ def export(network, opset):
 def load(content, weights):
     return torch.load(io.BytesIO(content), weights_only=False)
 """
-IMPORTER = """
-from pathlib import Path
-
-from archscope.importers.formats import Imported, ImportFormat
-from archscope.language import load
-
-FORMAT = ImportFormat(__name__, "from_file", r"[^\\n]*\\.pattern", ".pattern")
-
-
-def from_file(source, input):
-    return Imported(load(Path(source).read_text(encoding="utf-8")), dict)
-"""
 
 
 def test_other_kinds_are_used_and_checked(project: Write, run: Run) -> None:
-    project("plugins/conventions/chip.py", CONVENTION)
     project("plugins/exporters/pickled.py", EXPORTER)
-    project("plugins/importers/pattern.py", IMPORTER)
-    project("net.pattern", "INPUT 3x8x8 -> CONV 4 -> FC 10")
+    project("net.pattern", "INPUT 3x8x8 -> CONV 4 -> FC 10\n")
     # A process of its own: commands that were loaded before know the choices of that time.
     words = ["analyze", "net.pattern", "--count", "chip", "--format", "json"]
     printed = subprocess.check_output([sys.executable, "-m", "archscope", *words])
@@ -110,7 +89,9 @@ def test_other_kinds_are_used_and_checked(project: Write, run: Run) -> None:
     assert totals["totals"]["counted"] == 2 * totals["totals"]["macs"] > 0
     assert "chip" in run("reconcile", "net.pattern").out
     assert run("export", "net.yaml", "-o", "net.pkl").code == 0
-    result = run("plugins", "check", "chip", "pickled", ".pattern", "--format", "json")
+    assert run("export", "net.yaml", "-o", "net.layers").code == 0
+    assert Path("net.layers").read_text(encoding="utf-8").startswith("input input\nconv conv\n")
+    result = run("plugins", "check", "chip", "pickled", "layers", ".pattern", "--format", "json")
     assert {row["kind"] for row in json.loads(result.out)["checks"]} | {*NAMES} == {*KINDS}
     for row in json.loads(result.out)["checks"]:
         assert row["checks"] and row["broken"] == []
