@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from io import BytesIO
+from math import log2
 from typing import Any
 
 from archscope.drawing.heat import HEATS
+from archscope.drawing.labels import shortened
 from archscope.errors import OptionError, did_you_mean
 from archscope.report.pages.content import MEASURES, Measure, NetworkSection
 from archscope.report.pages.quality import number
@@ -19,6 +21,11 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 """The palette of Okabe and Ito, which is safe for colour-blind readers."""
 LINES = ("-", "--", "-.", ":")
 INCHES, DPI = (7.0, 4.2), 160
+SIDES = ((0, 6, "center", "bottom"), (0, -6, "center", "top"), (7, 0, "left", "center"),
+         (-7, 0, "right", "center"))  # fmt: skip
+"""Where names are tried beside their points: offset in points, and alignment."""
+ROUNDS = 6  # of these, each ten points further away
+POINT = 5  # half the side of a point, in pixels of the figure
 BARS = 40  # the most layers to show with their names
 MIB = 1 << 20
 
@@ -72,6 +79,8 @@ def measure_named(word: str) -> Measure:
 
 
 def _pareto(axes: Any, networks: Sequence[NetworkSection], x: Measure, y: Measure) -> None:
+    from matplotlib.ticker import MultipleLocator
+
     known = [
         network
         for network in networks
@@ -80,26 +89,54 @@ def _pareto(axes: Any, networks: Sequence[NetworkSection], x: Measure, y: Measur
     if not known:
         raise OptionError(f"no network has both {x.label} and {y.label}")
     ranked = x.better is not None and y.better is not None
+    labels: list[Any] = []
     optimal = {network.id for network in (pareto_front(known, x.key, y.key) if ranked else known)}
     for network in known:
         place = (number(network, x.key), number(network, y.key))
         colour, fill = (COLOURS[0],) * 2 if network.id in optimal else ("#7a838d", "white")
         axes.plot(*place, "o", color=colour, markerfacecolor=fill)
-        axes.annotate(network.name, place, xytext=(0, 6), textcoords="offset points",
-                      ha="center", fontsize=8, color=colour)  # fmt: skip
+        label = axes.annotate(shortened(network.name, 40), place, xytext=(0, 6),
+                              textcoords="offset points", fontsize=8, color=colour)  # fmt: skip
+        label.set_in_layout(False)  # a long name would narrow the chart
+        labels.append(label)
     for measure, axis, scale in (
         (x, axes.xaxis, axes.set_xscale),
         (y, axes.yaxis, axes.set_yscale),
     ):
-        positive = all((number(network, measure.key) or 0) > 0 for network in known)
-        if positive and measure.kind != SHARE:
+        values = [number(network, measure.key) or 0.0 for network in known]
+        # A logarithmic axis of values that are close has no ticks.
+        low, high = min(values), max(values)
+        if measure.kind != SHARE and high >= 4 * low > 0:
             scale("log", base=2 if measure.kind == BYTES else 10)
+        elif measure.kind == BYTES and high > low:
+            axis.set_major_locator(MultipleLocator(2 ** round(log2((high - low) / 5))))
         kind = measure.kind
         axis.set_major_formatter(lambda value, _, kind=kind: _tick(value, kind))
         axis.set_minor_formatter(lambda value, _: "")
     axes.set_xlabel(x.label)
     axes.set_ylabel(y.label)
     axes.margins(0.12)
+    _place(axes, labels)
+
+
+def _place(axes: Any, labels: Sequence[Any]) -> None:
+    """Move the names of points to where they are inside of the figure and over no other name."""
+    from matplotlib.transforms import Bbox
+
+    figure = axes.figure
+    figure.draw_without_rendering()
+    points = axes.transData.transform([label.xy for label in labels])
+    taken = [Bbox.from_bounds(x - POINT, y - POINT, 2 * POINT, 2 * POINT) for x, y in points]
+    for label in labels:
+        for step in range(len(SIDES) * ROUNDS + 1):
+            x, y, horizontal, vertical = SIDES[step % len(SIDES)]
+            further = 10 * (step // len(SIDES) % ROUNDS) * (1 if y >= 0 else -1)
+            label.set(position=(x, y + further), ha=horizontal, va=vertical)
+            box = label.get_window_extent()
+            inside = axes.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
+            if inside and not box.count_overlaps(taken):
+                break  # after the last step, where it was first
+        taken.append(box)
 
 
 def _tick(value: float, kind: str) -> str:
@@ -114,8 +151,9 @@ def _lines(axes: Any, networks: Sequence[NetworkSection], kind: str) -> None:
         points = [
             layer.alive_bytes if kind == "memory" else layer.field for layer in network.layers
         ]
-        values = [point / (MIB if kind == "memory" else 1) for point in points if point is not None]
-        if not values:
+        unit = MIB if kind == "memory" else 1
+        values = [float("nan") if point is None else point / unit for point in points]
+        if all(point is None for point in points):
             continue
         drawn = True
         style: Any = {
@@ -148,7 +186,7 @@ def _layers(axes: Any, networks: Sequence[NetworkSection], fact: str) -> None:
         lambda value, _: _tick(value, BYTES if fact == "memory" else COUNT)
     )
     if len(bars) <= BARS:
-        names = [name if len(name) < 25 else f"…{name[-23:]}" for name, _ in bars]
+        names = [shortened(name, 28) for name, _ in bars]
         axes.set_xticks(range(len(bars)), names, rotation=90, fontsize=6)
     else:
         axes.set_xlabel(f"layers with {fact}, in order of execution")

@@ -42,6 +42,25 @@ def test_names_are_no_formulas(five: tuple[NetworkSection, ...]) -> None:
     assert "$x^$ <b>" in texts(plot("pareto", [odd, *five[1:]], "svg"))
 
 
+def test_points_that_are_close_have_ticks_and_long_names(five: tuple[NetworkSection, ...]) -> None:
+    close = [
+        structs.replace(five[0], id=str(number), name=f"{'long' * 20}{number}",
+                        values={**five[0].values, "macs": 1e9 + 2e8 * number})
+        for number in range(3)
+    ]  # fmt: skip
+    told = texts(plot("pareto", close, "svg"))
+    assert {"1.2 G", "1.4 G"} <= set(told), "ticks"
+    assert sum("…" in text and len(text) <= 40 for text in told) == 3
+
+
+def test_gaps_stay_in_their_place(five: tuple[NetworkSection, ...]) -> None:
+    layers = list(five[0].layers)
+    gap = [structs.replace(layer, field=None) for layer in layers[:10]]
+    moved = structs.replace(five[0], layers=(*gap, *layers[10:]))
+    assert plot("field", [moved], "svg") != plot("field", [structs.replace(
+        five[0], layers=tuple(layers[10:]))], "svg")  # fmt: skip
+
+
 def test_mistakes(five: tuple[NetworkSection, ...]) -> None:
     with pytest.raises(OptionError, match="no measure 'makcs', did you mean 'macs'"):
         plot("pareto", five, "svg", x="makcs")
