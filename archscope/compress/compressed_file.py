@@ -115,7 +115,7 @@ def _book(name: str, weight: Tensor, bits: int) -> Codebook:
         raise OptionError(
             f"'{name}' has more than {2**bits - 1} distinct non-zero weights, the maximum that"
             " a codebook of the format holds; `archscope quantize --method codebook --bits"
-            f" {bits}` makes them fewer"
+            f" {bits}` makes them fewer if some are zero, and --bits {bits - 1} if none is"
         )
     return book
 

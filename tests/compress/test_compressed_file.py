@@ -12,6 +12,7 @@ from archscope.build import build
 from archscope.compress.codebooks import codebook
 from archscope.compress.compressed_file import read_compressed, write_compressed
 from archscope.compress.layout import PUBLISHED
+from archscope.compress.quantization import quantize_weights
 from archscope.compress.storage import sizes
 from archscope.errors import OptionError
 from archscope.ir import Graph
@@ -102,7 +103,10 @@ def test_written_and_read(left: float, tmp_path: Path) -> None:
 
 def test_refusals(tmp_path: Path) -> None:
     path = tmp_path / "x.net"
-    with pytest.raises(OptionError, match="'linear4' has more than 15 distinct non-zero weights"):
+    with pytest.raises(
+        OptionError,
+        match=r"'linear4' has more than 15 distinct non-zero weights.* --bits 3 if none is",
+    ):
         write_compressed(build(net()).state_dict(), net(), path)
     normed = chain(("conv", {"out": 4, "kernel": 1}), ("batchnorm", {}), x=(3, 8, 8))
     with pytest.raises(OptionError, match=r"'net' has the weight 'batchnorm2\.weight'"):
@@ -110,3 +114,13 @@ def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="has no weights"):
         write_compressed({}, chain(("relu", {}), x=(3, 8, 8)), path)
     assert not path.exists()
+
+
+def test_the_bits_of_the_hint_are_few_enough(tmp_path: Path) -> None:
+    """Dense weights have no zero, for which every codebook of the format has an entry."""
+    graph = chain(("flatten", {}), ("linear", {"out": 40}), x=(3, 4, 4))
+    rounded = quantize_weights(graph, build(graph).state_dict(), bits=3).weights
+    path = tmp_path / "x.net"
+    write_compressed(rounded, graph, path)
+    read = read_compressed(path, graph)
+    assert all(torch.equal(read[name], rounded[name]) for name in rounded)
