@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click.core
 import pytest
 from click.shell_completion import ShellComplete
 
@@ -13,6 +14,8 @@ from archscope.cli.shared.app import FILES, archscope
 from archscope.ops import OPS
 from archscope.rules.rule import RULES
 from tests.cli.conftest import Run
+
+OPTION = click.core.Option
 
 
 class Words(ShellComplete):
@@ -29,6 +32,8 @@ def completed(*words: str) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Help replaces click's classes, in a process of its own but for tests.
+    monkeypatch.setattr(click.core, "Option", OPTION)
     monkeypatch.chdir(tmp_path)
     for name in ("vggish.yaml", "vgg.py", "vgg.txt", "sub/net.yaml", "runs/lenet5-digits/run.json"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
