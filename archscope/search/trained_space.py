@@ -24,8 +24,14 @@ def trained_space(
 
     `set` has the values of names and decisions given to the search.
 
-    Raises OptionError if its networks do not take a single image.
+    Raises OptionError if its networks do not take a single image, or do not fit the images or
+    their classes.
     """
+    from archscope.datasets import fit
+    from archscope.train.recipe import Recipe
+    from archscope.train.recipe_files import change
+    from archscope.train.tasks.classification import Classification
+
     data = images_of(trainer)
     given = {**set, **({"classes": len(data.classes)} if "classes" in read.let else {})}
     (entry, *more) = deployed.graph(deployed.defaults).inputs
@@ -34,7 +40,12 @@ def trained_space(
     shape = entry.out
     if resolution:
         shape = (shape[0], *[resolution] * (len(shape) - 1))
-    return space(read, set=given, input=shape)
+    found = space(read, set=given, input=shape)
+    graph = found.graph(found.defaults)
+    fit(shape, data, **trainer.adapt)
+    recipe = change(Recipe(), trainer.recipe)
+    Classification(graph, len(data.classes), recipe).check(graph)
+    return found
 
 
 def images_of(trainer: Trainer) -> Any:
