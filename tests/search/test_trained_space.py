@@ -25,9 +25,9 @@ layers:
 DATA = "synthetic:images=24,test=8,shape={channels}x8x8,classes=3"
 
 
-def trained(channels: int, classes: int, images: int, **adapt: Any) -> Space:
-    """Return a space for images with this many channels and 3 classes."""
-    read = document("tiny", text=SPEC.format(channels=channels, classes=classes).encode())
+def trained(taken: int, classes: int, images: int, **adapt: Any) -> Space:
+    """Return a space that takes so many channels, for images with so many and 3 classes."""
+    read = document("tiny", text=SPEC.format(channels=taken, classes=classes).encode())
     trainer = Trainer(data=DATA.format(channels=images), adapt=adapt)
     return trained_space(read, trainer, space(read), None)
 
