@@ -90,12 +90,12 @@ def _tied(ranked: Sequence[NetworkSection], key: str) -> tuple[list[NetworkSecti
     """Return the networks tied with the first, and the largest insignificant difference."""
     first, *others = ranked
     best = number(first, key) or 0.0
-    deviation, factor = _deviation(ranked)
+    between = _deviation(ranked)
     tied, most = [first], 0.0
     for network in others:
         value = number(network, key) or 0.0
         if key == ACCURACY:
-            least = factor * sqrt(sum(_variance(each, deviation) for each in (first, network)))
+            least = _least_difference(first, network, *between)
         elif key == PREDICTED and network.predicted is not None:
             least = network.predicted[1] - value
         else:
@@ -106,20 +106,26 @@ def _tied(ranked: Sequence[NetworkSection], key: str) -> tuple[list[NetworkSecti
     return tied, most
 
 
-def _deviation(networks: Sequence[NetworkSection]) -> tuple[float, float]:
-    """Return the pooled standard deviation between seeds, and the factor for significance."""
+def _deviation(networks: Sequence[NetworkSection]) -> tuple[float, int]:
+    """Return the pooled standard deviation between seeds, and its degrees of freedom."""
     groups = [net.measured.scores for net in networks if net.measured is not None]
     degrees = sum(len(scores) - 1 for scores in groups)
-    if not degrees:
-        return 0.0, Z95
     squares = sum((score - fmean(scores)) ** 2 for scores in groups for score in scores)
-    return sqrt(squares / degrees), students_t(degrees)
+    return sqrt(squares / max(degrees, 1)), degrees
 
 
-def _variance(network: NetworkSection, deviation: float) -> float:
-    """Return the variance of a mean accuracy, due to seeds and to the sample of images."""
-    found = network.measured
-    if found is None:
-        return 0.0
-    images = found.mean * (1 - found.mean) / found.images if found.images else 0.0
-    return deviation**2 / len(found.scores) + max(images, 0.0)
+def _least_difference(
+    first: NetworkSection, second: NetworkSection, deviation: float, degrees: int
+) -> float:
+    """Return the least significant difference of two mean accuracies.
+
+    The variance due to seeds is estimated, that due to the sample of images is known (Welch 1947,
+    Satterthwaite 1946).
+    """
+    found = [network.measured for network in (first, second) if network.measured is not None]
+    seeds = sum(deviation**2 / len(each.scores) for each in found)
+    images = sum(max(each.mean * (1 - each.mean), 0) / each.images for each in found if each.images)
+    if not seeds:
+        return Z95 * sqrt(images)
+    effective = degrees * ((seeds + images) / seeds) ** 2
+    return students_t(int(effective)) * sqrt(seeds + images)
