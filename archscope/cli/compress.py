@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import structs
 
 from archscope.cli import FINDINGS, FINE
 from archscope.cli.shared.options import Output, output_options
@@ -30,6 +31,7 @@ from archscope.search.reference_costs import costs_at
 from archscope.space.costs import costs_of
 
 if TYPE_CHECKING:
+    from archscope.datasets import Images
     from archscope.records.training import RunSummary
     from archscope.train.post_training import Material
 
@@ -61,10 +63,11 @@ def command(run: str, output: Output, **options: Any) -> int:
     if that loses more accuracy than allowed, the worst layers stay in float32. Every step is a run
     of its own next to RUN. If the command was stopped, run it again to continue.
 
-    Each step has one row: accuracy on test images, costs, size and latency of its ONNX model, and
-    training time. RUN may be the name that the runs of `train --seeds` share: then each is
-    compressed, and the rows are means, with the spread of the accuracy. --scratch adds the
-    baseline for the pruned weights: the same network, trained from scratch for as long.
+    Each step has one row: accuracy on test images (without any, on those for validation), costs,
+    size and latency of its ONNX model, and training time. RUN may be the name that the runs of
+    `train --seeds` share: then each is compressed, and the rows are means, with the spread of the
+    accuracy. --scratch adds the baseline for the pruned weights: the same network, trained from
+    scratch for as long.
 
     \b
     Examples:
@@ -95,8 +98,12 @@ def _compressed(run: Path, name: str, options: dict[str, Any]) -> Compression:
     from archscope.train.post_training import of_run
 
     dataset = dataset_of(read_summary(run, "source", "adapt"))
-    if dataset.test is None:
-        raise OptionError(f"data set '{dataset.name}' has no test images to compare the steps on")
+    compared = of_run(run, dataset, None, IMAGES).compared
+    if compared is None:
+        raise OptionError(
+            f"data set '{dataset.name}' has no test images to compare the steps on, and the run"
+            " kept no images for validation"
+        )
     runs = _pruned_runs(run, options)
     materials = [
         of_run(run.with_name(summary.name) if number else run, dataset, None, IMAGES)
@@ -105,7 +112,8 @@ def _compressed(run: Path, name: str, options: dict[str, Any]) -> Compression:
     names = [f"{name}{summary.name.removeprefix(run.name)}" for summary in runs]
     seconds = [summary.seconds for summary in runs]
     scratch = options["scratch"]
-    stages, int8 = _stages(names, seconds, materials, scratch, options["keep_accuracy"] / 100)
+    keep = options["keep_accuracy"] / 100
+    stages, int8 = _stages(names, seconds, materials, compared, scratch, keep)
     if options["model"] is not None:
         write_bytes(options["model"], int8)
     control = stages.pop(-2) if scratch else None
@@ -135,15 +143,18 @@ def _stages(
     names: list[str],
     seconds: list[float],
     materials: list[Material],
+    compared: tuple[str, Images],
     scratch: bool,
     keep: float,
 ) -> tuple[list[Stage], bytes]:
     """Return a stage for each run and one for the last step in int8, and the int8 model.
 
-    `seconds` are the training times. With `scratch`, the last run is the control.
+    `seconds` are the training times, `compared` the split and the images to compare on. With
+    `scratch`, the last run is the control.
     """
     from archscope.bench.onnx_latency import onnx_latencies
 
+    split, images = compared
     models = [material.model() for material in materials]
     place = -2 if scratch else -1
     last = materials[place]
@@ -155,12 +166,8 @@ def _stages(
     for name, material, model, latency, trained in zip(
         names, [*materials, last], models, latencies, [*seconds, None], strict=True
     ):
-        assert material.test is not None
         costs = costs_of(material.network.graph, "float32")
-        stages.append(
-            Stage(
-                name, material.scores(model, material.test), costs["params"], costs["macs"],
-                costs["peak"], len(model), latency, trained,
-            )
-        )  # fmt: skip
+        stage = Stage(name, costs["params"], costs["macs"], costs["peak"], len(model), latency,
+                      training_seconds=trained)  # fmt: skip
+        stages.append(structs.replace(stage, **{split: material.scores(model, images)}))
     return stages, found.model

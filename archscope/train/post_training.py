@@ -46,6 +46,14 @@ class Material(Struct, frozen=True, eq=False):
     calibration: Images
     deciding: Images  # not trained on if the run kept some apart, and never tested on
     test: Images | None
+    kept_apart: bool  # whether the deciding images were not trained on
+
+    @property
+    def compared(self) -> tuple[str, Images] | None:
+        """The split on which compressed networks are compared: test, or validation without one."""
+        if self.test is not None:
+            return "test", self.test
+        return ("validation", self.deciding) if self.kept_apart else None
 
     def model(self) -> bytes:
         """Return the network with folded batch norms as ONNX. Raises ArchscopeError."""
@@ -117,6 +125,7 @@ def of_run(
         _some(train, count),
         _some(validation if len(validation) else train, DECIDING),
         test,
+        bool(len(validation)),
     )
 
 
@@ -152,6 +161,7 @@ def of_network(
         _some(train, count),
         _some(validation, DECIDING),
         dataset.test,
+        kept_apart=False,
     )
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from archscope.records.run_folder import read_summary
 from tests.cli.conftest import Run
@@ -65,6 +66,27 @@ def test_seeds_are_one_network_with_a_spread(run: Run, tmp_path: Path) -> None:
     assert "spread" in out and "net-scratch" in out
     one_model = run(*words, "--model", str(tmp_path / "x.onnx"))
     assert one_model.code == 2 and "2 runs" in one_model.err
+
+
+def test_without_test_images_validation_images_serve(run: Run, tmp_path: Path) -> None:
+    home = ["--runs-dir", str(tmp_path / "runs")]
+    for label, level in (("dark", 20), ("light", 230)):
+        for number in range(8):
+            path = tmp_path / "images" / label / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 8), level + number).save(path)
+    net = "INPUT 1x8x8 -> CONV 8 -> RELU -> CONV 8 -> RELU -> FC 2"
+    words = ["train", net, "--data", f"folder:{tmp_path / 'images'}", "--epochs", "1", *home]
+    words += ["--no-look", "-q"]
+    assert run(*words, "--name", "net").code == 0
+    assert run(*words, "--name", "all", "--recipe-set", "validation=0").code == 0
+    words = ["compress", "net", "-t", "50%", "--steps", "1", "--epochs", "1", "--lanes", "1", *home]
+    data = json.loads(run(*words, "--keep-accuracy", "100", "--format", "json").out)
+    assert all("top1" in step["validation"] and "test" not in step for step in data["steps"])
+    out = run(*words, "--keep-accuracy", "100").out
+    assert "validation top1" in out and "there are no test images" in out
+    refused = run("compress", "all", "-t", "50%", *home)
+    assert refused.code == 2 and "kept no images for validation" in refused.err
 
 
 def test_refusals(run: Run, trained: Path) -> None:

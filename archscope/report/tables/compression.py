@@ -27,14 +27,20 @@ class Stage(Struct, frozen=True, omit_defaults=True):
     """The numbers of a network after a step, or their means over several seeds."""
 
     name: str
-    test: Scores
     params: float
     macs: float
     peak_bytes: float  # of feature maps in float32
     model_bytes: float  # of its ONNX file
     seconds: float  # for one image on one thread
+    test: Scores = {}
+    validation: Scores = {}
     training_seconds: float | None = None  # of this step alone
     spread: float | None = None  # standard deviation of the accuracy among seeds (n - 1)
+
+    @property
+    def top1(self) -> float:
+        """The accuracy on the images of its scores."""
+        return (self.test or self.validation)["top1"]
 
 
 class Compression(Struct, frozen=True):
@@ -58,9 +64,11 @@ def compression_parts(name: str, seeds: Sequence[Compression], keep: float) -> l
     first, last = found.steps[0], found.steps[-1]
     gain = first.seconds / last.seconds
     speed = f"{gain:.2f} times faster" if gain >= 1 else f"{1 / gain:.2f} times slower"
-    table = table_of(found.steps, *_columns(several), title=name)
+    split = "test" if first.test else "validation"
+    columns = _columns(several, split)
+    table = table_of(found.steps, *columns, title=name)
     if found.scratch is not None:
-        table = structs.replace(table, totals=(cells_of(found.scratch, _columns(several)),))
+        table = structs.replace(table, totals=(cells_of(found.scratch, columns),))
     notes = [
         "peak: feature maps in float32, of int8 a quarter; latency: the median for one image in"
         " onnxruntime on one thread, all steps in turns; training: what the step alone took"
@@ -68,6 +76,11 @@ def compression_parts(name: str, seeds: Sequence[Compression], keep: float) -> l
     if found.scratch is not None:
         notes.append(
             "scratch: the pruned network from initial weights, trained for all epochs together"
+        )
+    if not first.test:
+        notes.append(
+            "there are no test images: those for validation also chose weights and layers, so that"
+            " accuracy on other images may be lower"
         )
     if several:
         notes.append(
@@ -84,9 +97,7 @@ def compression_parts(name: str, seeds: Sequence[Compression], keep: float) -> l
 
 def points_lost(seeds: Sequence[Compression]) -> float:
     """Return the mean points of accuracy lost between the first step and the last."""
-    return mean(
-        100 * (found.steps[0].test["top1"] - found.steps[-1].test["top1"]) for found in seeds
-    )
+    return mean(100 * (found.steps[0].top1 - found.steps[-1].top1) for found in seeds)
 
 
 def compression_record(name: str, seeds: Sequence[Compression]) -> dict[str, Any]:
@@ -96,10 +107,10 @@ def compression_record(name: str, seeds: Sequence[Compression]) -> dict[str, Any
     return record | ({"seeds": list(seeds)} if len(seeds) > 1 else {})
 
 
-def _columns(several: bool) -> list[Field[Stage]]:
+def _columns(several: bool, split: str) -> list[Field[Stage]]:
     fields: list[Field[Stage]] = [
         (Column("step", NAME), lambda stage: stage.name),
-        (Column("test top1", SHARE), lambda stage: stage.test["top1"]),
+        (Column(f"{split} top1", SHARE), lambda stage: stage.top1),
         (Column("params", COUNT), lambda stage: stage.params),
         (Column("macs", COUNT), lambda stage: stage.macs),
         (Column("peak", BYTES, rank=0), lambda stage: stage.peak_bytes),
@@ -126,13 +137,19 @@ def _mean(stages: Sequence[Stage]) -> Stage:
     first = stages[0]
     if len(stages) == 1:
         return first
-    tests = [stage.test for stage in stages]
     numbers = [
         name for name in first.__struct_fields__ if isinstance(getattr(first, name), int | float)
     ]
+    scores = {
+        split: {
+            measure: mean(getattr(stage, split)[measure] for stage in stages)
+            for measure in getattr(first, split)
+        }
+        for split in ("test", "validation")
+    }
     return structs.replace(
         first,
-        test={measure: mean(test[measure] for test in tests) for measure in first.test},
-        spread=stdev(test["top1"] for test in tests),
+        **scores,
+        spread=stdev(stage.top1 for stage in stages),
         **{name: mean(getattr(stage, name) for stage in stages) for name in numbers},
     )
