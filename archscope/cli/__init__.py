@@ -33,9 +33,14 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     if {"-h", "--help"} & set(words) or words[:1] == ["help"]:
-        from rich_click.patch import patch  # only help needs it, and it takes 0.1 s
+        from rich_click import RichHelpConfiguration  # only help needs it, and it takes 0.1 s
+        from rich_click.patch import patch
 
-        patch()
+        patch(
+            RichHelpConfiguration(
+                text_paragraph_linebreaks="\n\n", padding_helptext_first_line=(0, 0, 1, 0)
+            )
+        )
     import click
 
     # After the patch, which replaces the base classes.

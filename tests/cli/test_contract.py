@@ -74,8 +74,8 @@ def test_its_page_has_an_example_that_can_be_typed(name: str) -> None:
     assert app._module(name).GROUP in GROUPS
 
 
-@pytest.mark.parametrize("command", [bench_search.command, device_profiles.group])
-def test_examples_of_subcommands_are_not_wrapped(command: click.Command) -> None:
+@pytest.mark.parametrize("command", [archscope, bench_search.command, device_profiles.group])
+def test_examples_of_groups_and_subcommands_are_not_wrapped(command: click.Command) -> None:
     check_width(command)
 
 

@@ -136,6 +136,6 @@ def archscope() -> None:
     Examples:
       archscope analyze vgg16
       archscope analyze specs/resnet50.yaml --fold 1 --batch 8
-      archscope analyze "INPUT 3x32x32 -> [[CONV 12 -> RELU]*2 -> POOL]*3 -> FC 10"
+      archscope analyze "INPUT 1x28x28 -> [CONV 8 -> RELU -> POOL]*2 -> FC 10"
       archscope compare vgg16 resnet50 shufflenet_v2_x1_0
     """
