@@ -174,14 +174,16 @@ def _sentence(found: Reliability, networks: int, notes: Sequence[str]) -> str:
             f" {100 * found.spread:.1f} between the {networks} networks"
         )
     if found.consistency is not None:
-        parts.append(f"another seed would rank these with about {found.consistency:.2f}")
+        parts.append(f"scores of another seed would correlate by about {found.consistency:.2f}")
     if found.close is not None:
-        parts.append(f"{found.close} of {networks} are within chance of the best score")
+        parts.append(
+            f"{found.close} of {networks} are not significantly worse than the best (95 %)"
+        )
     if not parts:
-        parts.append("how far other seeds would rank the networks alike was not measured")
+        parts.append("how much the ranking depends on the seed was not measured")
     if found.correlations:
         against = ", ".join(f"{name} {value:.2f}" for name, value in found.correlations.items())
-        parts.append(f"score against {against}")
+        parts.append(f"rank correlation of the score with {against}")
     return "; ".join([*parts, *notes])
 
 

@@ -34,14 +34,16 @@ def test_seeds_that_agree_make_a_reliable_ranking() -> None:
     assert found.close == 1
     assert found.correlations == {"params": pytest.approx(1), "macs": pytest.approx(-1)}
     assert found.sentence.startswith("two seeds rank 4 networks with a correlation of 1.00")
-    assert found.sentence.endswith("score against params 1.00, macs -1.00; a note")
+    assert found.sentence.endswith(
+        "rank correlation of the score with params 1.00, macs -1.00; a note"
+    )
 
 
 def test_seeds_that_disagree_make_none() -> None:
     pairs = [Repeat(0, (0.3, 0.6)), Repeat(1, (0.6, 0.3)), Repeat(2, (0.3, 0.5))]
     found = reliability(TRIALS[:4], pairs, [])
     assert found.consistency == 0.0 and found.close == 4
-    assert "4 of 4 are within chance of the best score" in found.sentence
+    assert "4 of 4 are not significantly worse than the best (95 %)" in found.sentence
     assert found.agreement is not None and found.agreement < 0
 
 
@@ -49,7 +51,9 @@ def test_a_prior_is_compared_with_the_scores() -> None:
     trials = [structs.replace(one, choices={"width": one.number}) for one in TRIALS]
     found = reliability(trials, [], [], lambda choices: -choices["width"])
     assert found.correlations["prior"] == pytest.approx(-1)
-    assert found.sentence.endswith("score against params 1.00, macs -1.00, prior -1.00")
+    assert found.sentence.endswith(
+        "rank correlation of the score with params 1.00, macs -1.00, prior -1.00"
+    )
 
 
 def test_last_trainings_stand_for_repeats_that_there_was_no_time_for() -> None:
