@@ -18,6 +18,7 @@ from archscope.ir import Builder, Graph, Node, Op, Output, Shape, Source
 from archscope.module_names import free_name
 from archscope.ops.arithmetic import Pair
 from archscope.ops.attention import DotProductAttention
+from archscope.ops.dropout import Dropout
 from archscope.ops.facts import View, Weightless
 from archscope.ops.input import Input
 from archscope.ops.layout import Permute
@@ -54,7 +55,9 @@ def is_elementwise(op: Op, *ins: Shape) -> bool:
     """Return whether an operator does the same to each element, wherever it is."""
     if isinstance(op, Add | Mul | Pair):
         return all(shape == ins[0] for shape in ins)
-    return isinstance(op, Weightless) and op.valuewise and len(ins) == 1
+    alone = isinstance(op, Weightless) and op.valuewise and len(ins) == 1
+    by_channel = op.params(*ins) > 0 or (isinstance(op, Dropout) and op.channels)
+    return alone and not by_channel
 
 
 class _Move(Struct, frozen=True):

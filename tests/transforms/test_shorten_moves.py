@@ -152,6 +152,16 @@ def test_values_that_broadcast_keep_their_places() -> None:
     assert equal(graph, shorten_moves(graph))
 
 
+@pytest.mark.parametrize(
+    "op, attributes", [("prelu", {}), ("dropout", {"channels": True})], ids=["prelu", "dropout"]
+)
+def test_operators_on_channels_keep_their_axis(op: str, attributes: dict[str, Any]) -> None:
+    net = Net(x=(4, 6))
+    x = net(op, net("permute", net("relu", "x"), order=(1, 0)), **attributes)
+    net("relu", net("permute", x, order=(1, 0)))
+    assert shorten_moves(graph := net.graph()) is graph
+
+
 def test_single_numbers() -> None:
     net = Net(x=(4, 6))
     x = net("squeeze", net("linear", net("flatten", "x"), out=1))
@@ -224,6 +234,7 @@ def test_elementwise_operators_treat_all_elements_alike(example: Any) -> None:
     net = Net(**{f"x{i}": shape for i, shape in enumerate(example.ins)})
     plain = net.builder.add("plain", example.op, tuple(net.builder.nodes))
     module: Any = build(net.graph(plain)).double().eval()
+    assert not module.state_dict()
     torch.manual_seed(0)
     inputs = [torch.rand(2, *shape, dtype=torch.float64) for shape in example.ins]
     turned = Net(**{f"x{i}": shape[::-1] for i, shape in enumerate(example.ins)})
