@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -30,9 +30,9 @@ def is_revision(word: str) -> bool:
 def file_of(word: str) -> Iterator[str]:
     """Yield the name of a file with the content that a word names, which lasts for the context.
 
-    For a revision, all specs of the repository are extracted, since a spec may include others; any
-    other word is yielded as it is. Raises OptionError if git does not have the file; errors inside
-    the context name the revision.
+    For a revision, the specs in the file's folder are extracted as well, and those elsewhere whose
+    names they have, since a spec may include others; any other word is yielded as it is. Raises
+    OptionError if git does not have the file; errors inside the context name the revision.
     """
     match = _REVISION.fullmatch(word) if is_revision(word) else None
     if match is None:
@@ -48,15 +48,34 @@ def file_of(word: str) -> Iterator[str]:
             for about, _, name in entries
             if about.startswith("100") and (name == wanted or name.endswith(_SPECS))
         }
-        for name, content in _contents(files).items():
+        contents = _contents(files)
+        for name in _included(wanted, contents):
             target = Path(folder, name)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            target.write_bytes(contents[name])
         try:
             yield Path(folder, wanted).as_posix()
         except ArchscopeError as error:
             text = str(error).replace(f"{Path(folder).as_posix()}/", f"{revision}:")
             raise OptionError(text) from None
+
+
+def _included(wanted: str, contents: Mapping[str, bytes]) -> set[str]:
+    """Return the files that a file may include, by the names in them, and all in its folder."""
+    if not wanted.endswith(_SPECS):
+        return {wanted}
+    folder = PurePosixPath(wanted).parent
+    found = {name for name in contents if folder in PurePosixPath(name).parents}
+    new = found
+    while new:
+        texts = [contents[name] for name in new]
+        new = {
+            name
+            for name in contents.keys() - found
+            if any(PurePosixPath(name).name.encode() in text for text in texts)
+        }
+        found |= new
+    return found
 
 
 def _path(revision: str, path: str) -> str:

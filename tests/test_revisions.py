@@ -46,6 +46,24 @@ def test_a_spec_is_read_with_what_it_extends_at_its_revision(repository: Path) -
     assert params("HEAD:nets/my net.yaml") == 6 * (27 + 1)
 
 
+def test_files_of_other_folders_are_read_at_the_revision(repository: Path) -> None:
+    texts = {
+        "shared/net.yaml": BASE % 1,
+        "other/between.yaml": "extends: ../shared/net.yaml\nlet: {width: 5}\n",
+        "own/net.yaml": "extends: ../other/between.yaml\n",
+    }
+    for name, text in texts.items():
+        (repository / name).parent.mkdir(exist_ok=True)
+        (repository / name).write_text(text)
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "more")
+    for name in texts:
+        (repository / name).unlink()
+    assert params("HEAD:own/net.yaml") == 5 * (3 + 1)
+    with file_of("HEAD:own/net.yaml") as file:
+        assert not (Path(file).parents[1] / "nets").exists()
+
+
 def test_paths_are_from_the_top_or_from_the_folder(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

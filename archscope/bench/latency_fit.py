@@ -17,15 +17,16 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from archscope.bench.calibration import RUNTIMES, Sample
+from archscope.bench.calibration import PROBE, RUNTIMES, Sample
 from archscope.errors import UnavailableError
 from archscope.latency.host import HERE, installed_version, this_host
 from archscope.latency.kernel_kinds import FEATURES, PRODUCTS, RELATIONS, Kind
 from archscope.latency.predict import feature_of, milliseconds, scaled
 from archscope.latency.profile import Error, Interval, Profile
 
-KERNELS, NETWORKS, RIDGE = 1.0, 1.0, 1e-3
-"""Weights of the errors of kernels and of networks, and of the regularisation."""
+KERNELS, NETWORKS, OF_PROBES, RIDGE = 1.0, 1.0, 0.5, 3e-4
+"""Weights of the errors of kernels and of networks, the factor for those of probes, which have what
+networks seldom have, and the weight of the regularisation."""
 
 STEPS, DISTANT, EXACT = 4, 1.5, 1e-3
 """Steps in which errors beyond `DISTANT` medians come to count by their size, not their square: a
@@ -67,6 +68,7 @@ def fit(samples: Sequence[Sample]) -> Kinds:
     used = {kind: np.array([depends(kind, feature) for feature in FEATURES]) for kind in kinds}
     rows, targets = [], []
     for sample in samples:
+        counts = OF_PROBES if sample.family == PROBE else 1.0
         whole = 1e3 * sample.whole_seconds
         level = sample.whole_seconds / (sum(sample.seconds) or sample.whole_seconds)
         total = np.zeros(len(columns))
@@ -76,13 +78,13 @@ def fit(samples: Sequence[Sample]) -> Kinds:
             total[start : start + len(values)] += values
             time = 1e3 * seconds * level
             if time > 0:
-                weight = KERNELS / (time * whole) ** 0.5
+                weight = counts * KERNELS / (time * whole) ** 0.5
                 row = np.zeros(len(columns))
                 row[start : start + len(values)] = values * weight
                 rows.append(row)
                 targets.append(time * weight)
-        rows.append(NETWORKS * total / whole)
-        targets.append(NETWORKS)
+        rows.append(counts * NETWORKS * total / whole)
+        targets.append(counts * NETWORKS)
     found = _non_negative(np.array(rows), np.array(targets))
     fitted: Kinds = {kind: {} for kind in kinds}
     for (kind, feature), value in zip(columns, found, strict=True):
