@@ -46,6 +46,9 @@ def command(
 ) -> int:
     """Compare networks, one row each, with ratios relative to the first.
 
+    Each SPEC may be a spec, a network of the zoo or a model. The exit code is 1 if any is over a
+    limit.
+
     \b
     Examples:
       archscope compare vgg16 resnet50 shufflenet_v2_x1_0

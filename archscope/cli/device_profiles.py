@@ -125,6 +125,9 @@ def export(name: str, path: Path) -> None:
 def import_(file: Path, name: str | None) -> None:
     """Add the profile in a file to your own.
 
+    The file was written by `archscope device calibrate -o` or `archscope device export`, here or on
+    another machine.
+
     \b
     Examples:
       archscope device import pi5.json

@@ -16,6 +16,8 @@ GROUP = "Reference"
 def command(context: click.Context, words: tuple[str, ...]) -> None:
     """Show the help of a command, or the list of all commands.
 
+    It is what `archscope COMMAND --help` shows.
+
     \b
     Examples:
       archscope help

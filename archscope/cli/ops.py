@@ -23,6 +23,8 @@ GROUP = "Reference"
 def command(names: tuple[str, ...], everything: bool, output: Output) -> None:
     """List the operators of specs, or show the attributes and examples of some.
 
+    Operators of plug-ins are listed as well; `archscope plugins` says where they come from.
+
     \b
     Examples:
       archscope ops

@@ -18,6 +18,9 @@ GROUP = "Train and search"
 def command(names: tuple[str, ...], output: Output) -> None:
     """Show every knob of a recipe: its value in each recipe, what it does and why.
 
+    A recipe is one that ships with archscope or a YAML file; `archscope train --recipe-set` changes
+    single knobs.
+
     \b
     Examples:
       archscope recipes

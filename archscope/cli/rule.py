@@ -23,6 +23,8 @@ GROUP = "Reference"
 def command(codes: tuple[str, ...], everything: bool, output: Output) -> None:
     """List the linter's rules, or explain some: what is wrong, from which threshold, what helps.
 
+    A rule is named by its code or by its name. `archscope lint` runs them.
+
     \b
     Examples:
       archscope rule

@@ -52,6 +52,9 @@ def check_width(command: click.Command) -> None:
     """Check the examples of a command, and of those under it."""
     lines = inspect.cleandoc(command.help or "").partition("Example")[2].splitlines()
     assert max(map(len, lines), default=0) <= WIDTH, "an example is wrapped"
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    alone = len(paragraphs) == 2 and paragraphs[1].startswith("\b")
+    assert not alone, "examples are not indented unless another paragraph stands before them"
     for under in getattr(command, "commands", {}).values():
         check_width(under)
 
