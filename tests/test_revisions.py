@@ -48,8 +48,8 @@ def test_a_spec_is_read_with_what_it_extends_at_its_revision(repository: Path) -
 
 def test_files_of_other_folders_are_read_at_the_revision(repository: Path) -> None:
     texts = {
-        "shared/net.yaml": BASE % 1,
-        "other/between.yaml": "extends: ../shared/net.yaml\nlet: {width: 5}\n",
+        "common/net.yaml": BASE % 1,
+        "other/between.yaml": "extends: ../common/net.yaml\nlet: {width: 5}\n",
         "own/net.yaml": "extends: ../other/between.yaml\n",
     }
     for name, text in texts.items():
