@@ -98,7 +98,8 @@ def _compressed(run: Path, name: str, options: dict[str, Any]) -> Compression:
     from archscope.train.post_training import of_run
 
     dataset = dataset_of(read_summary(run, "source", "adapt"))
-    compared = of_run(run, dataset, None, IMAGES).compared
+    whole = of_run(run, dataset, None, IMAGES)
+    compared = whole.compared
     if compared is None:
         raise OptionError(
             f"data set '{dataset.name}' has no test images to compare the steps on, and the run"
@@ -106,8 +107,8 @@ def _compressed(run: Path, name: str, options: dict[str, Any]) -> Compression:
         )
     runs = _pruned_runs(run, options)
     materials = [
-        of_run(run.with_name(summary.name) if number else run, dataset, None, IMAGES)
-        for number, summary in enumerate(runs)
+        whole,
+        *(of_run(run.with_name(each.name), dataset, None, IMAGES) for each in runs[1:]),
     ]
     names = [f"{name}{summary.name.removeprefix(run.name)}" for summary in runs]
     seconds = [summary.seconds for summary in runs]
