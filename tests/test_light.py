@@ -41,6 +41,12 @@ ROOT = Path(__file__).parents[1]
         ["prune", "resnet18", "--groups"],
         ["prune", "resnet18", "--budget", "50%", "--importance", "random"],
         ["diff", "resnet18", "resnet34", "--format", "markdown"],
+        ["data"],
+        ["data", "no_such_data"],
+        ["train", "--help"],
+        ["quantize", "--help"],
+        ["evaluate", "--help"],
+        ["search", "--help"],
         ["--help"],
         ["analyze", "no_such_network"],
     ],
@@ -56,6 +62,22 @@ def test_command_is_light(args: list[str]) -> None:
     loaded = set(result.stderr.splitlines()[-1].split())
     assert "archscope" in loaded
     assert not loaded & HEAVY
+
+
+def test_names_of_data_sets_are_completed_without_torch() -> None:
+    code = (
+        "import sys; from click.shell_completion import ShellComplete;"
+        "from archscope.cli.shared.app import archscope;"
+        "shell = ShellComplete(archscope, {}, 'archscope', '_X');"
+        "print(*[item.value for item in shell.get_completions(['train', '--data'], 'd')]);"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    names, modules = result.stdout.splitlines()
+    assert names == "digits"
+    assert not {*modules.split()} & HEAVY
 
 
 def test_public_names() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from archscope.cli.shared import completion
 from archscope.cli.shared.options import Output, output_options
 from archscope.cli.shared.terminal import say
 from archscope.report.table import Part
@@ -15,7 +16,7 @@ GROUP = "Train and search"
 
 
 @click.command("data")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.data_sets)
 @click.option(
     "--data-dir", "folder", type=click.Path(path_type=Path), metavar="PATH",
     help="Look in this folder instead of the usual places.",

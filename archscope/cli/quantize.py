@@ -25,7 +25,7 @@ from archscope.cli.shared.options import (
     unfused_reader_options,
 )
 from archscope.cli.shared.teacher import distill_option
-from archscope.cli.shared.training_options import data_dir_option, dataset_of
+from archscope.cli.shared.training_options import data_dir_option, data_option, dataset_of
 from archscope.compress.int8 import CALIBRATIONS, quantize_int8
 from archscope.compress.quantization import METHODS, Quantized, quantize_weights
 from archscope.errors import OptionError
@@ -55,8 +55,7 @@ int8_options = gathered("int8", dict, together(
                       " the least loss of information."),
     click.option("--images", type=click.IntRange(1), default=128,
                  help="Number of training images to calibrate with."),
-    click.option("--data", metavar="DATA",
-                 help="Images for a SPEC: a data set's name, or folder:PATH; a run has its own."),
+    data_option("Data set for a SPEC; a run has its own."),
     data_dir_option,
     click.option("--sensitivity", is_flag=True,
                  help="Measure the accuracy that each layer costs in int8 by itself."),

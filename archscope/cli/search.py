@@ -25,6 +25,7 @@ from archscope.cli.shared.options import (
     together,
 )
 from archscope.cli.shared.terminal import say
+from archscope.cli.shared.training_options import data_option
 from archscope.errors import OptionError, did_you_mean
 from archscope.metrics import objectives
 from archscope.search import priors, samplers
@@ -139,10 +140,9 @@ strategy_options = gathered("strategy", dict, together(
 """The fields of a `SearchConfig` that decide which networks are proposed."""
 
 training_options = gathered("training", dict, together(
-    click.option(
-        "--data", default=None,
-        help="Data set to train on. Default: fashion-mnist if its files are found, else digits,"
-        " which can only demonstrate a search.",
+    data_option(
+        "Data set to train on. Default: fashion-mnist if its files are found, else digits,"
+        " which can only demonstrate a search."
     ),
     click.option("--data-dir", "folder", metavar="DIR", help="Folder of the data set."),
     click.option(

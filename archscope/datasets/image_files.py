@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-import numpy as np
 from msgspec import Struct
 
 from archscope.datasets.images import check_pixels
@@ -63,6 +62,7 @@ def read_pixels(path: Path, size: Sequence[int] | None, channels: int) -> Any:
     width, and cropped to the centre; without `size` it keeps its size. Transparency is dropped, and
     16 bits become 8.
     """
+    import numpy as np
     from PIL import Image, ImageOps
 
     with _opened(path) as opened:
@@ -93,6 +93,7 @@ def of_each(
 
 def _in_8_bits(image: Any) -> Any:
     """Scale the values of an image to 255; Pillow's own conversion clips 16 bits at 255."""
+    import numpy as np
     from PIL import Image
 
     if not image.mode.startswith("I"):

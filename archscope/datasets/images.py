@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import torch
 from msgspec import Struct
-from torch import Tensor
 
 from archscope.errors import DataError
 from archscope.ir import text_of
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 LIMIT_PIXELS = 2**26
 """Per image file: a few kilobytes can decompress to more than fits into memory."""
@@ -30,6 +33,8 @@ class Images(Struct, frozen=True, eq=False):
     classes: int | None = None
 
     def __post_init__(self) -> None:
+        import torch
+
         images, labels = self.images, self.labels
         if images.dtype != torch.uint8 or images.ndim != 4:
             raise DataError(
@@ -102,6 +107,8 @@ def dataset(
     Raises DataError for labels without a class, classes without training images, and validation or
     test images of another shape.
     """
+    import torch
+
     if not len(train):
         raise DataError(f"data set '{name}' has no training images")
     train = Images(train.images, train.labels, len(classes))

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from msgspec import Struct
 
 from archscope.datasets.images import Dataset
 from archscope.datasets.lookup import find, names
-from archscope.datasets.normalization import statistics
 from archscope.datasets.source import DatasetSource, locate
 
 
@@ -81,6 +79,10 @@ def _listed(cls: type[DatasetSource], folder: Path | None) -> Listing:
 
 def contents(dataset: Dataset) -> Contents:
     """Return the content of a data set."""
+    import torch
+
+    from archscope.datasets.normalization import statistics
+
     measured = statistics(dataset.train)
     counts = [
         [None] * len(dataset.classes)

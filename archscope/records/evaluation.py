@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from archscope.records.training import Scores
+from archscope.records.training import PixelStatistics, Scores
 
 
 class Evaluation(Struct, frozen=True):
@@ -18,6 +18,9 @@ class Evaluation(Struct, frozen=True):
     scores: Scores
     confusion: tuple[tuple[int, ...], ...]  # true class by row, predicted class by column
     chance: float | None = None  # accuracy of always guessing the most frequent training class
+    split: str | None = None  # test, validation or train
+    weights: str | None = None  # best, last, or the file that they are from
+    normalization: PixelStatistics | None = None  # what pixels from 0 to 1 are normalised by
 
 
 class PairEvaluation(Struct, frozen=True):

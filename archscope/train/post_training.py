@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,11 @@ from archscope.fused import fused_network
 from archscope.ir import Graph
 from archscope.records.run_folder import read_summary
 from archscope.records.training import Scores
-from archscope.train import Recipe
-from archscope.train.device import arithmetic
 from archscope.train.evaluation import evaluate
+from archscope.train.given_network import given_classifier, given_network
 from archscope.train.loader import EvaluationLoader
 from archscope.train.run_folder import read_recipe
 from archscope.train.tasks import Task
-from archscope.train.tasks.classification import Classification
 from archscope.train.trained_network import load_classifier
 from archscope.weights import load_weights
 
@@ -136,28 +135,15 @@ def of_network(
 
     Images are normalised by their own mean and deviation. Raises ArchscopeError.
     """
-    network = build(graph).eval()
-    load_weights(network, weights, source)
-    if len(graph.inputs) != 1:
-        raise OptionError(
-            f"expected a network with a single input, '{graph.name}' has {len(graph.inputs)}"
-        )
-    shape = graph.inputs[0].out
-    gray = dataset.train.shape[0] == 1
-    adaptation = datasets.fit(shape, dataset, channels="repeat" if gray else "same")
-    statistics = datasets.statistics(dataset.train)
-    how = arithmetic(Recipe(), torch.device("cpu"), len(shape))
-    task = Classification(graph, len(dataset.classes), Recipe())
-    classifies = True
-    try:
-        task.check(graph)
-    except OptionError:
-        classifies = False
+    given = given_network(graph, weights, source, dataset)
+    task: Task | None = None
+    with suppress(OptionError):  # of another number of classes: nothing is scored
+        task = given_classifier(given).task
     train, validation = datasets.split(dataset.train, 0.1, 0)
     return Material(
-        network,
-        lambda images: EvaluationLoader(images, statistics, adaptation, how),
-        task if classifies else None,
+        given.network,
+        lambda images: given.loader(dataset, images),
+        task,
         _some(train, count),
         _some(validation, DECIDING),
         dataset.test,

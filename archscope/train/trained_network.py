@@ -17,7 +17,7 @@ from archscope.errors import OptionError
 from archscope.ir import Graph, Shape, text_of
 from archscope.records.evaluation import Evaluation
 from archscope.records.run_folder import SUMMARY, read_summary
-from archscope.records.training import FORMAT, Scores
+from archscope.records.training import FORMAT, PixelStatistics, Scores
 from archscope.train.device import Arithmetic, arithmetic, select_device
 from archscope.train.evaluation import confusion, evaluate, predictions
 from archscope.train.loader import EvaluationLoader
@@ -133,7 +133,16 @@ def images_of(run: Path, dataset: Dataset, part: str | None = None) -> tuple[str
     taught, held = dataset.train, dataset.validation
     if dataset.digest == summary.data["digest"] and summary.task["kind"] != "metric":
         taught, held = split_dataset(dataset, read_recipe(run).validation, summary.seed)
-    parts = {"test": dataset.test, "validation": held, "train": taught}
+    return chosen_images(dataset, {"test": dataset.test, "validation": held, "train": taught}, part)
+
+
+def chosen_images(
+    dataset: Dataset, parts: Mapping[str, Images | None], part: str | None
+) -> tuple[str, Images]:
+    """Return the images of a part with its name; without one, the first that there is.
+
+    Raises OptionError if there are no such images.
+    """
     there = {word: images for word, images in parts.items() if images is not None and len(images)}
     word = part or next(iter(there))
     if word not in there:
@@ -144,16 +153,42 @@ def images_of(run: Path, dataset: Dataset, part: str | None = None) -> tuple[str
 
 
 def evaluate_run(
-    run: Path, dataset: Dataset, images: Images, which: str = "best", device: str = "auto"
+    run: Path,
+    dataset: Dataset,
+    images: Images,
+    which: str = "best",
+    device: str = "auto",
+    *,
+    split: str | None = None,
+    weights: tuple[str, Mapping[str, Tensor]] | None = None,
 ) -> Evaluation:
     """Return the scores of a run's classifier on images of a data set, with its confusion matrix.
 
-    `which` weights are those of the `best` validation or of the `last` epoch. Images are
-    normalised as those of the training. Raises ArchscopeError, also if the number of classes
-    differs.
+    `which` weights are those of the `best` validation or of the `last` epoch; `weights`, with the
+    name of their file, take their place. Images are normalised as those of the training. `split`
+    is recorded. Raises ArchscopeError, also if the number of classes differs.
     """
     trained = load_classifier(run, which, device)
     trained.check_classes(dataset)
+    if weights is not None:
+        which, state = weights
+        load_weights(trained.network, state, f"'{which}'")
+    return evaluate_classifier(
+        trained, dataset, images,
+        split=split, weights=which, chance=read_summary(run).data.get("chance"),
+    )  # fmt: skip
+
+
+def evaluate_classifier(
+    trained: TrainedClassifier,
+    dataset: Dataset,
+    images: Images,
+    *,
+    split: str | None,
+    weights: str,
+    chance: float | None,
+) -> Evaluation:
+    """Return the scores of a classifier on images; `split`, `weights`, `chance` are recorded."""
     task, classes = trained.task, len(trained.classes)
     sums = torch.zeros(len(task.measures), dtype=torch.float64, device=trained.how.device)
     matrix = torch.zeros(classes, classes, dtype=torch.int64)
@@ -163,13 +198,16 @@ def evaluate_run(
         matrix += confusion(task.logits(outputs).argmax(1), labels, classes).cpu()
     return Evaluation(
         FORMAT,
-        run.name,
+        trained.run,
         dataset.name,
         len(images),
         dataset.classes,
         dict(zip(task.measures, (sums / len(images)).tolist(), strict=True)),
         tuple(map(tuple, matrix.tolist())),
-        read_summary(run).data.get("chance"),
+        chance,
+        split=split,
+        weights=weights,
+        normalization=PixelStatistics(trained.statistics.mean, trained.statistics.std),
     )
 
 

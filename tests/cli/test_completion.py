@@ -68,7 +68,12 @@ def test_names_of_other_things() -> None:
     assert completed("im2col", "no_such_net", "") == []
     assert completed("rule", "") == sorted(RULES)
     assert completed("ops", "max") == [name for name in sorted(OPS) if name.startswith("max")]
-    assert completed("evaluate", "") == ["lenet5-digits", "runs/lenet5-digits"]
+    assert completed("evaluate", "")[:2] == ["lenet5-digits", "runs/lenet5-digits"]
+    assert "resnet50" in completed("evaluate", "res")
+    assert completed("train", "lenet5", "--data", "fas") == ["fashion-mnist"]
+    assert completed("quantize", "lenet5", "--data", "fo") == completed("data", "fo") == ["folder:"]
+    assert completed("search", "--data", "folder:s") == ["folder:sub/"]
+    assert completed("data", "digits:") == completed("data", "none:") == []
     assert "resnet50" in completed("zoo", "res")
 
 

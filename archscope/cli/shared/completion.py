@@ -74,12 +74,34 @@ def runs(
     return _items(known, incomplete)
 
 
+def runs_and_specs(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete runs, then what may be a spec."""
+    return [*runs(context, parameter, incomplete), *specs(context, parameter, incomplete)]
+
+
 def recipes(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Complete the recipes that ship with archscope; `archscope.train` would load torch."""
     folder = Path(__file__).parents[2] / "train" / "recipes"
     return _items(sorted(path.stem for path in folder.glob("*.yaml")), incomplete)
+
+
+def data_sets(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the names of data sets, and the path of a folder of images."""
+    from archscope.datasets.lookup import names
+    from archscope.datasets.source import SOURCES
+
+    word, colon, path = incomplete.partition(":")
+    if not colon:
+        return _items((f"{name}{':' * bool(SOURCES[name].argument)}" for name in names()), word)
+    if word not in SOURCES or not SOURCES[word].argument:
+        return []
+    return _items((f"{word}:{found}" for found in _files(path) if found[-1] == "/"), incomplete)
 
 
 def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:

@@ -56,9 +56,10 @@ def refuse_given(options: Iterable[str], why: str) -> None:
     Values from a default or the configuration are accepted.
     """
     context = click.get_current_context()
+    written = {param.name: max(param.opts, key=len) for param in context.command.params}
     for name in options:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise OptionError(f"--{name.replace('_', '-')} {why}")
+            raise OptionError(f"{written[name]} {why}")
 
 
 def _refusal(message: str) -> Callable[[click.Context, click.Parameter, Any], None]:

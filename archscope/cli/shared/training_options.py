@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from archscope.cli.shared import completion
-from archscope.cli.shared.options import THREADS, together
+from archscope.cli.shared.options import THREADS, Command, together
+from archscope.datasets.source import SOURCES
 from archscope.errors import OptionError
 
 if TYPE_CHECKING:
@@ -25,16 +27,25 @@ data_dir_option = click.option(
     help="Folder of the data set's files, if not in a usual place.",
 )  # fmt: skip
 
+adapt_option = click.option(
+    "--adapt", type=click.Choice(["resize", "pad"]), default="resize",
+    help="How to fit images to the size of the network's input.",
+)  # fmt: skip
+
+
+def data_option(about: str) -> Callable[[Command], Command]:
+    """Return the option for a data set, with its help and the names that ship with archscope."""
+    known = (f"{name}{':PATH' * bool(kind.argument)}" for name, kind in SOURCES.own.items())
+    return click.option(
+        "--data", metavar="DATA", default=None, shell_complete=completion.data_sets,
+        help=f"{about} One of {', '.join(sorted(known))}; `archscope data` lists them.",
+    )  # fmt: skip
+
+
 data_options = together(
-    click.option(
-        "--data", "data", metavar="DATA",
-        help="Data set: a name, folder:PATH, or synthetic. Default: digits.",
-    ),
+    data_option("Data set. Default: digits."),
     data_dir_option,
-    click.option(
-        "--adapt", type=click.Choice(["resize", "pad"]), default="resize",
-        help="How to fit images to the size of the network's input.",
-    ),
+    adapt_option,
     click.option(
         "--channels", type=click.Choice(["same", "repeat"]), default="same",
         help="Repeat the channel of grey images if the network takes several, or not.",

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-import torch
 from msgspec import Struct
-from numpy.typing import NDArray
 
-from archscope.datasets import restricted_pickle
 from archscope.datasets.archives import check_sum, members, raw
 from archscope.datasets.images import Dataset, Images, dataset
 from archscope.datasets.source import DatasetSource, register
 from archscope.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
@@ -23,8 +25,6 @@ DOWNLOAD = (
     "download {0}-python.tar.gz or {0}-binary.tar.gz from"
     " https://www.cs.toronto.edu/~kriz/cifar.html"
 )
-
-Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
 class ArchiveFormat(Struct, frozen=True):
@@ -205,6 +205,8 @@ def read(layout: CifarLayout, paths: Sequence[Path], name: str, about: str) -> D
 
 def _binary(layout: CifarLayout, data: bytes, path: Path) -> Arrays:
     """Return pixels (n, 3072) and labels (n,) of records: labels, then red, green and blue."""
+    import numpy as np
+
     size = layout.label_bytes + PIXELS
     if not data or len(data) % size:
         raise DataError(f"'{path}' should hold records of {size:,} bytes, has {len(data):,} bytes")
@@ -215,6 +217,10 @@ def _binary(layout: CifarLayout, data: bytes, path: Path) -> Arrays:
 
 def _pickled(layout: CifarLayout, data: bytes, path: Path) -> Arrays:
     """Return pixels (n, 3072) and labels (n,) of a python batch."""
+    import numpy as np
+
+    from archscope.datasets import restricted_pickle
+
     batch = restricted_pickle.mapping(data, path)
     pixels, labels = batch.get("data"), batch.get(layout.label_key)
     if not isinstance(pixels, np.ndarray) or pixels.ndim != 2 or pixels.shape[1] != PIXELS:
@@ -228,6 +234,8 @@ def _pickled(layout: CifarLayout, data: bytes, path: Path) -> Arrays:
 
 def _checked(labels: list[int], layout: CifarLayout, path: Path) -> NDArray[np.int64]:
     """Return labels as int64, all of them those of a class."""
+    import numpy as np
+
     wrong = [label for label in labels if not 0 <= label < layout.classes]
     if wrong:
         raise DataError(f"'{path}' has label {wrong[0]}, expected 0 to {layout.classes - 1}")
@@ -235,6 +243,9 @@ def _checked(labels: list[int], layout: CifarLayout, path: Path) -> NDArray[np.i
 
 
 def _images(arrays: Sequence[Arrays], count: int, path: Path) -> Images:
+    import numpy as np
+    import torch
+
     pixels = np.concatenate([pixels for pixels, _ in arrays])
     if len(pixels) != count:
         raise DataError(f"'{path}' and others: expected {count:,} images, got {len(pixels):,}")
@@ -248,6 +259,8 @@ def _classes(layout: CifarLayout, form: ArchiveFormat, data: bytes, path: Path) 
     """Read the names of the classes, which are part of the data set."""
     listed: Any = data.split()
     if form is layout.python:
+        from archscope.datasets import restricted_pickle
+
         listed = restricted_pickle.mapping(data, path).get(layout.names_key)
         if not isinstance(listed, list) or not all(
             isinstance(name, bytes | str) for name in listed

@@ -5,9 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from archscope.datasets.images import Dataset, Images, dataset
 from archscope.datasets.source import DatasetSource, register
 
@@ -30,7 +27,9 @@ class Digits(DatasetSource):
 
     @classmethod
     def read(cls, files: tuple[Path, ...], options: Any) -> Dataset:
-        from sklearn.datasets import load_digits  # slow to import
+        import numpy as np
+        import torch
+        from sklearn.datasets import load_digits
 
         bunch = load_digits()
         pixels = np.rint(bunch.images * (255 / DARKEST)).astype(np.uint8)

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import torch
 from msgspec import Struct, structs
 
 from archscope.datasets.image_files import (
@@ -220,6 +218,9 @@ class _Folder:
 
     def _images(self, root: Path, files: dict[Path, int]) -> Images:
         """Return the images of a part, all of one size."""
+        import numpy as np
+        import torch
+
         if not files:
             empty = torch.empty((0, self.channels, 1, 1), dtype=torch.uint8)
             return Images(empty, torch.empty(0, dtype=torch.int64))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, ClassVar
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from archscope.datasets.archives import check_sum, raw, unpacked
 from archscope.datasets.images import Dataset, Images, dataset
 from archscope.datasets.source import DatasetSource, register
 from archscope.errors import DataError
 from archscope.ir import text_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 FILES = (
     "train-images-idx3-ubyte", "train-labels-idx1-ubyte",
@@ -91,6 +91,9 @@ def pair(images: Path, labels: Path, count: int, sums: tuple[str, str], side: in
 
     `sums` has the md5 of both unpacked files. Raises DataError if sizes or sums differ.
     """
+    import numpy as np
+    import torch
+
     shapes: tuple[tuple[int, ...], ...] = ((count, side, side), (count,))
     arrays = []
     for path, shape, md5 in zip((images, labels), shapes, sums, strict=True):
@@ -113,6 +116,8 @@ def array(data: bytes, path: Path, rank: int) -> NDArray[np.uint8]:
 
     Raises DataError for another magic number, or for more or fewer bytes than its sizes say.
     """
+    import numpy as np
+
     magic = bytes([0, 0, UNSIGNED_BYTE, rank])
     if data[:4] != magic:
         raise DataError(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
 from msgspec import Struct
-from torch.nn import functional
 
 from archscope.datasets.images import Dataset, Images, dataset
 from archscope.datasets.lookup import sizes
 from archscope.datasets.randomness import generator
 from archscope.datasets.source import DatasetSource, register
 from archscope.errors import OptionError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
 
 LIMIT_BYTES = 2**30
 GRID = 4  # a pattern has so many spots along an axis
@@ -53,9 +56,12 @@ class Synthetic(DatasetSource):
             )
         if options.test < 0 or not 0 <= options.noise <= 10:
             raise OptionError("test is 0 or greater, noise is from 0 to 10")
-        total = (options.images + options.test) * int(np.prod(shape))
+        total = (options.images + options.test) * prod(shape)
         if total > LIMIT_BYTES:
             raise OptionError(f"so many images take {total:,} bytes, the limit is {LIMIT_BYTES:,}")
+        import torch
+        from torch.nn import functional
+
         random = generator(options.seed)
         spots = torch.from_numpy(random.random((options.classes, shape[0], GRID, GRID)))
         patterns = functional.interpolate(spots, shape[1:], mode="bilinear", align_corners=False)
@@ -68,6 +74,9 @@ class Synthetic(DatasetSource):
 
 
 def _part(patterns: torch.Tensor, count: int, noise: float, random: np.random.Generator) -> Images:
+    import numpy as np
+    import torch
+
     labels = torch.from_numpy(random.permutation(np.arange(count) % len(patterns)))
     images = torch.empty((count, *patterns.shape[1:]), dtype=torch.uint8)
     for place, label in enumerate(labels.tolist()):
