@@ -13,19 +13,20 @@ SECONDS = 1.0
 
 
 def milliseconds_as_profiled(profile: Profile, graphs: Sequence[Graph]) -> list[float]:
-    """Return the median milliseconds of one image, of networks measured in turns on the CPU.
+    """Return the median milliseconds of one image, of networks measured in turns.
 
-    Runtime, threads and clock are those of `archscope device calibrate`. Raises OptionError and
-    UnavailableError as `bench` does.
+    Device, runtime, threads and clock are those of `archscope device calibrate`. Raises OptionError
+    and UnavailableError as `bench` does.
     """
-    threads = profile.threads or 1
+    threads, gpu = profile.threads or 1, profile.gpu
     found = bench(
         graphs,
-        device="cpu",
+        device="cpu" if gpu is None else "cuda",
         threads=threads,
         runtime=profile.runtime,
         dtype=profile.dtype,
-        processor_time=threads == 1,
+        channels_last=gpu is not None and gpu.channels_last,
+        processor_time=threads == 1 and gpu is None,
         seconds=SECONDS,
     )
     return [network.timing.median_seconds * 1e3 for network in found.networks]

@@ -136,7 +136,7 @@ def left_out(samples: Sequence[Sample]) -> list[LeftOut]:
     """Return every network at its own image size, predicted from all other families."""
     found = []
     for family in dict.fromkeys(sample.family for sample in samples if not sample.varied):
-        profile = _profile(fit([s for s in samples if s.family != family]))
+        profile = profile_with(fit([s for s in samples if s.family != family]))
         for sample in samples:
             if sample.family == family and not sample.varied:
                 predicted = sum_of(profile, sample)
@@ -150,7 +150,8 @@ def sum_of(profile: Profile, sample: Sample) -> float:
     return sum(milliseconds(profile, kernel) for kernel in sample.kernels)
 
 
-def _profile(kinds: Kinds, **more: Any) -> Profile:
+def profile_with(kinds: Kinds, **more: Any) -> Profile:
+    """Return a profile with these coefficients, by default of this machine and without a name."""
     words: dict[str, Any] = {
         "name": "", "machine": this_host(), "runtime": "", "fusion": "none",
         "error": Error(0, 0, 0.0, 0.0, 0.0), "interval": Interval(0.0, 0.0),
@@ -201,7 +202,7 @@ def profile_of(
 ) -> tuple[Profile, list[LeftOut]]:
     """Return the profile of this machine, and the networks predicted without their families."""
     found = left_out(samples)
-    profile = _profile(
+    profile = profile_with(
         fit(samples),
         name=name,
         about="measured by archscope device calibrate",

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
+from archscope.bench.conditions import DEVICES, DTYPES
 from archscope.cli.shared.options import THREADS, Output, output_options
 from archscope.cli.shared.terminal import say, tell
 from archscope.cli.shared.terminal import show as print_
 from archscope.errors import OptionError
 from archscope.latency import profile as profiles
-from archscope.latency.host import HERE, notes, this_host
+from archscope.latency.host import HERE, HERE_GPU, is_here, notes, this_host
+from archscope.latency.profile import Profile
 from archscope.report.table import Part
 from archscope.report.tables.latency import error_line, profile_parts, profile_table
 from archscope.units import format_duration
@@ -25,34 +29,103 @@ def group() -> None:
 
 @group.command("calibrate")
 @click.option(
-    "--runtime", type=click.Choice(("onnxruntime", "torch")), default="onnxruntime",
-    help="What runs the networks; torch runs each layer as a kernel of its own.",
+    "--device", type=click.Choice(DEVICES), default="cpu",
+    help="Device to measure; auto takes a GPU if there is one.",
+)  # fmt: skip
+@click.option(
+    "--runtime", type=click.Choice(("onnxruntime", "torch")),
+    help="What runs the networks; torch runs each layer as a kernel of its own.  [default:"
+    " onnxruntime; torch on a GPU]",
 )  # fmt: skip
 @click.option("--threads", type=THREADS, default=1, help="Threads of the runtime.")
-@click.option("--name", default=HERE, metavar="NAME", help="Name of the profile, for --latency.")
+@click.option(
+    "--dtype", type=click.Choice(DTYPES), help="Element type on a GPU.  [default: float32]"
+)
+@click.option("--channels-last", is_flag=True, help="Use the channels-last format on a GPU.")
+@click.option(
+    "--batch", "batches", type=click.IntRange(1), multiple=True,
+    help="Images at once on a GPU; repeatable.  [default: 1 and 64]",
+)  # fmt: skip
+@click.option(
+    "--name", metavar="NAME",
+    help=f"Name of the profile, for --latency.  [default: {HERE}; {HERE_GPU} on a GPU]",
+)  # fmt: skip
 @click.option(
     "-o", "--output", "path", type=click.Path(path_type=Path, dir_okay=False),
     help="Write to this file instead of your profiles folder.",
 )  # fmt: skip
-def calibrate(runtime: str, threads: int, name: str, path: Path | None) -> None:
+def calibrate(device: str, name: str | None, path: Path | None, **options: Any) -> None:
     """Measure kernels and networks on this machine and fit a latency profile to them.
 
-    Takes some minutes, and is best run on an idle machine. Some 90 networks with random weights
+    Takes some minutes, and is best run on an idle machine. Some 110 networks with random weights
     are timed, kernel by kernel and as a whole; the error is that for networks whose families were
     left out of the fit. Nothing is written before the end.
+
+    On a GPU the time of eager torch is predicted, for batches up to the largest measured: what the
+    kernels take on the GPU, or what the host takes to launch them, whichever is longer.
 
     \b
     Examples:
       archscope device calibrate
       archscope device calibrate --threads 4 --name pi5 -o pi5.json
       archscope device calibrate --runtime torch --name here-torch
+      archscope device calibrate --device cuda --dtype float16 --name fp16
     """
+    if name is not None:
+        profiles.check_name(name)
+    on_gpu = device != "cpu" and _is_gpu(device)
+    try:
+        profile = _on_gpu(name or HERE_GPU, options) if on_gpu else _on_cpu(name or HERE, options)
+    finally:
+        tell("")
+    say(f"wrote {profiles.keep(profile, path)}")
+    print_(f"{profile.name}: {profiles.words(profile)}\n{error_line(profile)}")
+
+
+def _is_gpu(device: str) -> bool:
+    from archscope.bench.machine import this_machine  # imports torch, which is slow
+
+    return this_machine(device).device == "cuda"
+
+
+def _on_cpu(name: str, options: dict[str, Any]) -> Profile:
+    for key, word in (("dtype", "dtype"), ("channels_last", "channels-last"), ("batches", "batch")):
+        if options[key]:
+            raise OptionError(
+                f"--{word} needs --device cuda: profiles of a CPU are for single images of float32"
+            )
     from archscope.bench.calibration import jobs, measure_jobs  # imports torch, which is slow
     from archscope.bench.latency_fit import profile_of
 
-    profiles.check_name(name)
+    runtime, threads = options["runtime"] or "onnxruntime", options["threads"]
     for line in _disturbances(threads):
         say(f"warning: {line}")
+    samples = measure_jobs(list(jobs()), runtime, threads, progress=_progress())
+    tell("fitting")
+    return profile_of(samples, runtime, threads, name=name)[0]
+
+
+def _on_gpu(name: str, options: dict[str, Any]) -> Profile:
+    if options["runtime"] == "onnxruntime":
+        raise OptionError("onnxruntime runs on the CPU here; on a GPU, --runtime torch is measured")
+    from archscope.bench.calibration import jobs  # imports torch, which is slow
+    from archscope.bench.conditions import Conditions
+    from archscope.bench.gpu_calibration import BATCHES, measure_on_gpu
+    from archscope.bench.gpu_fit import gpu_profile_of
+
+    conditions = Conditions(
+        "cuda", options["dtype"] or "float32", channels_last=options["channels_last"]
+    )
+    samples, missing = measure_on_gpu(
+        list(jobs()), conditions, options["batches"] or BATCHES, progress=_progress()
+    )
+    tell("fitting")
+    for line in missing:
+        say(f"warning: {line}")
+    return gpu_profile_of(samples, conditions, name=name)[0]
+
+
+def _progress() -> Callable[[str, float], None]:
     began = time.monotonic()
 
     def progress(text: str, share: float) -> None:
@@ -60,14 +133,7 @@ def calibrate(runtime: str, threads: int, name: str, path: Path | None) -> None:
         left = f", {format_duration(spent / share - spent)} left" if share else ""
         tell(f"measuring {text}, {share:.0%}{left}")
 
-    try:
-        samples = measure_jobs(list(jobs()), runtime, threads, progress=progress)
-        tell("fitting")
-        profile, _ = profile_of(samples, runtime, threads, name=name)
-    finally:
-        tell("")
-    say(f"wrote {profiles.keep(profile, path)}")
-    print_(f"{profile.name}: {profiles.words(profile)}\n{error_line(profile)}")
+    return progress
 
 
 def _disturbances(threads: int) -> list[str]:
@@ -135,9 +201,9 @@ def import_(file: Path, name: str | None) -> None:
     """
     profile = profiles.read(file)
     profile = profiles.renamed(profile, name or profile.name)
-    if profile.name == HERE and profile.machine.name != this_host().name:
+    if profile.name in (HERE, HERE_GPU) and not is_here(profile):
         raise OptionError(
-            f"'{HERE}' is reserved for the profile of this machine, and '{file}' is for"
+            f"'{profile.name}' is reserved for the profile of this machine, and '{file}' is for"
             f" {profile.machine.name}; choose another name, such as --name board"
         )
     path = profiles.keep(profile)

@@ -165,6 +165,11 @@ training_options = gathered("training", dict, together(
         help="Change a knob of the recipe, as in `archscope train`.",
     ),
     click.option(
+        "--device", default="cpu", metavar="DEVICE",
+        help="Device of the trainings: cpu, cuda, cuda:1, or auto, a GPU if there is one. Results"
+        " of a GPU are not exactly repeatable.",
+    ),
+    click.option(
         "--threads", type=THREADS, default=1,
         help="Threads of each training; results depend on it.",
     ),
@@ -345,6 +350,8 @@ def _executor(
         raise OptionError("--inherit excludes --executor ray: it reads weights from this machine")
     if workers is not None:
         raise OptionError("--workers excludes --executor ray: a cluster knows its own processors")
+    if config.trainer.device != "cpu":
+        raise OptionError("--device excludes --executor ray, which trains on processors")
     from archscope.search.ray_executor import RayExecutor, capacity, connect
 
     connect(address)
@@ -358,9 +365,14 @@ def _executor(
 
 
 def _trainer(
-    seed: int, epochs: int | None, knobs: tuple[str, ...], no_cache: bool, **options: Any
+    seed: int,
+    epochs: int | None,
+    knobs: tuple[str, ...],
+    no_cache: bool,
+    device: str,
+    **options: Any,
 ) -> Trainer:
-    """Return how candidates are trained. Raises OptionError for a knob that does not exist."""
+    """Return how candidates are trained. Raises ArchscopeError for a knob or device that is not."""
     from archscope.search.evaluation import Trainer
     from archscope.train.recipe import Recipe
     from archscope.train.recipe_files import change
@@ -369,8 +381,14 @@ def _trainer(
     if epochs is not None:
         recipe = {"epochs": epochs, **recipe}
     change(Recipe(), recipe)  # fail now rather than in every trial
+    if device != "cpu":
+        from archscope.train.device import select_device  # imports torch
+
+        device = str(select_device(device))
     adapt = {"channels": "repeat"}
-    return Trainer(seed=seed, recipe=recipe, adapt=adapt, cache=not no_cache, **options)
+    return Trainer(
+        seed=seed, recipe=recipe, adapt=adapt, cache=not no_cache, device=device, **options
+    )
 
 
 def _name(spec: str, texts: Sequence[str]) -> str:

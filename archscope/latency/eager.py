@@ -1,9 +1,9 @@
-"""The kernels of eager torch on a CPU, for one image and one thread.
+"""The kernels of eager torch, on a CPU for one image and one thread.
 
-Convolutions run in oneDNN, or are unfolded: their windows are laid out side by side and matrices
-multiplied, group by group. The rules are those of `ConvParams::use_mkldnn` in
+On a CPU, convolutions run in oneDNN, or are unfolded: their windows are laid out side by side and
+matrices multiplied, group by group. The rules are those of `ConvParams::use_mkldnn` in
 ATen/native/Convolution.cpp. oneDNN makes blocks of channels of the input and of the weights, and
-resolves those of the output, at every call.
+resolves those of the output, at every call. A GPU has cuDNN, with a kernel for each.
 """
 
 from __future__ import annotations
@@ -31,9 +31,13 @@ SLOW = frozenset({"Erf", "Gelu", "Tanh", "Softplus", "Mish", "Pow", "Sin", "Cos"
 """ONNX operators with an exponential function, and with what takes longer."""
 
 
-def kind_in_eager(kind: str, op: Op, ins: tuple[Shape, ...], out: Shape, groups: int) -> str:
+def kind_in_eager(
+    kind: str, op: Op, ins: tuple[Shape, ...], out: Shape, groups: int, *, on_gpu: bool = False
+) -> str:
     """Return the kind of a kernel that is of `kind` in general; `groups` are of a convolution."""
     if kind in CONVOLUTIONS:
+        if on_gpu:  # cuDNN has kernels for all of them
+            return Kind.VOLUME if len(_windows(op, ins)) > 2 else kind
         return _convolution(kind, op, ins, out, groups)
     if op.scales_channels:
         return Kind.BATCH_NORM

@@ -91,10 +91,12 @@ FEW = 4
 CHEAP = 2
 """The most operations for each element that cost no more than moving it."""
 
-NONE, ONNXRUNTIME, INDUCTOR, EAGER = FUSIONS = ("none", "onnxruntime", "inductor", "eager")
-"""Eager torch runs every node, on a CPU with kernels that `eager` tells apart; onnxruntime joins
-convolutions with what follows them; inductor, of torch.compile, joins element-wise operators
-with one another."""
+NONE, ONNXRUNTIME, INDUCTOR, EAGER, EAGER_GPU = FUSIONS = (
+    "none", "onnxruntime", "inductor", "eager", "eager-gpu",
+)  # fmt: skip
+"""Eager torch runs every node, with kernels that `eager` tells apart on a CPU and on a GPU;
+onnxruntime joins convolutions with what follows them; inductor, of torch.compile, joins
+element-wise operators with one another."""
 
 JOINED = frozenset({"Relu", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid", "HardSwish"})
 """ONNX operators that onnxruntime fuses into preceding convolutions and linear layers."""

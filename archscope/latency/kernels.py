@@ -16,6 +16,7 @@ from archscope.ir import Graph, Node, Op
 from archscope.latency.kernel_kinds import (
     BY_ELEMENT,
     EAGER,
+    EAGER_GPU,
     FEATURES,
     INDUCTOR,
     NONE,
@@ -174,7 +175,7 @@ class _Fusion:
                 twin.join(node)
             return
         piece = piece_of(node.op, node.ins, self.fusion)
-        if piece.kind == Kind.VIEW and self.fusion not in (NONE, EAGER):
+        if piece.kind == Kind.VIEW and self.fusion not in (NONE, EAGER, EAGER_GPU):
             kernel = self._alone(self._made_by(node.inputs[0]))
             joinable = self.fusion == INDUCTOR or piece.layout == AS_INPUTS
             if kernel is not None and joinable:  # by what is behind the view

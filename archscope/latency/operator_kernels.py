@@ -17,6 +17,7 @@ from archscope.latency.kernel_kinds import (
     CACHE,
     CHEAP,
     EAGER,
+    EAGER_GPU,
     FEATURES,
     FEW,
     JOINED,
@@ -62,8 +63,8 @@ def piece_of(op: Op, ins: tuple[Shape, ...], fusion: str = NONE) -> Piece:
         "mixed": sqrt(own.macs * (read + written + weight)),
         "spilled": max(read + written + weight - CACHE, 0),
     }
-    if fusion == EAGER:
-        kind = kind_in_eager(kind, op, ins, out, groups)
+    if fusion in (EAGER, EAGER_GPU):
+        kind = kind_in_eager(kind, op, ins, out, groups, on_gpu=fusion == EAGER_GPU)
         values["kernels"] = float(groups) if kind == Kind.UNFOLDED_GROUPS else 1.0
     features = tuple(float(values.get(name, 0.0)) for name in FEATURES)
     if fusion != ONNXRUNTIME:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import exp, log
 
 from archscope.ir import Graph
@@ -70,7 +70,7 @@ def predict(profile: Profile, graph: Graph, batch: int = 1) -> Latency:
     """
     graph = graph.inference()
     made = kernels(graph, profile.fusion)
-    times = [milliseconds(profile, kernel, batch) for kernel in made]
+    times = times_of(profile, made, batch)
     total = sum(times)
     factor, beyond = 1.0, list(_unlike(profile, graph, made, times, batch))
     if profile.correction is not None and total:
@@ -101,6 +101,24 @@ def predict(profile: Profile, graph: Graph, batch: int = 1) -> Latency:
         unlike=tuple(beyond),
         notes=notes(profile),
     )
+
+
+def times_of(profile: Profile, made: Sequence[Kernel], batch: int = 1) -> list[float]:
+    """Return the milliseconds of the kernels of a network, before any correction.
+
+    On a GPU they are those of the launches if launching all kernels takes longer than running them.
+    """
+    times = [milliseconds(profile, kernel, batch) for kernel in made]
+    if profile.gpu is None:
+        return times
+    launches = [launch_milliseconds(profile.gpu.host, kernel.kind) for kernel in made]
+    return max(times, launches, key=sum)
+
+
+def launch_milliseconds(host: Mapping[str, float], kind: str) -> float:
+    """Return what the host of a GPU takes for a kernel, or for one of a similar kind."""
+    known = (host[like] for like in (kind, *STAND_INS.get(kind, ())) if like in host)
+    return next(known, max(host.values(), default=0.0) if kind != Kind.VIEW else 0.0)
 
 
 def coefficients(profile: Profile, kind: str) -> dict[str, float]:

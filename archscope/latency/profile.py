@@ -62,6 +62,19 @@ class Interval(Struct, frozen=True):
     covers: float = 0.9
 
 
+class OnGpu(Struct, frozen=True):
+    """What a profile of a GPU adds: the host, which launches kernels while earlier ones run.
+
+    `host` are the milliseconds that it takes for a kernel, by kind of kernel. A network takes what
+    its kernels take on the GPU, or what their launches take on the host, whichever is longer.
+    """
+
+    host: dict[str, float]
+    channels_last: bool = False
+    driver: str = ""
+    cuda: str = ""
+
+
 class Profile(Struct, frozen=True, kw_only=True):
     """The times of kernels in a runtime on a machine.
 
@@ -85,12 +98,15 @@ class Profile(Struct, frozen=True, kw_only=True):
     correction: Correction | None = None
     error: Error
     interval: Interval
+    gpu: OnGpu | None = None
     checksum: str = ""
 
     def sealed(self) -> Profile:
         """Return the profile with the checksum of its content."""
-        bare = structs.replace(self, checksum="")
-        return structs.replace(bare, checksum=f"{crc32(msgspec.json.encode(bare)):08x}")
+        bare = structs.asdict(structs.replace(self, checksum=""))
+        if self.gpu is None:
+            del bare["gpu"]  # which files of earlier versions do not have
+        return structs.replace(self, checksum=f"{crc32(msgspec.json.encode(bare)):08x}")
 
 
 def user_folder() -> Path:
@@ -155,6 +171,11 @@ def _problems(profile: Profile) -> Iterator[str]:
                 yield f"unknown feature '{feature}'{did_you_mean(feature, FEATURES)}"
             if not value >= 0:
                 yield f"'{feature}' of '{kind}' must not be negative, got {value:g}"
+    for kind, value in (profile.gpu.host if profile.gpu else {}).items():
+        if kind not in KINDS:
+            yield f"unknown kind of kernel '{kind}'{did_you_mean(kind, KINDS)}"
+        if not value >= 0:
+            yield f"the host's time for '{kind}' must not be negative, got {value:g}"
     if profile.correction is not None:
         lengths = {len(value) for value in structs.astuple(profile.correction)[:-1]}
         if len(lengths) > 1:
@@ -189,4 +210,7 @@ def words(profile: Profile) -> str:
     parts: list[Any] = [profile.machine.name, f"{profile.runtime} {profile.version}".strip()]
     if profile.threads is not None:
         parts.append(f"{profile.threads} thread{'s' * (profile.threads > 1)}")
-    return ", ".join([*parts, profile.dtype])
+    parts.append(profile.dtype)
+    if profile.gpu is not None and profile.gpu.channels_last:
+        parts.append("channels last")
+    return ", ".join(parts)

@@ -94,7 +94,8 @@ class LatencyCost:
     def __init__(self, name: str, profile: Profile) -> None:
         self.name, self.profile = name, profile
         self.key = name, profile.checksum
-        self.exact = profile.correction is None  # a correction depends on the whole network
+        # A correction depends on the whole network, and so does whether the host is too slow.
+        self.exact = profile.correction is None and profile.gpu is None
 
     def of_graph(self, graph: Graph) -> float:
         """Return the milliseconds of a network."""

@@ -1,0 +1,192 @@
+"""Measure networks of the zoo on a GPU: its kernels, and how long the host takes to launch them.
+
+Eager torch launches kernels one after another while the GPU runs earlier ones, so a network takes
+what its kernels take or what their launches take, whichever is longer. Both are measured. So that
+kernels do not wait for the host, the GPU sleeps until all of them are launched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+from time import perf_counter
+
+import torch
+from msgspec import Struct, structs
+from torch import Tensor
+
+from archscope.bench.calibration import OF_PROBES, PROBE, Job, Progress, Sample, matched
+from archscope.bench.conditions import Conditions
+from archscope.bench.prepare import prepare
+from archscope.build import Network
+from archscope.errors import OptionError, UnavailableError
+from archscope.ir import text_of
+from archscope.latency.kernel_kinds import EAGER_GPU, FEATURES, FIXED
+from archscope.latency.kernels import Kernel, kernels
+
+BATCHES = (1, 64)
+"""Images at once: of a single image launches take longer on a fast GPU, of many the kernels."""
+
+SECONDS = 0.1  # for each of the three measurements of a network
+LEAST = 3  # runs of each
+WARM_UP = 3  # runs in which libraries choose kernels, and memory is allocated
+CYCLES = 2.5e9  # of a GPU in a second, at most
+HEAD_START = 4.0  # for which kernels wait, as a multiple of the time that their launches took
+
+
+class GpuSample(Struct, frozen=True):
+    """A network measured with a batch.
+
+    `sample` has the kernels for one image, and the seconds that they and the whole network take on
+    the GPU with the batch when the host is ahead.
+    """
+
+    sample: Sample
+    batch: int
+    launch_seconds: float  # until the host has launched everything
+    wall_seconds: float  # until everything has run, as `archscope bench` measures
+
+    def of_batch(self) -> Sample:
+        """Return the sample with the kernels of the batch."""
+        made = self.sample.kernels
+        return structs.replace(
+            self.sample, kernels=tuple(_of_batch(kernel, self.batch) for kernel in made)
+        )
+
+
+def _of_batch(kernel: Kernel, batch: int) -> Kernel:
+    values = zip(FEATURES, kernel.features, strict=True)
+    grown = (x if name in FIXED else x * batch for name, x in values)
+    return structs.replace(kernel, features=tuple(grown))
+
+
+def measure_on_gpu(
+    work: Sequence[Job],
+    conditions: Conditions,
+    batches: Sequence[int] = BATCHES,
+    *,
+    seconds: float = SECONDS,
+    progress: Progress = lambda text, share: None,
+) -> tuple[list[GpuSample], list[str]]:
+    """Measure networks in eager torch on a GPU with each batch.
+
+    Also returns a line for each network that could not be measured, such as for lack of memory.
+    Raises OptionError for other conditions than eager inference on a GPU, UnavailableError if
+    nothing could be measured.
+    """
+    if conditions.device != "cuda" or conditions.runtime != "torch" or conditions.compiled:
+        raise OptionError(f"expected torch on a GPU, got {conditions} on {conditions.device}")
+    samples: list[GpuSample] = []
+    missing: list[str] = []
+    for place, job in enumerate(work):
+        what = f"{job.graph.name} {text_of(job.graph.inputs[0].out)}"
+        progress(what, place / len(work))
+        long = seconds * (OF_PROBES if job.family == PROBE else 1.0)
+        try:
+            samples += _samples(job, conditions, sorted(set(batches)), long)
+        except (RuntimeError, OptionError) as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            missing.append(f"{what} was not measured: {reason}")
+        torch.cuda.empty_cache()
+    if not samples:
+        raise UnavailableError(f"nothing could be measured: {next(iter(missing), 'no networks')}")
+    return samples, missing
+
+
+def _samples(
+    job: Job, conditions: Conditions, batches: Sequence[int], seconds: float
+) -> list[GpuSample]:
+    graph = job.graph.inference()
+    if conditions.channels_last and all(len(node.out) < 3 for node in graph.inputs):
+        conditions = structs.replace(conditions, channels_last=False)  # nothing to put last
+    prepared = prepare(graph, batches[-1], conditions)
+    made = kernels(graph, EAGER_GPU)
+    found = []
+    for batch in batches:
+        inputs = tuple(tensor[:batch] for tensor in prepared.inputs)
+        timed = TimedRuns(prepared.network, inputs)
+        with torch.inference_mode():
+            launch, wall = timed.whole(seconds)
+            total, times = timed.on_gpu(launch, seconds)
+        spent = matched(made, times, graph)
+        sample = Sample(graph.name, job.family, job.varied, made, spent, total)
+        found.append(GpuSample(sample, batch, launch, wall))
+    return found
+
+
+class TimedRuns:
+    """Runs of a network on a GPU, timed by the clock of the host and by events of the GPU."""
+
+    def __init__(self, network: Network, inputs: tuple[Tensor, ...]) -> None:
+        self.network, self.inputs = network, inputs
+
+    def whole(self, seconds: float) -> tuple[float, float]:
+        """Return the median seconds until everything is launched, and until it has run."""
+        for _ in range(WARM_UP):
+            self.network(*self.inputs)
+        launches: list[float] = []
+        walls: list[float] = []
+        start = perf_counter()
+        while len(walls) < LEAST or perf_counter() - start < seconds:
+            torch.cuda.synchronize()
+            before = perf_counter()
+            self.network(*self.inputs)
+            launches.append(perf_counter() - before)
+            torch.cuda.synchronize()
+            walls.append(perf_counter() - before)
+        return median(launches), median(walls)
+
+    def on_gpu(
+        self, launch: float, seconds: float
+    ) -> tuple[float, list[tuple[tuple[str, ...], float]]]:
+        """Return the median seconds of the whole network and of each layer without waiting.
+
+        `launch` are the seconds that launching it takes.
+        """
+        cycles = int(HEAD_START * launch * CYCLES)
+        totals: list[float] = []
+        layers: list[list[float]] = []
+        names: list[str] = []
+
+        def launched(name: str, value: Tensor) -> Tensor:
+            names.append(name)
+            events.append(_now())
+            return value
+
+        start = perf_counter()
+        while len(totals) < LEAST or perf_counter() - start < 2 * seconds:
+            _wait(cycles)
+            events = [_now()]
+            self.network(*self.inputs)
+            events.append(_now())
+            totals.extend(_between(events))
+            names.clear()
+            _wait(cycles)
+            events = []
+            self.network.run(self.inputs, launched)
+            layers.append(_between(events))
+        total = median(totals)
+        inputs = len(self.inputs)  # are told first, and take no time
+        spent = [median(times) for times in zip(*layers, strict=True)][inputs - 1 :]
+        by_event = max(sum(spent) - total, 0.0) / len(spent)  # each takes a moment itself
+        times = [max(time - by_event, time / 10) for time in spent]
+        return total, [((name,), t) for name, t in zip(names[inputs:], times, strict=True)]
+
+
+def _wait(cycles: int) -> None:
+    """Let the GPU do nothing for a while, as torch's own tests do."""
+    torch.cuda._sleep(cycles)  # type: ignore[no-untyped-call]
+
+
+def _now() -> torch.cuda.Event:
+    """Return an event that tells when everything launched before has run."""
+    event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    event.record()
+    return event
+
+
+def _between(events: Sequence[torch.cuda.Event]) -> list[float]:
+    """Return the seconds between events, after waiting for them."""
+    torch.cuda.synchronize()
+    return [1e-3 * a.elapsed_time(b) for a, b in pairwise(events)]
