@@ -19,6 +19,7 @@ from msgspec import Struct, structs
 from archscope.axes import Axis
 from archscope.errors import GraphError, ShapeError
 from archscope.onnx_form import Value
+from archscope.scopes import scopes_of
 
 Shape = tuple[int, ...]
 """Channels first, then the spatial axes, no batch: `(3, 224, 224)`."""
@@ -357,11 +358,7 @@ class Graph(Struct, frozen=True, dict=True):
         """Yield where a node was written, then where each enclosing block was used, inner first."""
         if node.at is not None:
             yield node.at
-        scope = node.scope
-        while scope:
-            if scope in self.sites:
-                yield self.sites[scope]
-            scope = scope.rpartition(".")[0]
+        yield from (self.sites[scope] for scope in scopes_of(node.name) if scope in self.sites)
 
     @property
     def inputs(self) -> tuple[Node, ...]:

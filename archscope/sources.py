@@ -134,7 +134,7 @@ def load(
 ) -> Graph:
     """Return the graph of a spec, or of a model to import. Raises ArchscopeError.
 
-    A spec is a path, a zoo name, or a pattern `INPUT 3x32x32 -> ...`; a model is
+    A spec is a path, a zoo name, a pattern `INPUT 3x32x32 -> ...`, or YAML text; a model is
     `package.module:name`, whose code is run, or a path that ends in `.onnx`. `set` overrides values
     of the spec's `let`; `input` replaces the shape of its input, channels first, `(3, 224, 224)`
     or `"3x224x224"`, or of several inputs by name.
@@ -159,13 +159,17 @@ def _shape_of(given: Shape | str) -> Shape:
 
 
 def _is_model(word: str | Path, text: bytes | None) -> bool:
-    if text is not None or not isinstance(word, str) or not is_foreign(word):
+    if text is not None or not isinstance(word, str) or language.is_text(word):
+        return False
+    if not is_foreign(word):
         return False
     return not Path(resolved(word)).is_dir()
 
 
 def _refuse(word: str) -> None:
     """Raise OptionError for a word that is no spec, if it is known what it is."""
+    if language.is_text(word):
+        return
     refuse(word)
     if not (word in language.zoo() or word in language.spaces()):
         refuse_without_suffix(word)

@@ -15,11 +15,21 @@ def module() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(512, 4))
 
 
+TEXT = """
+input: [3, 8, 8]
+layers:
+  - conv: {out: 8, kernel: 3, padding: 1}
+  - flatten
+  - linear: {out: 4}
+"""
+
+
 @pytest.mark.parametrize("network", [
     "INPUT 3x8x8 -> CONV 8 -> RELU -> FC 4",
     archscope.load("INPUT 3x8x8 -> CONV 8 -> RELU -> FC 4"),
     module(),
-], ids=["word", "graph", "module"])  # fmt: skip
+    TEXT,
+], ids=["word", "graph", "module", "text"])  # fmt: skip
 def test_all_kinds_of_network_are_one_network(network: Any) -> None:
     result = archscope.analyze(network, input=(3, 8, 8), batch=2)
     assert result.totals.params == 3 * 9 * 8 + 8 + 512 * 4 + 4
@@ -47,6 +57,7 @@ def test_lint_knows_the_lines_of_a_spec() -> None:
     (lambda: archscope.analyze(archscope.load("lenet5"), set={"width": 2}), "of a spec"),
     (lambda: archscope.analyze("resnet5"), "did you mean 'resnet50'"),
     (lambda: archscope.compare(), "got none"),
+    (lambda: archscope.analyze("input: [3, 8, 8]\nlayers: [cnov: 8]"), "<text>:2:10: .* 'conv'"),
 ])  # fmt: skip
 def test_what_is_no_network_is_one_clear_error(call: Any, words: str) -> None:
     with pytest.raises(ArchscopeError, match=words):

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     room: floor
     for floor, rooms in enumerate((
-        "errors extras axes printable module_names onnx_form signatures",
+        "errors extras axes printable module_names onnx_form scopes signatures",
         "units files stats project callable_package",
         "ir records plugins",
         "ops nn",

@@ -24,8 +24,13 @@ def fold(layers: Sequence[LayerReport], depth: int) -> tuple[LayerReport, ...]:
         return tuple(layers)
     groups: dict[str, list[LayerReport]] = {}
     for layer in layers:
-        groups.setdefault(".".join(layer.name.split(".")[:depth]), []).append(layer)
+        groups.setdefault(row_of(layer.name, depth), []).append(layer)
     return tuple(_one(name, group) for name, group in groups.items())
+
+
+def row_of(name: str, depth: int) -> str:
+    """Return the name of the block at nesting depth `depth` that a layer is folded into."""
+    return name if depth < 1 else ".".join(name.split(".")[:depth])
 
 
 def fitting_depth(layers: Sequence[LayerReport], rows: int) -> int:

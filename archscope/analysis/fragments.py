@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from archscope.analysis.structure import is_fragment
 from archscope.ir import Graph, Node
+from archscope.scopes import scopes_of
 
 
 class BuildingBlock(Struct, frozen=True, gc=False):
@@ -70,11 +71,7 @@ def _between_cuts(nodes: Sequence[Node]) -> Iterator[list[Node]]:
 
 def _outermost(scopes: set[str]) -> list[str]:
     """Return the scopes that are not nested in others of the set, sorted."""
-    kept: list[str] = []
-    for scope in sorted(scopes):
-        if not any(scope.startswith(f"{other}.") for other in kept):
-            kept.append(scope)
-    return kept
+    return sorted(scope for scope in scopes if scopes.isdisjoint(scopes_of(scope)))
 
 
 def _block(graph: Graph, part: Sequence[Node]) -> BuildingBlock:

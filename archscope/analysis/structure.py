@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from archscope.ir import POINTWISE, Facts, Graph, Node, Storage
+from archscope.scopes import scopes_of
 
 
 class BlockShape(Struct, frozen=True, gc=False):
@@ -81,12 +82,8 @@ def _with_parents(members: dict[str, dict[int, int]]) -> dict[str, dict[int, int
     """Return the levels of each scope, including the scopes inside it; '' is the whole network."""
     whole: dict[str, dict[int, int]] = {}
     for scope, levels in members.items():
-        path = scope
-        while True:
+        for path in dict.fromkeys((scope, *scopes_of(scope), "")):
             held = whole.setdefault(path, {})
             for level, count in levels.items():
                 held[level] = held.get(level, 0) + count
-            if not path:
-                break
-            path = path.rpartition(".")[0]
     return whole

@@ -194,11 +194,10 @@ def _report(
     config: Config,
 ) -> LintReport:
     """Return the findings to show, with latencies, and only with fixes that may be applied."""
-    found = [
-        with_latency(editable.offered(finding), time) if time else editable.offered(finding)
-        for (_, findings), time in zip(results, times, strict=True)
-        for finding in merged(findings)
-    ]
+    found: list[Finding] = []
+    for (_, findings), time in zip(results, times, strict=True):
+        offered = [editable.offered(finding) for finding in merged(findings)]
+        found += with_latency(offered, time) if time else offered
     shown = tuple(finding for finding in found if config.shows(finding.severity))
     networks = sum(target.graph is not None for target, _ in results)
     return LintReport(shown, len(found) - len(shown), networks)

@@ -31,7 +31,7 @@ def total(node: TreeNode, layers: Sequence[LayerReport], attribute: str) -> int:
 def share(node: TreeNode, analysis: Analysis, heat: str) -> float:
     """Return the share of a node in the whole network, from 0 to 1."""
     attribute = HEATS[heat]
-    whole = sum(getattr(layer, attribute) for layer in analysis.layers)
+    whole: int = getattr(analysis.totals, attribute)
     return total(node, analysis.layers, attribute) / whole if whole else 0.0
 
 

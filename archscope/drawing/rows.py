@@ -8,14 +8,16 @@ is laid out on its own, so that a page can open and close it. The usual librarie
 
 from __future__ import annotations
 
-import itertools
 from bisect import bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
 
 from msgspec import Struct
 
 Edge = tuple[int, int]
 SWEEPS = 4
+PASSED = 50_000
+"""The most rows that edges pass in a slot of their own, counted once for each passing edge."""
 
 
 class Arrangement(Struct, frozen=True):
@@ -23,14 +25,15 @@ class Arrangement(Struct, frozen=True):
 
     items: int
     rows: tuple[tuple[int, ...], ...]
-    edges: tuple[tuple[int, ...], ...]  # the slots of each, one in every row
+    edges: tuple[tuple[int, ...], ...]  # the slots of each, one in every row, or its two ends
 
 
 def arrange(items: int, edges: Sequence[Edge], entry: int, exit: int) -> Arrangement:
     """Arrange items in rows; `entry` and `exit` are the ends of edges above and below all rows.
 
     An item is placed below all earlier items with an edge to it. An edge that leads back up is
-    drawn but moves no item.
+    drawn but moves no item. If edges pass more than `PASSED` rows, the longest go straight from
+    end to end: a thousand layers that all lead to the last would make half a million slots.
     """
     rank = _ranks(items, edges)
     last = max(rank, default=0)
@@ -41,17 +44,28 @@ def arrange(items: int, edges: Sequence[Edge], entry: int, exit: int) -> Arrange
         rows[row].append(place)
     paths: list[tuple[int, ...]] = []
     passing: dict[tuple[int, int], int] = {}  # edges from the same item share their slots
+    straight = _straight(edges, height)
     for start, end in edges:
         path = [start]
-        for row in range(height[start] + 1, height[end]):
+        for row in () if start in straight else range(height[start] + 1, height[end]):
             if (start, row) not in passing:
                 passing[start, row] = items + len(passing)
                 rows[row].append(passing[start, row])
             path.append(passing[start, row])
         paths.append((*path, end))
-    steps = {step for path in paths for step in itertools.pairwise(path)}
+    steps = {step for path in paths for step in pairwise(path)}
     _remove_crossings(rows, steps)
     return Arrangement(items, tuple(map(tuple, rows)), tuple(paths))
+
+
+def _straight(edges: Sequence[Edge], height: Mapping[int, int]) -> set[int]:
+    """Return the items whose edges get no slots, as they are the longest of too many."""
+    passed: dict[int, int] = {}
+    for start, end in edges:
+        passed[start] = max(passed.get(start, 0), height[end] - height[start] - 1)
+    order = sorted(passed, key=passed.__getitem__)
+    sums = accumulate(passed[start] for start in order)
+    return {start for start, total in zip(order, sums, strict=True) if total > PASSED}
 
 
 def _ranks(items: int, edges: Sequence[Edge]) -> list[int]:
@@ -80,7 +94,7 @@ def _remove_crossings(rows: list[list[int]], steps: set[Edge]) -> None:
             break
         down = sweep % 2 == 0
         order = rows if down else rows[::-1]
-        for first, second in itertools.pairwise(order):
+        for first, second in pairwise(order):
             place = {slot: number for number, slot in enumerate(first)}
             _sort(second, place, above if down else below)
         count = _crossings(rows, below)
@@ -99,7 +113,7 @@ def _sort(row: list[int], place: dict[int, int], near: dict[int, list[int]]) -> 
 
 def _crossings(rows: list[list[int]], below: dict[int, list[int]]) -> int:
     count = 0
-    for first, second in itertools.pairwise(rows):
+    for first, second in pairwise(rows):
         place = {slot: number for number, slot in enumerate(second)}
         seen: list[int] = []
         for slot in first:

@@ -46,12 +46,14 @@ class _Scope:
     def __init__(self, name: str) -> None:
         self.name = name
         self.members: dict[str, _Scope | int] = {}
+        self.places: dict[str, int] = {}  # of the members that are blocks
         self.edges: dict[Edge, None] = {}
 
     def inside(self, part: str) -> _Scope:
         """Return a member block, creating it if need be."""
         key = f"{part}."  # a layer and a block may have the same name
         if key not in self.members:
+            self.places[part] = len(self.members)
             self.members[key] = _Scope(f"{self.name}.{part}" if self.name else part)
         found = self.members[key]
         assert isinstance(found, _Scope)
@@ -72,7 +74,7 @@ def tree_of(layers: Sequence[NamedLayer], name: str = "") -> TreeNode:
         trail = []
         for part in parts:
             inner = scope.inside(part)
-            trail.append((scope, list(scope.members).index(f"{part}.")))
+            trail.append((scope, scope.places[part]))
             scope = inner
         scope.members[own] = number
         trail.append((scope, len(scope.members) - 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from archscope.importers.names import name_part, take_name, valid_start
 from archscope.ir import Builder, Graph, Op, Output, Shape, Source, text_of
 from archscope.ops import OPS
 from archscope.ops.attributes import attributes
+from archscope.scopes import scopes_of
 from archscope.transforms.shorten_moves import shorten_moves
 
 MOST_BYTES = 1 << 21  # of a file
@@ -60,7 +61,7 @@ class FileGraph:
         self.notes: list[str] = []
         self.read: set[str] = set()
         self.names: dict[str, int] = {}
-        self.scopes = {scope for title in titles for scope in _scopes(_dotted(title))}
+        self.scopes = {scope for title in titles for scope in scopes_of(_dotted(title))}
 
     def at(self, line: int) -> Source | None:
         """Return a place in the file."""
@@ -87,7 +88,7 @@ class FileGraph:
         self.check(len(self.builder.nodes) + 1, MOST_NODES, "more layers than", line)
         name = _dotted(title)
         name = take_name(f"{name}.{word}" if name in self.scopes else name, self.names, self.scopes)
-        self.scopes.update(_scopes(name))
+        self.scopes.update(scopes_of(name))
         inputs = tuple(inputs)
         try:
             self.builder.add(name, operator(word, **given), inputs, at=self.at(line))
@@ -196,8 +197,3 @@ def _dotted(title: str) -> str:
     """Turn a layer's title in a file into a name: `conv2/3x3` is `conv2.3x3`."""
     parts = title.replace("/", ".").split(".")
     return valid_start(".".join(name_part(part) for part in parts[-16:] if part) or "layer")
-
-
-def _scopes(name: str) -> Iterator[str]:
-    while name := name.rpartition(".")[0]:
-        yield name

@@ -29,7 +29,7 @@ from archscope.language.limits import LIMITS, Limits
 from archscope.language.overrides import input_shapes, settings
 from archscope.language.yaml_items import decode
 
-__all__ = ["LIMITS", "Limits", "document", "graph", "load", "spaces", "zoo"]
+__all__ = ["LIMITS", "Limits", "document", "graph", "is_text", "load", "spaces", "zoo"]
 
 
 def load(
@@ -39,7 +39,7 @@ def load(
     input: Shape | Mapping[str, Shape] | None = None,
     limits: Limits = LIMITS,
 ) -> Graph:
-    """Return the graph of a spec: a path, a zoo name, or a pattern `INPUT 3x32x32 -> ...`.
+    """Return the graph of a spec: a path, a zoo name, a pattern `INPUT 3x32x32 -> ...`, or YAML.
 
     `set` overrides values of the spec's `let`; `input` replaces the shape of its input, channels
     first, or the shapes of several inputs by name. Raises ArchscopeError.
@@ -60,6 +60,8 @@ def document(
     """
     name = str(source)
     collector = Collector(limits, unsaved)
+    if is_text(source):
+        return document_of(collector.text(name, "<text>", Path()), "<text>", "spec")
     if text is not None:
         file = "<stdin>" if name == "-" else name
         content = decode(text, file, limits)
@@ -74,6 +76,11 @@ def document(
     if not is_file(path):
         path = zoo().get(name) or spaces().get(name) or _present(path)
     return document_of(collector.file(path), path.as_posix(), path.stem)
+
+
+def is_text(source: str | Path) -> bool:
+    """Return whether a source is the text of a spec, which has several lines, and not a name."""
+    return isinstance(source, str) and "\n" in source.strip()
 
 
 def _present(path: Path) -> Path:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from msgspec import structs
 
-from archscope.records.latency import Latency
+from archscope.records.latency import Latency, LayerLatency
 from archscope.rules.rule import Finding
 from archscope.units import format_measure
 
 
-def with_latency(finding: Finding, latency: Latency) -> Finding:
-    """Add the milliseconds of the kernels that compute its nodes to a finding.
+def with_latency(findings: Sequence[Finding], latency: Latency) -> list[Finding]:
+    """Add the milliseconds of the kernels that compute its nodes to each finding of a network.
 
     They go into its evidence and its message. A finding about a network as a whole, or about
     layers that need no kernel, is returned unchanged.
     """
-    nodes = {finding.node, *finding.others}
-    kernels = {layer.kernel for layer in latency.layers if layer.name in nodes and layer.kernel}
-    spent = sum(layer.milliseconds for layer in latency.layers if layer.name in kernels)
-    if finding.node is None or not spent:
+    layers = {layer.name: layer for layer in latency.layers}
+    return [_with_latency(finding, latency, layers) for finding in findings]
+
+
+def _with_latency(
+    finding: Finding, latency: Latency, layers: Mapping[str, LayerLatency]
+) -> Finding:
+    nodes = (name for name in (finding.node, *finding.others) if name in layers)
+    kernels = dict.fromkeys(layers[name].kernel for name in nodes if name)
+    spent = sum(layers[kernel].milliseconds for kernel in kernels if kernel)
+    if not spent:
         return finding
     evidence = {
         **finding.evidence,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archscope.drawing import rows
 from archscope.drawing.rows import arrange
 
 ENTRY, EXIT = -1, -2
@@ -46,3 +48,12 @@ def test_an_edge_that_leads_back_up_moves_nothing() -> None:
     found = arrange(3, [(0, 1), (1, 2), (2, 1)], ENTRY, EXIT)
     assert found.rows == ((0,), (1,), (2,))
     assert (2, 1) in found.edges
+
+
+def test_the_longest_of_too_many_edges_get_no_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = [(item, item + 1) for item in range(5)]
+    skips = [(0, 5), (1, 3), (2, 4)]  # which pass 4 rows, 1 and 1
+    monkeypatch.setattr(rows, "PASSED", 3)
+    found = arrange(6, [*chain, *skips], ENTRY, EXIT)
+    assert [len(path) for path in found.edges[5:]] == [2, 3, 3]
+    assert sum(map(len, found.rows)) == 6 + 2

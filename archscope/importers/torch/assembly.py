@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from itertools import accumulate
 
 from torch import nn
 
@@ -16,6 +15,7 @@ from archscope.ir import Builder, Graph, Output, Shape
 from archscope.ops.foreign import Tensor
 from archscope.ops.input import Input
 from archscope.ops.reshape import Identity
+from archscope.scopes import scopes_of
 from archscope.transforms.shorten_moves import shorten_moves
 
 
@@ -80,14 +80,14 @@ def unused_params(model: nn.Module, read: Collection[str]) -> str:
     ids = {id(paths[path]) for path in read if path in paths}
     parameters = dict(model.named_parameters())
     used = {path for path, parameter in parameters.items() if id(parameter) in ids}
+    occupied = {scope for path in used for scope in scopes_of(path)}
     unused = {path: p.numel() for path, p in parameters.items() if path not in used}
     if not unused:
         return ""
     scopes: list[str] = []  # the outermost modules without parameters in use
     for path in unused:
-        prefixes = accumulate(path.split("."), "{}.{}".format)
-        scope = next(p for p in prefixes if not any(f"{u}.".startswith(f"{p}.") for u in used))
-        if scope not in scopes:
-            scopes.append(scope)
+        free = [scope for scope in (path, *scopes_of(path)) if scope not in occupied]
+        if free[-1] not in scopes:
+            scopes.append(free[-1])
     count = sum(unused.values())
     return f"{count:,} params are not used at inference and left out: {first_few(scopes)}"

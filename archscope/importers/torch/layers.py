@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 
 from archscope.ir import Op, Source
 from archscope.ops.foreign import Tensor
+from archscope.scopes import scopes_of
 
 LONGEST = 80
 """The maximum length of a name; specs allow a few more characters."""
@@ -41,7 +42,7 @@ def names_of(
         # A module without submodules and with one kind of layer is applied more than once.
         alone = layer.path in leaves and len(kinds[layer.path]) == 1
         bases[key] = _valid_name([*layer.path.split("."), *([] if alone else [layer.kind])])
-    scopes = {scope for base in bases.values() for scope in _scopes(base)}
+    scopes = {scope for base in bases.values() for scope in scopes_of(base)}
     used = set(taken)
     names = {}
     for key, base in bases.items():
@@ -68,9 +69,3 @@ def _valid_name(words: Sequence[str]) -> str:
     if name == "in":
         return "in_"  # `in` is the input of a block in specs
     return name if name[:1].isalpha() or name[:1] == "_" else f"layer{name}"
-
-
-def _scopes(name: str) -> Iterator[str]:
-    while "." in name:
-        name = name.rpartition(".")[0]
-        yield name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import structs
@@ -15,11 +16,10 @@ from archscope.records.prediction import Prediction
 from archscope.report.table import BYTES, COUNT, MINOR, NAME, SHAPE, SHARE, TEXT, Column, Table
 from archscope.report.tables.latency import (
     MILLISECONDS,
-    latency_record,
     latency_rows,
     layer_milliseconds,
 )
-from archscope.report.tables.microcontroller import NEEDS, needs_of
+from archscope.report.tables.microcontroller import NEEDS, layer_needs
 from archscope.units import format_bytes, format_count
 
 ROWS = 48  # the most rows of a table that is not folded by default
@@ -54,8 +54,8 @@ def layer_table(analysis: Analysis, depth: int | None = None) -> Table:
         columns = _beside_macs(COLUMNS, Column("backward", COUNT, "backward_macs"))
         total = _beside_macs(total, whole.backward_macs)
     if analysis.latency is not None:
-        times = layer_milliseconds(analysis, layers)
-        rows = tuple((*row, time) for row, time in zip(rows, times, strict=True))
+        times = layer_milliseconds(analysis, analysis.latency, depth)
+        rows = tuple((*row, time or None) for row, time in zip(rows, times, strict=True))
         columns = (*columns, MILLISECONDS)
         total = (*total, analysis.latency.milliseconds)
     return Table("", columns, rows, (total,))
@@ -68,14 +68,21 @@ def _beside_macs(row: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
 
 def layer_records(analysis: Analysis, depth: int | None = None) -> Table:
     """Return the layers with all their numbers as columns."""
+    depth = depth or 0
+    layers = fold(analysis.layers, depth)
+    needed: Sequence[tuple[int, ...]] = [()] * len(layers)
+    if analysis.microcontroller is not None:
+        needed = layer_needs(analysis, analysis.microcontroller, depth)
+    spent: Sequence[tuple[float, ...]] = [()] * len(layers)
+    if analysis.latency is not None:
+        spent = [(time,) for time in layer_milliseconds(analysis, analysis.latency, depth)]
     rows = []
     keys = RECORD if analysis.mode == "inference" else (*RECORD, "backward_macs")
-    for layer in fold(analysis.layers, depth or 0):
+    for layer, needs, time in zip(layers, needed, spent, strict=True):
         view = layer.receptive_field
         field = (view.size, view.stride, view.padding) if view else (None, None, None)
         numbers = (getattr(layer, key) for key in keys)
-        needs = needs_of(analysis, layer.name)
-        rows.append((*numbers, *field, *needs, *latency_record(analysis, layer.name)))
+        rows.append((*numbers, *field, *needs, *time))
     fields = ("field_size", "field_stride", "field_padding")
     required: tuple[str, ...] = NEEDS if analysis.microcontroller else ()
     times = (MILLISECONDS.key,) if analysis.latency else ()

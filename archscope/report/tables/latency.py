@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from archscope.analysis.result import Analysis, LayerReport
+from archscope.analysis.by_block import row_of
+from archscope.analysis.result import Analysis
 from archscope.latency.profile import Profile
 from archscope.records.latency import Latency
 from archscope.report.table import (
@@ -25,25 +26,15 @@ MAJOR = 2  # rank of a requested column
 MILLISECONDS = Column("ms", MEASURE, "milliseconds", rank=MAJOR)
 
 
-def layer_milliseconds(
-    analysis: Analysis, layers: Sequence[LayerReport]
-) -> tuple[float | None, ...]:
-    """Return the latency of layers or blocks; None if it is part of another layer's kernel."""
-    return tuple(next(iter(latency_record(analysis, layer.name)), 0.0) or None for layer in layers)
+def layer_milliseconds(analysis: Analysis, latency: Latency, depth: int) -> list[float]:
+    """Return the latency of each row of the layers folded at `depth`.
 
-
-def latency_record(analysis: Analysis, name: str) -> tuple[float, ...]:
-    """Return the milliseconds of a layer or of a block's layers, if predicted."""
-    if analysis.latency is None:
-        return ()
-    inside = f"{name}."
-    return (
-        sum(
-            layer.milliseconds
-            for layer in analysis.latency.layers
-            if layer.name == name or layer.name.startswith(inside)
-        ),
-    )
+    It is 0 for layers that are part of another layer's kernel.
+    """
+    rows = {row_of(layer.name, depth): 0.0 for layer in analysis.layers}
+    for layer in latency.layers:
+        rows[row_of(layer.name, depth)] += layer.milliseconds
+    return list(rows.values())
 
 
 def latency_rows(analysis: Analysis) -> list[tuple[object, ...]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from archscope.analysis.by_block import row_of
+from archscope.analysis.microcontroller import Microcontroller
 from archscope.analysis.result import Analysis
 from archscope.report.table import COUNT, NAME, Column, Table
 from archscope.units import format_bytes
@@ -10,22 +12,23 @@ NEEDS = ("flash_bytes", "ram_bytes", "im2col_bytes")
 """The needs of a layer."""
 
 
-def needs_of(analysis: Analysis, name: str) -> tuple[int, ...]:
-    """Return the `NEEDS` of a layer, or of a block's layers, with flash added up."""
-    if analysis.microcontroller is None:
-        return ()
-    layers = [
-        layer
-        for layer in analysis.microcontroller.layers
-        if layer.name == name or layer.name.startswith(f"{name}.")
-    ]
-    if not layers:  # it serves only training
-        return (0, 0, 0)
-    return (
-        sum(layer.flash_bytes for layer in layers),
-        max(layer.ram_bytes for layer in layers),
-        max(layer.im2col_bytes for layer in layers),
-    )
+def layer_needs(
+    analysis: Analysis, found: Microcontroller, depth: int
+) -> list[tuple[int, int, int]]:
+    """Return the `NEEDS` of each row of the layers folded at `depth`, with flash added up.
+
+    They are 0 for layers that serve only training.
+    """
+    rows = {row_of(layer.name, depth): (0, 0, 0) for layer in analysis.layers}
+    for layer in found.layers:
+        name = row_of(layer.name, depth)
+        flash, ram, im2col = rows[name]
+        rows[name] = (
+            flash + layer.flash_bytes,
+            max(ram, layer.ram_bytes),
+            max(im2col, layer.im2col_bytes),
+        )
+    return list(rows.values())
 
 
 def microcontroller_table(analysis: Analysis) -> list[Table]:
