@@ -69,7 +69,7 @@ class ImportFormat(Struct, frozen=True):
 _OURS = (
     ImportFormat("onnx", "from_file", r"[^\n]*\.onnx", ".onnx"),
     ImportFormat("darknet", "from_file", r"[^\n]*\.cfg", ".cfg"),
-    ImportFormat("caffe", "from_file", r"[^\n]*\.prototxt", ".prototxt"),
+    ImportFormat("caffe", "from_file", r"[^\n]*\.(prototxt|caffemodel)", ".prototxt"),
     ImportFormat("ncnn", "from_file", r"[^\n]*\.param", ".param"),
     ImportFormat("ultralytics", "from_file", r"[^\n]*\.ya?ml", ".yaml with backbone and head",
                  test="is_model"),

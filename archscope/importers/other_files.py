@@ -41,7 +41,6 @@ KINDS = {
         "a graph or a saved model of TensorFlow",
         f"{_TO_ONNX} --saved-model FOLDER --output net.onnx",
     ),
-    ".caffemodel": ("weights of Caffe", "the network is in its .prototxt"),
     ".weights": ("weights of darknet", "the network is in its .cfg"),
     ".mlmodel": ("a model of Core ML", "take the model that it was converted from"),
     ".mlpackage": ("a model of Core ML", "take the model that it was converted from"),
@@ -69,6 +68,7 @@ INSIDE = ("spec.yaml", "winner.yaml")
 """The networks of a run and of a study, in their folders."""
 READ = (
     ".onnx", ".pt2", ".cfg", ".prototxt", ".param", ".keras", ".tflite", ".yaml", ".py",
+    ".caffemodel",
 )  # fmt: skip
 """Suffixes of readable files that may be next to one that is not."""
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import onnxruntime
 import pytest
+import torch
 
 from tests.cli.conftest import Run
+from tests.importers.caffe.definitions import drawn, inputs, layer
+from tests.importers.caffe.model_files import model
 from tests.zoo.oracle import torchvision
 
 WHOLE = "tests.importers.torch.modules:Loop"
@@ -126,3 +130,26 @@ def test_import_prints_a_spec(run: Run, tmp_path: Path) -> None:
         totals.append(json.loads(found.out)["totals"])
         del totals[-1]["peak_node"]  # in the spec it has another name
     assert totals[0] == totals[1]
+
+
+CAFFE = inputs(1, 4, 6, 6) + layer(
+    "Convolution", "c", "data", "convolution_param { num_output: 6 kernel_size: 3 group: 2 }"
+)
+
+
+def test_commands_take_the_weights_of_caffe(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    weight, bias, x = drawn(6, 2, 3, 3), drawn(6), drawn(1, 4, 6, 6)
+    wanted = torch.nn.functional.conv2d(x, weight, bias, groups=2)
+    Path("net.prototxt").write_text(CAFFE)
+    Path("net.caffemodel").write_bytes(model({"c": [weight, bias]}))
+    for source in ("net.prototxt", "net.caffemodel"):
+        result = run("import", source, "-o", "net.yaml", "--weights", "w.safetensors")
+        assert (result.code, "2 tensors in w.safetensors" in result.err) == (0, True)
+        exported = run("export", source, "-o", "net.onnx", "--check")
+        assert exported.code == 0, exported.err
+        session = onnxruntime.InferenceSession("net.onnx")
+        (made,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+        assert torch.allclose(torch.from_numpy(made), wanted, atol=1e-5)

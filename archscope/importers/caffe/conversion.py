@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from pathlib import Path
 from typing import Any
 
 from msgspec import structs
 
 from archscope.importers.caffe.definition import CaffeLayer, Definition, Value
 from archscope.importers.caffe.text_format import Message
+from archscope.importers.caffe.weights import AFFINE, CaffeWeights, Form, Stored
 from archscope.importers.file_graph import FileGraph
 from archscope.importers.names import first_few
 from archscope.ir import Graph, Shape
@@ -33,6 +35,7 @@ class Conversion:
         self.regions: dict[str, str] = {}  # inputs with one region, and the layers they stand for
         self.places: dict[str, int] = {}  # the block of each value with the places of maxima
         self.shown: list[str] = []  # nodes that are outputs although others read them
+        self.stored: list[Stored] = []  # in the file of weights
 
     def graph(self) -> Graph:
         """Return the graph of the layers so far. Raises SpecError for an empty one."""
@@ -109,6 +112,22 @@ class Conversion:
             )
         made.share(node, owner)
         return node
+
+    def store(
+        self, layer: CaffeLayer, node: str, *names: str, bias: bool = False, form: Form = "plain"
+    ) -> str:
+        """Record that a node has the numbers of a layer, by name and in the order of the file."""
+        given = names or AFFINE[: 1 + bias]
+        self.store_each(layer, *((node, name) for name in given), form=form)
+        return node
+
+    def store_each(self, layer: CaffeLayer, *names: tuple[str, str], form: Form = "plain") -> None:
+        """Record the weights that have the numbers of a layer, by node and name."""
+        self.stored.append(Stored(layer.message.text("name", layer.name), names, form))
+
+    def weights_of(self, path: Path) -> CaffeWeights:
+        """Return the weights of the nodes so far; `path` is that of the definition."""
+        return CaffeWeights(path, tuple(self.stored), dict(self.made.builder.nodes))
 
     def replace(self, node: str, **given: Any) -> None:
         """Change attributes of an operator that has no readers yet."""

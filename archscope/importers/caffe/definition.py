@@ -10,8 +10,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from archscope.errors import SpecError, did_you_mean, quoted
-from archscope.importers.caffe.text_format import Message, parse
-from archscope.ir import Shape, Source
+from archscope.importers.caffe.text_format import Message, line_of
+from archscope.ir import Shape
 
 Value = tuple[int, int]
 """A value as the index of its layer and its index among the layer's tops."""
@@ -60,18 +60,17 @@ class Definition(Struct):
     reads: Counter[Value]
 
 
-def definition(text: str, path: Path, known: Collection[str]) -> Definition:
-    """Return the definition in a file, for phase TEST if it has one. Raises SpecError.
+def definition(net: Message, path: Path, known: Collection[str]) -> Definition:
+    """Return the definition in a file's message, for phase TEST if it has one. Raises SpecError.
 
     Layers without a bottom provide data unless they are of a known kind.
     """
-    net = parse(text, path)
     net = net.message("net_param") if "net_param" in net else net  # within a solver
     old, new = net.messages("layers"), net.messages("layer")
     if old and new:
         raise SpecError(
             "has both 'layer' and 'layers', which Caffe does not allow",
-            Source(path.as_posix(), new[0].line, 1),
+            line_of(path.as_posix(), new[0].line),
         )
     network = next((net.text(name) for name in ("net", "train_net") if name in net), "")
     if not (old or new) and network:
@@ -99,21 +98,27 @@ def _in_a_phase(
     failed: SpecError | None = None
     for phase in ("TEST", "TRAIN"):
         layers = [layer for layer in every if _included(layer.message, phase, stages)]
+        if not layers:  # as in the file of a trained network, which has those of the training
+            continue
         if not inputs and phase == "TEST" and not any(layer.gives_data for layer in layers):
             continue
         try:
             return Definition(path, layers, inputs, phase, _resolve(layers, inputs, path))
         except SpecError as error:  # some definitions are complete only for training
             failed = failed or error
-    assert failed is not None
-    raise failed
+    raise failed or SpecError("no layer belongs to phase TEST or TRAIN", path.as_posix())
+
+
+def kind_of(word: str) -> str:
+    """Return the kind of layers of a type, in either generation."""
+    return re.sub(r"[^a-z0-9]", "", word.lower())
 
 
 def _layer(message: Message, known: Collection[str]) -> CaffeLayer:
     found = message.text("type")[:60]
     if not found:
-        raise SpecError("a layer needs a 'type'", Source(message.file, message.line, 1))
-    kind, bottoms = re.sub(r"[^a-z0-9]", "", found.lower()), message.texts("bottom")
+        raise SpecError("a layer needs a 'type'", line_of(message.file, message.line))
+    kind, bottoms = kind_of(found), message.texts("bottom")
     if kind == "python" and "dropout" in message.message("python_param").text("layer").lower():
         kind = "dropout"  # such as the spatial dropout of ENet
     return CaffeLayer(
@@ -181,7 +186,7 @@ def _resolve(
                 )
                 raise SpecError(
                     f"'{layer.name[:60]}' reads {quoted(name)}, which{why}",
-                    Source(path.as_posix(), layer.line, 1),
+                    line_of(path.as_posix(), layer.line),
                 )
             layer.sources.append(values[name])
         reads.update(layer.sources)

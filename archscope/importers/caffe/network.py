@@ -10,8 +10,11 @@ from archscope.importers.caffe import norms, pointwise, shapes, windows
 from archscope.importers.caffe.conversion import ASIDE, Conversion
 from archscope.importers.caffe.data import data_shape
 from archscope.importers.caffe.definition import INPUTS, CaffeLayer, Definition, Value, definition
+from archscope.importers.caffe.model_file import ModelFile, foreign_field
 from archscope.importers.caffe.regions import region
+from archscope.importers.caffe.text_format import parse
 from archscope.importers.caffe.uses import FIRST_ALONE, FROM_SIZES, REGION_POOLS, Uses, is_head
+from archscope.importers.caffe.weights import SUFFIX
 from archscope.importers.file_graph import named, read_text, sizes_of
 from archscope.importers.formats import Imported, Inputs
 from archscope.importers.names import first_few
@@ -41,16 +44,22 @@ LAYERS: dict[str, Callable[[Conversion, CaffeLayer], list[str]]] = {
 
 
 def from_file(path: str | Path, input: Inputs = None) -> Imported:
-    """Return the network of a definition at inference, without weights.
+    """Return the network of a definition at inference.
 
-    `input` is the input shape without the batch, or the shapes of several inputs by name; it is
-    required if the definition leaves them to the data, and otherwise replaces them. Raises
-    ArchscopeError.
+    Its weights come from the `.caffemodel` of the same name, or from the only one in its folder.
+    The network of a `.caffemodel` is that of the definition of the same name, or that of its own
+    layers without one. `input` is the input shape without the batch, or the shapes of several
+    inputs by name; it is required if the definition leaves them to the data, and otherwise replaces
+    them. Raises ArchscopeError.
     """
     path = Path(path)
-    found = definition(read_text(path), path, LAYERS)
+    if path.suffix == SUFFIX and path.with_suffix(".prototxt").is_file():
+        path = path.with_suffix(".prototxt")
+    message = ModelFile(path).net if path.suffix == SUFFIX else parse(read_text(path), path)
+    found = definition(message, path, LAYERS)
     try:
-        return Imported(_graph_of(found, input).graph(), dict)
+        net = _graph_of(found, input)
+        return Imported(net.graph(), net.weights_of(path).read)
     except ArchscopeError as error:
         raise named(path, error) from None
 
@@ -70,7 +79,7 @@ def _graph_of(found: Definition, input: Inputs) -> Conversion:
             net.values.update({(index, place): None for place in range(len(layer.tops))})
     for why, names in dropped.items():
         net.made.notes.append(f"not counted{why}: {first_few(names)}")
-    if found.phase != "TEST":
+    if found.phase != "TEST" and found.path.suffix != SUFFIX:
         net.made.notes.append("read for training: the definition is not complete for phase TEST")
     return net
 
@@ -96,6 +105,12 @@ def _results(
             raise net.made.error(f"unknown layer of Caffe '{layer.type}'", layer.line)
         net.made.opaque(layer.name, layer.line, f"caffe.{layer.type}", sources, size=(1,))
         return None
+    if strange := foreign_field(layer.message):
+        raise net.made.error(
+            f"{title} has settings of a fork of Caffe ({strange}); give the definition, a .prototxt"
+            " of the same name",
+            layer.line,
+        )
     return LAYERS[layer.kind](net, layer)
 
 

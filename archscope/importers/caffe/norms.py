@@ -6,6 +6,7 @@ from typing import Any
 
 from archscope.importers.caffe.conversion import Conversion
 from archscope.importers.caffe.definition import CaffeLayer
+from archscope.importers.caffe.weights import AFFINE, STATISTICS
 from archscope.ops.norm import BatchNorm
 
 
@@ -42,6 +43,12 @@ def batchnorm(net: Conversion, layer: CaffeLayer) -> list[str]:
     affine = layer.kind == "bn" or param.flag("scale_bias", False)
     eps = param.number("eps", 1e-5)
     node = net.add(layer, "batchnorm", eps=eps, momentum=momentum, affine=affine)
+    if layer.kind == "bn":
+        net.store(layer, node, *AFFINE, *STATISTICS, form="affine+statistics")
+    elif affine:
+        net.store(layer, node, *STATISTICS, *AFFINE, form="statistics+affine")
+    else:
+        net.store(layer, node, *STATISTICS, form="statistics")
     return [net.share(layer, node) if affine else node]
 
 
@@ -55,14 +62,18 @@ def scale(net: Conversion, layer: CaffeLayer) -> list[str]:
     node = net.node(layer)
     axes = param.integer("num_axes", 1)
     if axis != 1 or axes != 1:
-        node = _learned(net, layer, node, axis, axes, "mul")
-        return [_learned(net, layer, node, axis, axes, "add") if bias else node]
+        nodes = [_learned(net, layer, node, axis, axes, "mul")]
+        if bias:
+            nodes.append(_learned(net, layer, nodes[0], axis, axes, "add"))
+        net.store_each(layer, *((node, "weight") for node in nodes))
+        return nodes[-1:]
     before = net.made.builder.nodes[node].op
     alone = net.found.reads[layer.sources[0]] == 1
     if alone and bias and isinstance(before, BatchNorm) and not before.affine:
         net.replace(node, affine=True)
-        return [net.share(layer, node)]
-    return [net.share(layer, net.add(layer, "scale", bias=bias))]
+        return [net.share(layer, net.store(layer, node, bias=True))]
+    node = net.store(layer, net.add(layer, "scale", bias=bias), bias=bias)
+    return [net.share(layer, node)]
 
 
 def _with_second(net: Conversion, layer: CaffeLayer, axis: int, word: str) -> str:
@@ -97,7 +108,8 @@ def bias(net: Conversion, layer: CaffeLayer) -> list[str]:
     if len(layer.sources) > 1:
         return [_with_second(net, layer, axis, "add")]
     axes = param.integer("num_axes", 1)
-    return [_learned(net, layer, net.node(layer), axis, axes, "add")]
+    node = _learned(net, layer, net.node(layer), axis, axes, "add")
+    return [net.store(layer, node)]
 
 
 def normalize(net: Conversion, layer: CaffeLayer) -> list[str]:
@@ -111,9 +123,10 @@ def normalize(net: Conversion, layer: CaffeLayer) -> list[str]:
     else:
         node = net.part(layer, "norm", "normalize", [node])
     if param.flag("channel_shared", True):
-        size = (1,) * len(shape)
-        return [net.share(layer, net.add(layer, "learned", [node], function="mul", size=size))]
-    return [net.share(layer, net.add(layer, "scale", [node]))]
+        node = net.add(layer, "learned", [node], function="mul", size=(1,) * len(shape))
+    else:
+        node = net.add(layer, "scale", [node])
+    return [net.share(layer, net.store(layer, node))]
 
 
 def mean_variance(net: Conversion, layer: CaffeLayer) -> list[str]:

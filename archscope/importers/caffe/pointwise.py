@@ -42,7 +42,7 @@ def prelu(net: Conversion, layer: CaffeLayer) -> list[str]:
     """Add a leaky ReLU with learned slopes."""
     shared = layer.param("prelu").flag("channel_shared", False)
     node = net.add(layer, "prelu", slopes=1 if shared else net.shape(layer)[0])
-    return [net.share(layer, node)]
+    return [net.share(layer, net.store(layer, node))]
 
 
 def elu(net: Conversion, layer: CaffeLayer) -> list[str]:

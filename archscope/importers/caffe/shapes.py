@@ -7,7 +7,9 @@ from math import prod
 
 from archscope.importers.caffe.conversion import Conversion
 from archscope.importers.caffe.definition import CaffeLayer
+from archscope.importers.caffe.text_format import Message
 from archscope.importers.caffe.unpooling import unpooled
+from archscope.importers.caffe.weights import Form
 from archscope.ir import text_of
 
 
@@ -26,7 +28,13 @@ def inner_product(net: Conversion, layer: CaffeLayer) -> list[str]:
     node = net.node(layer)
     if len(shape) > 1:
         node = net.part(layer, "flatten", "flatten", [node])
-    return [net.share(layer, net.add(layer, "linear", [node], out=out, bias=bias))]
+    node = net.add(layer, "linear", [node], out=out, bias=bias)
+    return [net.share(layer, net.store(layer, node, bias=bias, form=_form(param)))]
+
+
+def _form(param: Message) -> Form:
+    """Return how the weights of a fully connected layer are stored."""
+    return "turned" if param.flag("transpose", False) else "plain"
 
 
 def margin_product(net: Conversion, layer: CaffeLayer) -> list[str]:
@@ -45,7 +53,9 @@ def _at_each(net: Conversion, layer: CaffeLayer, axis: int, out: int, bias: bool
     places, values = prod(shape[: axis - 1]), prod(shape[axis - 1 :])
     node = net.part(layer, "rows", "reshape", [net.node(layer)], size=(places, values))
     node = net.part(layer, "columns", "permute", [node], order=(1, 0))
-    node = net.share(layer, net.part(layer, "conv", "conv", [node], out=out, bias=bias))
+    node = net.part(layer, "conv", "conv", [node], out=out, bias=bias)
+    form = _form(layer.param("inner_product"))
+    node = net.share(layer, net.store(layer, node, bias=bias, form=form))
     node = net.part(layer, "places", "permute", [node], order=(1, 0))
     return net.add(layer, "reshape", [node], size=(*shape[: axis - 1], out))
 
@@ -300,4 +310,5 @@ def parameter(net: Conversion, layer: CaffeLayer) -> list[str]:
     if len(size) > 1 and size[0] == 1:
         size = size[1:]  # without the batch
     inputs = [node.name for node in net.made.builder.nodes.values() if not node.inputs]
-    return [net.share(layer, net.add(layer, "parameter", inputs[:1], size=size))]
+    node = net.add(layer, "parameter", inputs[:1], size=size)
+    return [net.share(layer, net.store(layer, node))]

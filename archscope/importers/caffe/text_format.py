@@ -28,8 +28,13 @@ TOKEN = re.compile(
 CLOSES = {"{": "}", "<": ">"}
 
 
+def line_of(file: str, line: int) -> Source | str:
+    """Return a line of a file, or the file for line 0, as in binary files."""
+    return Source(file, line, 1) if line else file
+
+
 class Message(Struct):
-    """A message: the values of each field in order, with their lines."""
+    """A message: the values of each field in order, with their lines, 0 in binary files."""
 
     file: str
     line: int
@@ -94,7 +99,7 @@ class Message(Struct):
             line = self.fields[name][-1][1]
             raise SpecError(
                 f"'{name}' must be one of {', '.join(words)}, got {quoted(found)}{hint}",
-                Source(self.file, line, 1),
+                line_of(self.file, line),
             )
         return found
 
@@ -102,9 +107,7 @@ class Message(Struct):
         for value, line in self.fields.get(name, ()):
             if not fits(value):
                 got = "a message" if isinstance(value, Message) else quoted(value)
-                raise SpecError(
-                    f"'{name}' must be {expected}, got {got}", Source(self.file, line, 1)
-                )
+                raise SpecError(f"'{name}' must be {expected}, got {got}", line_of(self.file, line))
         return self.all(name)
 
 

@@ -49,10 +49,10 @@ def convolution(net: Conversion, layer: CaffeLayer) -> list[str]:
         out=param.integer("num_output", channels if depthwise else 0),
         groups=channels if depthwise else param.integer("group", 1),
         dilation=_sides(net, layer, param, "dilation", 1),
-        bias=param.flag("bias_term", True),
+        bias=(bias := param.flag("bias_term", True)),
         **_window(net, layer, param),
     )
-    return [net.share(layer, node)]
+    return [net.share(layer, net.store(layer, node, bias=bias))]
 
 
 def pooling(net: Conversion, layer: CaffeLayer) -> list[str]:

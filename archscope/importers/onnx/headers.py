@@ -2,25 +2,17 @@
 
 Protobuf parses a whole message and copies its content. Here, the few fields that lead to
 tensors are followed in the file itself, and the numbers of each large tensor are replaced by
-ONNX's notation for external data: location, offset, length. The format of the
-fields is that of https://protobuf.dev/programming-guides/encoding, their numbers are those of
-onnx.proto.
+ONNX's notation for external data: location, offset, length. The numbers of the fields are those
+of onnx.proto.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from msgspec import Struct
-
-from archscope.errors import LimitError
 from archscope.importers.file_content import Content
+from archscope.importers.wire_format import LENGTH, VARINT, WireReader
 
 LARGE = 1 << 12
 """Fields of at least this many bytes are followed, and data of this size stay in the file."""
-
-FIELDS = 4_000_000
-"""The maximum number of fields that are read."""
 
 DEPTH = 64
 """The maximum nesting depth of messages."""
@@ -35,17 +27,7 @@ INSIDE = {
 """The fields of each message that lead to tensors, and their message types."""
 
 DATA_TYPE, FLOAT_DATA, RAW_DATA, EXTERNAL_DATA, DATA_LOCATION = 2, 4, 9, 13, 14
-VARINT, EIGHT_BYTES, LENGTH, FOUR_BYTES = 0, 1, 2, 5
 FLOAT = EXTERNAL = 1
-
-
-class _Field(Struct, frozen=True, gc=False):
-    number: int
-    kind: int  # how its value is encoded
-    begin: int  # of its tag
-    start: int  # of what is in it, where it has a length
-    stop: int
-    value: int = 0  # of a varint
 
 
 def without_numbers(content: Content, location: str) -> bytes:
@@ -60,7 +42,7 @@ def without_numbers(content: Content, location: str) -> bytes:
 class _Walk:
     def __init__(self, content: Content, location: str) -> None:
         self.content, self.location = content, location
-        self.left = FIELDS
+        self.fields = WireReader(content).fields
 
     def message(self, kind: str, start: int, stop: int, depth: int) -> list[bytes]:
         """Return a message in parts, with nested tensors without their data."""
@@ -111,40 +93,6 @@ class _Walk:
             parts.append(_header(EXTERNAL_DATA, len(entry)) + entry)
         parts.append(_varint(DATA_LOCATION << 3 | VARINT) + _varint(EXTERNAL))
         return parts
-
-    def fields(self, start: int, stop: int) -> Iterator[_Field]:
-        """Yield the fields of a message."""
-        at = start
-        while at < stop:
-            self.left -= 1
-            if self.left < 0:
-                raise LimitError(f"has more fields than the limit of {FIELDS:,}")
-            begin = at
-            tag, at = self.varint(at)
-            kind, value, inside = tag & 7, 0, at
-            if kind == VARINT:
-                value, at = self.varint(at)
-            elif kind == LENGTH:
-                length, inside = self.varint(at)
-                at = inside + length
-            elif kind in (EIGHT_BYTES, FOUR_BYTES):
-                at += 8 if kind == EIGHT_BYTES else 4
-            else:
-                raise ValueError(f"a field of kind {kind}")
-            if at > stop:
-                raise ValueError("a field that ends after its message")
-            yield _Field(tag >> 3, kind, begin, inside, at, value)
-
-    def varint(self, at: int) -> tuple[int, int]:
-        """Return a varint and the position after it."""
-        value = shift = 0
-        while shift < 70 and at < len(self.content):
-            byte = self.content[at]
-            value |= (byte & 127) << shift
-            at, shift = at + 1, shift + 7
-            if byte < 128:
-                return value, at
-        raise ValueError("a number without an end")
 
 
 def _header(number: int, length: int) -> bytes:

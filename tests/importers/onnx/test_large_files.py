@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from archscope import analyze
 from archscope.errors import ArchscopeError, LimitError
-from archscope.importers import file_content
+from archscope.importers import file_content, wire_format
 from archscope.importers.onnx import from_file, headers, inference, resolve
 from tests.importers.onnx.models import model, numbers, outputs, saved
 
@@ -188,7 +188,7 @@ def test_places_outside_of_a_file_are_refused(tmp_path: Path) -> None:
 
 
 def test_fields_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(headers, "FIELDS", 100)
+    monkeypatch.setattr(wire_format, "FIELDS", 100)
     with pytest.raises(LimitError, match="more fields than the limit of 100"):
         headers.without_numbers(b"\x08\x07" * 101, "net.onnx")
     for broken in (b"\x0b", b"\xff" * 20, b"\x3a\x7f"):
