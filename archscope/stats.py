@@ -1,9 +1,10 @@
-"""Statistics that several rooms need: rank correlation and confidence intervals."""
+"""Statistics that several rooms need: rank correlation, confidence intervals and tests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from math import exp, lgamma, log, log1p, sqrt
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from math import erfc, exp, lgamma, log, log1p, sqrt
 from random import Random
 from statistics import StatisticsError, correlation, fmean
 
@@ -127,6 +128,47 @@ def beyond_chance(accuracy: float, images: int, chance: float, among: int = 1) -
     accuracies this is the best of (Bonferroni's correction). False for no images.
     """
     return images > 0 and among * binomial_tail(round(accuracy * images), images, chance) < CHANCE
+
+
+def chi_square_tail(value: float, degrees: int) -> float:
+    """Return the probability that a chi-square variable is at least `value`.
+
+    Finite sums for whole degrees of freedom: Abramowitz and Stegun (1964), 26.4.4 and 26.4.5.
+    """
+    half = value / 2
+    if half <= 0:
+        return 1.0
+    tail = erfc(sqrt(half)) if degrees % 2 else 0.0
+    powers = (k + 0.5 * (degrees % 2) for k in range(degrees // 2))
+    return min(1.0, tail + sum(exp(k * log(half) - half - lgamma(k + 1)) for k in powers))
+
+
+def kruskal_wallis(groups: Sequence[Sequence[float]]) -> float | None:
+    """Return the p-value of the test that groups of values have the same distribution.
+
+    Kruskal and Wallis 1952, with the chi-square approximation and the correction for ties. None
+    for fewer than two groups, or if all values are equal.
+    """
+    values = [value for group in groups for value in group]
+    count = len(values)
+    ties = Counter(values)
+    if sum(map(bool, groups)) < 2 or len(ties) < 2:
+        return None
+    ranks = iter(_ranks(values))  # from 0
+    sums = [(sum(1 + next(ranks) for _ in group), len(group)) for group in groups if group]
+    spread = sum(whole**2 / size for whole, size in sums)
+    statistic = 12 * spread / (count * (count + 1)) - 3 * (count + 1)
+    correction = 1 - sum(tied**3 - tied for tied in ties.values()) / (count**3 - count)
+    return chi_square_tail(statistic / correction, len(sums) - 1)
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Return the p-values of several tests, corrected for their number (Holm 1979)."""
+    corrected, most = {}, 0.0
+    for place, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
+        most = max(most, min(1.0, (len(p_values) - place) * p_values[name]))
+        corrected[name] = most
+    return corrected
 
 
 def residual_variation(rows: Sequence[Sequence[float]]) -> tuple[float, int]:

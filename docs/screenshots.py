@@ -42,20 +42,24 @@ def show(page: Page, element: str) -> None:
 
 
 def take_search(page: Page, folder: Path) -> None:
-    """Take a short search of the embedded digits, and the training of its winner."""
-    words = ["search", "tiny", "--budget", "10MMACs", "--data", "digits", "--images", "300",
-             "--trials", "12", "--control", "0.5", "--epochs", "1", "--top", "1", "--seeds", "2",
-             "--name", "digits", "--no-cache", "--studies-dir", str(folder)]  # fmt: skip
+    """Take a search of the embedded digits at 12x12, and a training of its winner at 28x28."""
+    words = ["search", "tiny", "--budget", "3MMACs", "--data", "digits", "--resolution", "12",
+             "--images", "600", "--trials", "60", "--control", "0.25", "--epochs", "1", "--top",
+             "3", "--seeds", "3", "--name", "digits", "--no-cache", "--workers", "1",
+             "--studies-dir", str(folder)]  # fmt: skip
     main(words)
-    for run in sorted((folder / "digits" / "finals").iterdir()):
-        main(["evaluate", str(run), "--keep"])
-    path = folder / "search.html"
-    main(["report", str(folder / "digits"), "--date", "none", "-o", str(path)])
+    study, runs = folder / "digits", folder / "runs"
+    main(["train", str(study / "winner.yaml"), "--data", "digits", "--epochs", "4", "--name",
+          "winner", "--runs-dir", str(runs), "--quiet"])  # fmt: skip
+    main(["evaluate", str(runs / "winner"), "--keep"])
+    for path, source in (("search.html", study), ("run.html", runs / "winner")):
+        main(["report", str(source), "--date", "none", "-o", str(folder / path)])
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
-    page.goto(path.as_uri())
+    page.goto((folder / "search.html").as_uri())
     page.locator(".study .plot-container").nth(5).wait_for()
     show(page, "document.querySelector('.study .pair')")
     page.screenshot(path=PICTURES / "search.png")
+    page.goto((folder / "run.html").as_uri())
     page.locator(".run .seen").first.wait_for()
     show(page, "[...document.querySelectorAll('.run h4')].find("
                "one => one.textContent === 'Gradient by layer')")  # fmt: skip

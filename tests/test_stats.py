@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import spearmanr
+from scipy.stats import chi2, kruskal, spearmanr
 
 from archscope.stats import (
     beyond_chance,
     binomial_tail,
     bootstrap_interval,
+    chi_square_tail,
+    holm,
+    kruskal_wallis,
     rank_correlation,
     residual_variation,
     wilson_interval,
@@ -69,3 +72,23 @@ def test_residual_variation_is_that_of_an_analysis_of_variance() -> None:
     assert residual_variation([[1.0, 3.0], [2.0, 5.0]]) == (pytest.approx(0.25), 1)
     assert residual_variation([[1.0, 3.0]]) == (pytest.approx(2), 1), "of its own mean"
     assert residual_variation([]) == residual_variation([[1.0], [2.0]]) == (0.0, 0)
+
+
+@given(st.floats(0, 1e4), st.integers(1, 60))
+def test_the_tail_of_chi_square_is_that_of_scipy(value: float, degrees: int) -> None:
+    found = chi_square_tail(value, degrees)
+    assert found == pytest.approx(chi2.sf(value, degrees), rel=1e-9, abs=1e-300)
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=12), max_size=6))
+def test_kruskal_wallis_is_that_of_scipy(groups: list[list[int]]) -> None:
+    known = [group for group in groups if group]
+    if len(known) < 2 or len({value for group in known for value in group}) < 2:
+        assert kruskal_wallis(groups) is None
+    else:
+        assert kruskal_wallis(groups) == pytest.approx(kruskal(*known).pvalue, rel=1e-9)
+
+
+def test_holm_as_published() -> None:
+    assert holm({"a": 0.04, "b": 0.01, "c": 0.03}) == {"b": 0.03, "c": 0.06, "a": 0.06}
+    assert holm({}) == {}

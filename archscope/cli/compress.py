@@ -87,7 +87,12 @@ def command(run: str, output: Output, **options: Any) -> int:
     kept = points_lost(found) <= options["keep_accuracy"]
     output.show(
         compression_parts(name, found, options["keep_accuracy"]),
-        lambda: {"format": 1, **compression_record(name, found), "kept": kept},
+        lambda: {
+            "format": 1,
+            **compression_record(name, found),
+            "keep_accuracy": options["keep_accuracy"],
+            "kept": kept,
+        },
     )
     return FINE if kept else FINDINGS
 

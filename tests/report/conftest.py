@@ -43,6 +43,7 @@ def page_of(*networks: NetworkSection, inputs: ReportInputs | None = None) -> Pa
         runs=runs,
         studies=tuple(inputs.studies) if inputs else (),
         problems=tuple(inputs.problems) if inputs else (),
+        compressions=tuple(inputs.compressions) if inputs else (),
     )
 
 
@@ -126,6 +127,19 @@ def browser() -> Iterator[Any]:
         found.close()
 
 
+def compression(**more: Any) -> dict[str, Any]:
+    """What `archscope compress` writes as JSON, of one run."""
+    sizes = {"whole": 4000, "whole-pruned1": 2000, "whole-pruned1, int8": 500}
+    steps = [
+        {"name": name, "params": size, "macs": 100 * size, "peak_bytes": 1024, "model_bytes": size,
+         "seconds": 1e-6 * size, "test": {"top1": 0.9 + size / 1e6},
+         **({} if "int8" in name else {"training_seconds": 2.0})}
+        for name, size in sizes.items()
+    ]  # fmt: skip
+    return {"format": 1, "name": "whole", "steps": steps, "keep_accuracy": 1.0, "kept": True,
+            "scratch": None, **more}  # fmt: skip
+
+
 def make_study(folder: Path) -> Path:
     """Ten networks: trained, pruned, beyond the budget; the last line is half written."""
     folder.mkdir(parents=True)
@@ -139,11 +153,11 @@ def make_study(folder: Path) -> Path:
         verdict = {"number": number, "outcome": outcome, "scores": {"top1": accuracy},
                    "score": accuracy, "seconds": 2.0, "worker": 70, "started": 2.0 * number,
                    "proxies": {"up": number, "down": -number}}  # fmt: skip
+        macs = (7_500_000 if outcome == "infeasible" else 4_000_000) + number
         trial = {
             "number": number, "genes": {"width": number % 3, "kind": "ab"[number % 2], "same": 1},
             "outcome": outcome, "origin": "control" if number == 1 else "tpe",
-            "costs": {"macs": 1000000 + number},
-            "excess": {"5MMACs": 0.5 if outcome == "infeasible" else -0.2},
+            "costs": {"macs": macs}, "excess": {"5MMACs": macs / 5_000_000 - 1},
             "verdict": None if outcome == "infeasible" else verdict,
         }  # fmt: skip
         lines.append(json.dumps(trial))

@@ -12,6 +12,7 @@ from archscope.metrics import METRICS
 from archscope.records.inspection import Inspection
 from archscope.records.study import Finalist, PriorReport
 from archscope.records.training import Diagnosis
+from archscope.report.tables.compression import Compression
 from archscope.rules.rule import Score
 
 FORMAT = 1
@@ -193,7 +194,10 @@ class BudgetUse(Struct, frozen=True):
 
     budget: str
     inside: tuple[float, ...]
-    beyond: tuple[float, ...]
+    beyond: tuple[float, ...]  # more than the budget, or less than its lower limit
+    cost: str  # the column of the trials that it limits
+    limit: float  # in the unit of that column
+    least: float | None = None  # its lower limit, as a share
 
 
 class Agreement(Struct, frozen=True):
@@ -230,6 +234,21 @@ class StudySection(Struct, frozen=True):
     trust: tuple[str, ...] = ()  # sentences about how far its conclusion can be trusted
     guessing: bool = False  # its best mean is no better than always guessing one class
     failed: int = 0  # trainings that failed
+    costs: dict[str, str] = {}  # the columns that are costs, with the formats of their values
+    p_values: dict[str, float] = {}  # of decisions, Kruskal-Wallis, corrected by Holm
+
+
+class CompressionSection(Struct, frozen=True):
+    """The section on one compression."""
+
+    id: str
+    name: str
+    conclusion: str
+    notes: tuple[str, ...]
+    split: str  # the images that accuracies are of: "test" or "validation"
+    mean: Compression  # its steps, the whole network first; means over the seeds
+    seeds: tuple[Compression, ...]
+    keep: float | None  # points of accuracy that may be lost
 
 
 class Problem(Struct, frozen=True):
@@ -254,3 +273,4 @@ class Page(Struct, frozen=True):
     runs: tuple[RunSection, ...]
     studies: tuple[StudySection, ...]
     problems: tuple[Problem, ...]
+    compressions: tuple[CompressionSection, ...] = ()

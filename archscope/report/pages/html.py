@@ -16,12 +16,13 @@ from archscope.report.pages.content import Page
 from archscope.report.pages.payload import for_script, network_data, page_data
 from archscope.report.pages.quality import number, quality, rivals
 from archscope.report.pages.words import points, written
-from archscope.units import format_beside
+from archscope.units import format_beside, format_duration
 
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = (
     "basics.js", "charts.js", "table.js", "tradeoffs.js", "layout.js", "drawing.js", "before.js",
-    "network.js", "comparison.js", "runs.js", "studies.js", "start.js",
+    "network.js", "comparison.js", "runs.js", "choices.js", "study_front.js", "studies.js",
+    "compressions.js", "start.js",
 )  # fmt: skip
 """The parts of the page's own script, in the order of their dependencies."""
 
@@ -74,6 +75,7 @@ def _environment() -> Any:
         lstrip_blocks=True,
     )
     environment.filters["written"] = written
+    environment.filters["duration"] = lambda value: "-" if value is None else format_duration(value)
     environment.filters["beside"] = format_beside
     environment.filters["points"] = points
     environment.filters["script"] = for_script

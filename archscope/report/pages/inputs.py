@@ -27,8 +27,10 @@ from archscope.records.run_folder import SUMMARY, is_run, runs_of_seeds
 from archscope.report.naming import told_apart
 from archscope.report.pages.answer import answer
 from archscope.report.pages.before import original_run, with_before
+from archscope.report.pages.compression_section import is_compression, read_compression
 from archscope.report.pages.content import (
     FORMAT,
+    CompressionSection,
     MeasuredAccuracy,
     NetworkSection,
     Page,
@@ -82,6 +84,7 @@ class ReportInputs:
         self.sections: list[NetworkSection] = []
         self.runs: list[RunSection] = []
         self.studies: list[StudySection] = []
+        self.compressions: list[CompressionSection] = []
         self.problems: list[Problem] = []
         self.latency: dict[str, float] = {}  # seconds for one image, by network
         self.trained: dict[Training, tuple[int, list[RunSection]]] = {}  # with positions
@@ -112,7 +115,7 @@ class ReportInputs:
 
     def check(self) -> None:
         """Raise OptionError with the first problem if there is nothing else to show."""
-        if self.problems and not (self.sections or self.runs or self.studies):
+        if self.problems and not (self.sections or self.runs or self.studies or self.compressions):
             first = self.problems[0]
             raise OptionError(f"nothing to report: {first.source}: {first.reason}")
 
@@ -147,21 +150,33 @@ class ReportInputs:
             )
         studies = {_winner_name(study): f"Study {study.name}" for study in self.studies}
         names = [studies.get(network.name, network.name) for network in networks]
-        names = names or [*studies.values(), *(run.name for run in self.runs)]
+        kinds = "networks" if names else "studies" if studies and not self.runs else "sources"
+        names = names or [
+            *(f"Compression of {found.name}" for found in self.compressions),
+            *studies.values(),
+            *(run.name for run in self.runs),
+        ]
         return Page(
             format=FORMAT,
-            title=title or _title(names),
+            title=title or _title(names, kinds),
             date=date,
             archscope=__version__,
             answer=answer(networks, self.studies),
-            summary=summary(networks, self.runs, self.studies),
+            summary=self._summary(networks),
             winners=winners(networks),
             measures=measures_of(networks),
             networks=networks,
             runs=tuple(self.runs),
             studies=tuple(self.studies),
             problems=tuple(self.problems),
+            compressions=tuple(self.compressions),
         )
+
+    def _summary(self, networks: Sequence[NetworkSection]) -> tuple[str, ...]:
+        told = [f"Compression of {each.name}: {each.conclusion}" for each in self.compressions]
+        if told and not (networks or self.runs or self.studies):
+            return tuple(told)
+        return (*summary(networks, self.runs, self.studies), *told)
 
     def _with_latency(self, network: NetworkSection) -> NetworkSection:
         times = self.layer_times.get(network.name, {})
@@ -269,7 +284,7 @@ class ReportInputs:
                     self._spec(winner.as_posix(), self.read_own, name, best_accuracy(path))
 
     def _json(self, path: Path) -> None:
-        """Add the analyses or the measured latency in a JSON file."""
+        """Add the analyses, the measured latency or the compression in a JSON file."""
         try:
             if path.stat().st_size > LARGEST:
                 raise OptionError(f"'{path}' is larger than any analysis")
@@ -277,8 +292,12 @@ class ReportInputs:
         except (OSError, msgspec.MsgspecError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise OptionError(f"cannot read '{path}': {reason}") from None
+        if is_compression(content):
+            taken = _ids(self.compressions)
+            self.compressions.append(read_compression(content, path.as_posix(), taken))
+            return
         networks = content.get("networks", [content]) if isinstance(content, dict) else None
-        kind = "analysis, comparison or bench"
+        kind = "analysis, comparison, bench or compression"
         try:
             if isinstance(content, dict) and "machine" in content and "networks" in content:
                 kind = "bench"
@@ -362,16 +381,18 @@ def _winner_name(study: StudySection) -> str:
     return f"winner of {study.name}"
 
 
-def _ids(sections: Sequence[NetworkSection | RunSection | StudySection]) -> list[str]:
+def _ids(
+    sections: Sequence[NetworkSection | RunSection | StudySection | CompressionSection],
+) -> list[str]:
     return [section.id for section in sections]
 
 
-def _title(names: Sequence[str]) -> str:
+def _title(names: Sequence[str], kinds: str) -> str:
     if not names:
         return "Nothing to report"
     title = ", ".join(names)
     short = len(names) == 1 or (len(names) <= NAMED and len(title) <= TITLE)
-    return title if short else f"{len(names)} networks"
+    return title if short else f"{len(names)} {kinds}"
 
 
 def _text(file: str) -> str | None:

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from archscope.errors import OptionError
-from archscope.metrics import MACS
+from archscope.metrics import MACS, METRICS, metric_of
 from archscope.records.study import TRAINED, Finalist, Outcome, PriorReport, Trial, data_text
+from archscope.report.pages.budget_use import budget_use
 from archscope.report.pages.content import (
     Agreement,
-    BudgetUse,
     Curve,
     MeasuredAccuracy,
     StudySection,
@@ -24,7 +24,14 @@ from archscope.report.pages.content import (
 )
 from archscope.report.pages.network_section import identifier
 from archscope.report.pages.quality import measured
-from archscope.stats import beyond_chance, dominated_area, rank_correlation
+from archscope.stats import (
+    beyond_chance,
+    dominated_area,
+    holm,
+    kruskal_wallis,
+    rank_correlation,
+)
+from archscope.units import PLAIN, format_duration
 
 TRIALS = "trials.jsonl"
 BASELINE = ("control", "uniform")
@@ -93,12 +100,14 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
         ),
         missing=tuple(missing),
         random_band=_random_band(trials),
-        budgets=_budgets(trials),
+        budgets=budget_use(trials),
         score=score,
         prior=prior,
         agreement=_agreement(trials),
         guessing=_is_guessing(finalists, trials),
         failed=counts["failed"],
+        costs={key: _kind(key) for key in _costs(trials)},
+        p_values=_p_values(trials, decisions),
     )  # fmt: skip
 
 
@@ -192,14 +201,15 @@ def _agreement(trials: Sequence[Trial]) -> tuple[Agreement, ...]:
 def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome], summary: dict[str, Any]) -> str:
     trained = [trial for trial in trials if trial.accuracy is not None]
     if not trained:
-        return _failure(trials)
+        return _failure(trials, counts)
     first = max(trained, key=lambda trial: (trial.accuracy or 0.0, -trial.number))
-    many = sum(counts[outcome] for outcome in TRAINED)
-    predicted = counts["predicted"] > 0
+    many = sum(counts[outcome] for outcome in TRAINED) - counts["failed"]
+    done = f"{_were(many)} {'predicted by a prior' if counts['predicted'] else 'trained'}"
+    failed = f" and {counts['failed']:,} failed" if counts["failed"] else ""
     text = (
-        f"Of {len(trials)} proposed networks, {many} were"
-        f" {'predicted by a prior' if predicted else 'trained'}; trial {first.number} has the"
-        f" highest score of the search, {100 * (first.accuracy or 0):.1f} % ({first.drawn_by})."
+        f"Of {len(trials):,} proposed network{'s' * (len(trials) > 1)}, {done}{failed};"
+        f" trial {first.number} has the highest score of the search,"
+        f" {100 * (first.accuracy or 0):.1f} % ({first.drawn_by})."
     )
     best = {curve.name: max(filter(None, curve.y), default=0.0) for curve in _best(trials)}
     if len(best) == 2:
@@ -211,9 +221,20 @@ def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome], summary: dict
     return " ".join([*_told(summary, "verdict"), text])
 
 
-def _failure(trials: Sequence[Trial]) -> str:
+def _were(many: int) -> str:
+    return f"{many:,} {'was' if many == 1 else 'were'}"
+
+
+def _failure(trials: Sequence[Trial], counts: Counter[Outcome]) -> str:
     """Return that no training has ended, and the most frequent reason of those that failed."""
     text = "No network has been trained to its end."
+    for many, words in (
+        (counts["infeasible"], "outside a budget"),
+        (counts["impossible"], "impossible"),
+        (counts["pruned"], "stopped early"),
+    ):
+        if many:
+            text += f" {_were(many)} {words}."
     failed = [trial for trial in trials if trial.outcome == "failed"]
     reasons = Counter(
         trial.result.reason for trial in failed if trial.result and trial.result.reason
@@ -275,7 +296,7 @@ def _facts(question: dict[str, Any], trials: Sequence[Trial]) -> tuple[tuple[str
         facts.append(("data", data_text(str(trainer["data"]))))
     spent = sum(trial.result.seconds for trial in trials if trial.result is not None)
     if spent:
-        facts.append(("time of trainings", f"{spent:,.1f} s"))
+        facts.append(("time of trainings", format_duration(spent)))
     return tuple(facts)
 
 
@@ -324,18 +345,6 @@ def _random_band(trials: Sequence[Trial]) -> tuple[Curve, ...]:
     return Curve("low", steps, level(0.025)), Curve("high", steps, level(0.975))
 
 
-def _budgets(trials: Sequence[Trial]) -> tuple[BudgetUse, ...]:
-    """Return the share of each budget that the proposed networks use."""
-    shares: dict[str, tuple[list[float], list[float]]] = {}
-    for trial in trials:
-        for budget, excess in trial.excess.items():
-            if isfinite(excess):
-                shares.setdefault(budget, ([], []))[excess > 0].append(round(1 + excess, 4))
-    return tuple(
-        BudgetUse(key, tuple(inside), tuple(beyond)) for key, (inside, beyond) in shares.items()
-    )
-
-
 def _jobs(trials: Sequence[Trial]) -> tuple[TrainingJob, ...]:
     """Return the trainings, with workers numbered in the order in which they began."""
     jobs = [
@@ -362,6 +371,28 @@ def _decisions(trials: Sequence[Trial]) -> tuple[str, ...]:
             for key, value in trial.choices.items():
                 values.setdefault(key, set()).add(str(value))
     return tuple(key for key, seen in values.items() if len(seen) > 1)
+
+
+def _p_values(trials: Sequence[Trial], decisions: Sequence[str]) -> dict[str, float]:
+    """Return the chance that a decision would split the scores so clearly without mattering.
+
+    Where a decision is inactive, its scores are left out.
+    """
+    found = {}
+    for decision in decisions:
+        groups: dict[str, list[float]] = {}
+        for trial in trials:
+            if trial.accuracy is not None and decision in trial.choices:
+                groups.setdefault(str(trial.choices[decision]), []).append(trial.accuracy)
+        chance = kruskal_wallis([*groups.values()])
+        if chance is not None:
+            found[decision] = chance
+    return holm(found)
+
+
+def _kind(cost: str) -> str:
+    """Return the format of a cost; a plain number if its metric is a plug-in's that is gone."""
+    return metric_of(cost).unit.kind if cost.partition("@")[0] in METRICS else PLAIN.kind
 
 
 def _costs(trials: Sequence[Trial]) -> tuple[str, ...]:

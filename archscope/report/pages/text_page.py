@@ -11,15 +11,16 @@ from archscope.report.pages.quality import comparable, number
 from archscope.report.pages.summary import judged_by, pareto_front
 from archscope.report.pages.words import written
 from archscope.report.sparkline import bar, sparkline
-from archscope.report.table import COUNT, NAME, SHARE, Column, Table, table_of
+from archscope.report.table import COUNT, NAME, SHARE, Column, Part, Table, table_of
+from archscope.report.tables.compression import compression_parts
 from archscope.report.tables.studies import study_parts
 
 PLOT = (56, 14)  # characters across and lines down
 
 
-def parts(page: Page, plot: bool) -> list[Table | str]:
+def parts(page: Page, plot: bool) -> list[Part]:
     """Return the whole report; `plot` adds charts for the terminal."""
-    found: list[Table | str] = [
+    found: list[Part] = [
         page.title,
         "\n".join(page.answer),
         "\n".join(f"- {line}" for line in page.summary),
@@ -30,6 +31,8 @@ def parts(page: Page, plot: bool) -> list[Table | str]:
         found.append(scatter(page.networks, "macs", judged_by(page.networks)))
     found += [_timelines(page.networks)] if plot and page.networks else []
     found += [part for network in page.networks for part in before_parts(network)]
+    for each in page.compressions:
+        found += compression_parts(each.name, each.seeds, each.keep)
     found += [_findings(network) for network in page.networks if network.findings]
     for study in page.studies:
         found += study_parts(study, plot)

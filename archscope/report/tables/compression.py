@@ -57,42 +57,56 @@ def mean_of(seeds: Sequence[Compression]) -> Compression:
     return Compression(steps, _mean(controls) if controls else None)
 
 
-def compression_parts(name: str, seeds: Sequence[Compression], keep: float) -> list[Part]:
+def compression_parts(name: str, seeds: Sequence[Compression], keep: float | None) -> list[Part]:
     """Return a row for each step, and the gain and cost of all of them."""
     found = mean_of(seeds)
-    several = len(seeds) > 1
-    first, last = found.steps[0], found.steps[-1]
-    gain = first.seconds / last.seconds
-    speed = f"{gain:.2f} times faster" if gain >= 1 else f"{1 / gain:.2f} times slower"
-    split = "test" if first.test else "validation"
-    columns = _columns(several, split)
+    columns = _columns(len(seeds) > 1, split_of(found))
     table = table_of(found.steps, *columns, title=name)
     if found.scratch is not None:
         table = structs.replace(table, totals=(cells_of(found.scratch, columns),))
-    notes = [
+    return [table, gain(seeds, keep), *notes(seeds)]
+
+
+def split_of(found: Compression) -> str:
+    """Return the name of the images that its accuracies are of."""
+    return "test" if found.steps[0].test else "validation"
+
+
+def gain(seeds: Sequence[Compression], keep: float | None) -> str:
+    """Return what all steps together gain and lose; `keep` points of accuracy may be lost."""
+    steps = mean_of(seeds).steps
+    first, last = steps[0], steps[-1]
+    times = first.seconds / last.seconds
+    speed = f"{times:.2f} times faster" if times >= 1 else f"{1 / times:.2f} times slower"
+    allowed = "" if keep is None else f", {keep:g} may be lost"
+    return (
+        f"{first.model_bytes / last.model_bytes:.1f} times smaller, {speed},"
+        f" {_change(points_lost(seeds))}{allowed}"
+    )
+
+
+def notes(seeds: Sequence[Compression]) -> list[str]:
+    """Return how the numbers of a compression were measured."""
+    found = mean_of(seeds)
+    texts = [
         "peak: feature maps in float32, of int8 a quarter; latency: the median for one image in"
         " onnxruntime on one thread, all steps in turns; training: what the step alone took"
     ]
     if found.scratch is not None:
-        notes.append(
+        texts.append(
             "scratch: the pruned network from initial weights, trained for all epochs together"
         )
-    if not first.test:
-        notes.append(
+    if not found.steps[0].test:
+        texts.append(
             "there are no test images: those for validation also chose weights and layers, so that"
             " accuracy on other images may be lower"
         )
-    if several:
-        notes.append(
+    if len(seeds) > 1:
+        texts.append(
             f"the mean of {len(seeds)} seeds, which prune on their own; spread: the standard"
             " deviation of their accuracy in points"
         )
-    return [
-        table,
-        f"{first.model_bytes / last.model_bytes:.1f} times smaller, {speed},"
-        f" {_change(points_lost(seeds))}, {keep:g} may be lost",
-        *notes,
-    ]
+    return texts
 
 
 def points_lost(seeds: Sequence[Compression]) -> float:

@@ -21,6 +21,7 @@ from archscope.report.pages.inputs import ReportInputs
 from tests.report.conftest import (
     changed,
     collected,
+    compression,
     inspection,
     make_run,
     make_study,
@@ -66,7 +67,8 @@ def paths(
     run = make_run(folder / "runs" / "first")
     (run / "look.json").write_text(json.dumps(inspection()))
     study = make_study(folder / "studies" / "search")
-    inputs = collected(str(run), "googlenet", str(study))
+    (folder / "compression.json").write_text(json.dumps(compression()))
+    inputs = collected(str(run), "googlenet", str(study), str(folder / "compression.json"))
     painted = Overlay("loss", "points", {"inception0": 0.5, "lrn1": 2.0})
     more = [
         structs.replace(one, overlay=painted if one.name == "googlenet" else None)

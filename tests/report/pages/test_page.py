@@ -202,7 +202,7 @@ def test_axes_say_what_they_show(opened: Any) -> None:
         one.page.evaluate(f"document.getElementById('{name}').open = true")
     one.charts("#network-resnet50", 4)
     one.charts("#run-first", 7)
-    one.charts("#study-search", 6)
+    one.charts("#study-search", 8)
     untitled = """all => all.filter(place => place.querySelector('.cartesianlayer .subplot')
         && !['x', 'y'].every(side => place.querySelector(`.${side}title`)?.textContent))
         .map(place => place.getAttribute('aria-label'))"""
@@ -245,7 +245,7 @@ def test_studies_have_arms_workers_and_decisions(opened: Any) -> None:
     one = opened()
     study = one.page.locator("#study-search")
     study.evaluate("one => one.open = true")
-    one.charts("#study-search", 6)
+    one.charts("#study-search", 8)
     text = study.inner_text()
     for words in (
         "Best so far",
@@ -259,6 +259,35 @@ def test_studies_have_arms_workers_and_decisions(opened: Any) -> None:
     ):
         assert words in text, words
     assert study.locator("tbody tr").count() == 8
+
+
+def test_scores_of_a_study_against_their_cost_and_choices(opened: Any) -> None:
+    one = opened()
+    study = one.page.locator("#study-search")
+    study.evaluate("one => one.open = true")
+    one.charts("#study-search", 8)
+    front = study.get_by_role("figure", name="score against cost")
+    assert "Pareto front" in front.inner_text() and "5MMACs" in front.inner_text()
+    told = study.inner_text()
+    assert "The front has 6 networks, from trial 0 (4.000 M macs, 50.0 %) to trial 7" in told
+    pairs = study.get_by_role("figure", name="mean scores by two choices")
+    assert "62.0 %of 2" in pairs.inner_text().replace("\n", "")
+    study.get_by_label("Up").select_option("width")
+    study.get_by_label("Across").select_option("kind")
+    assert pairs.locator(".xtitle").text_content() == "kind"
+
+
+def test_steps_of_a_compression(opened: Any) -> None:
+    one = opened()
+    section = one.page.locator("#compression-whole")
+    section.evaluate("one => one.open = true")
+    one.charts("#compression-whole", 2)
+    assert section.locator("tbody tr").count() == 3
+    costs = section.get_by_role("figure", name="costs of the steps")
+    ticks = costs.locator(".xtick text").all_text_contents()
+    assert ticks == ["whole", "pruned1", "pruned1, int8"], "without what all have in common"
+    widths = section.locator(".main-svg").evaluate_all("all => all.map(one => one.clientWidth)")
+    assert max(widths) < 0.6 * section.bounding_box()["width"], "beside each other"
 
 
 def test_layers_before_and_after(opened: Any) -> None:
@@ -333,11 +362,12 @@ def test_charts_are_not_sent_anywhere(opened: Any) -> None:
 def test_nothing_is_cut_and_axe_finds_nothing(opened: Any, width: int, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     one = opened(width=width, scheme=scheme)
-    for name in ("network-googlenet", "run-first", "study-search"):
+    for name in ("network-googlenet", "run-first", "study-search", "compression-whole"):
         one.page.evaluate(f"document.getElementById('{name}').open = true")
+    one.charts("#compression-whole", 2)
     one.charts("#network-googlenet", 4)
     one.charts("#run-first", 7)
-    one.charts("#study-search", 6)
+    one.charts("#study-search", 8)
     one.page.locator("#network-googlenet").get_by_role("button", name="Open all").click()
     one.page.fill("#filter", "net")
     assert one.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -200,3 +200,48 @@ def test_its_sentences_say_what_the_search_has_shown(tmp_path: Path) -> None:
     assert inputs.networks()[0].name == "trial 7 of first, tied"
     page = html(page_of(*inputs.networks(), inputs=inputs), charts="")
     assert "the winner" not in page and ">tied<" in page
+
+
+def priced(number: int, macs: float, least: float, most: float, **choices: object) -> str:
+    outcome = "trained" if least <= macs <= most else "infeasible"
+    result = {"number": number, "outcome": outcome, "scores": {"top1": macs / 1e7}}
+    return json.dumps({
+        "number": number, "genes": choices, "outcome": outcome, "origin": "tpe",
+        "costs": {"params": 1e6 - macs / 7, "macs": macs},
+        "excess": {"5MMACs": max(macs / most - 1, 1 - macs / least)},
+        "verdict": result if outcome == "trained" else None,
+    })  # fmt: skip
+
+
+def test_a_budget_with_a_lower_limit(tmp_path: Path) -> None:
+    """Networks near the lower limit use as much as they cost, not as much as they are off."""
+    folder = make_study(tmp_path / "first")
+    costs = (4_200_000, 4_010_000, 4_800_000, 4_990_000, 3_000_000, 6_000_000)
+    lines = [priced(place, macs, 4e6, 5e6) for place, macs in enumerate(costs)]
+    (folder / "trials.jsonl").write_text("\n".join(lines) + "\n")
+    (use,) = read_study(folder).budgets
+    assert (use.cost, use.limit, use.least) == ("macs", pytest.approx(5e6), pytest.approx(0.8))
+    assert use.inside == (0.84, 0.802, 0.96, 0.998)
+    assert use.beyond == (0.6, 1.2)
+    (folder / "trials.jsonl").write_text("\n".join(lines[1:3]) + "\n")
+    assert read_study(folder).budgets == (), "one network at each limit determines neither"
+
+
+def test_decisions_that_matter(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "first")
+    lines = [
+        priced(place, 1e6 * (1 + place % 2) + place, 0.1, 5e6, width=place % 2, luck=place // 2 % 3)
+        for place in range(30)
+    ]
+    (folder / "trials.jsonl").write_text("\n".join(lines) + "\n")
+    found = read_study(folder).p_values
+    assert found["width"] < 1e-4 and found["luck"] > 0.5
+
+
+def test_why_no_training_ended(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "first")
+    lines = [priced(place, 6e6 + place, 0.1, 5e6) for place in range(3)]
+    (folder / "trials.jsonl").write_text("\n".join([*lines, line(3, "tpe", None)]) + "\n")
+    assert read_study(folder).conclusion == (
+        "No network has been trained to its end. 3 were outside a budget. 1 was stopped early."
+    )

@@ -22,6 +22,7 @@ function make(tag, attributes = {}, ...children) {
 function fixed(value, places) {
   const text = value.toFixed(places);
   const tie = Math.abs(value) * 2 ** (places + 1) % 2 === 1 && value * 10 ** places % 1 !== 0;
+  if (Number(text) === 0) return text.replace("-", "");
   return tie && Number(text.at(-1)) % 2 ? (value * (1 - Number.EPSILON)).toFixed(places) : text;
 }
 
@@ -59,6 +60,7 @@ function written(value, kind) {
   if (kind === "bytes") return bytes(value);
   if (kind === "share") return `${fixed(100 * value, 1)} %`;
   if (kind === "ratio") return fixed(value, 2);
+  if (kind === "milliseconds") return `${Number(value.toPrecision(6))} ms`;
   if (kind === "seconds") return `${Number((1000 * value).toPrecision(4))} ms`;
   if (kind === "number") return value.toLocaleString("en-US");
   return scaled(value, kind);
@@ -76,6 +78,9 @@ function apart(value, limit, kind) {
 const shape = (out) => out.join("x");
 const known = (value) => typeof value === "number" && Number.isFinite(value);
 
+// A name that may be broken after its dots and underscores.
+const breakable = (name) => name.split(/(?<=[._])/).flatMap((part, place) => (place ? [make("wbr"), part] : [part]));
+
 // A table of texts and numbers: cells are [value, text], or plain texts.
 function table(label, headings, rows, numbers) {
   const head = headings.map((text, place) =>
@@ -84,7 +89,7 @@ function table(label, headings, rows, numbers) {
   const body = rows.map((row) => make("tr", {}, ...row.map((cell, place) => {
     const [value, text] = Array.isArray(cell) ? cell : [cell, cell];
     const attributes = { "data-value": value, class: numbers.has(place) ? "number" : null };
-    return make(place ? "td" : "th", place ? attributes : { ...attributes, scope: "row" }, text);
+    return place ? make("td", attributes, text) : make("th", { ...attributes, scope: "row" }, ...breakable(String(text)));
   })));
   const whole = make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body));
   sortable(whole);

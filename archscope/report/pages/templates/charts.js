@@ -45,18 +45,26 @@ function scale(title, values, kind, log = false) {
 
 // An axis of shares as percentages, written as in the tables; plotly chooses its ends.
 function shares(title, values, more = {}) {
-  const places = steps(...(more.range ?? ends(values.filter(known), false)));
-  return axis(title, { tickmode: "array", tickvals: places, ticktext: places.map((place) => `${Number((100 * place).toPrecision(4))} %`), ...more });
+  const found = values.filter(known);
+  const range = more.range ?? ends(found, false);
+  const places = steps(...range);
+  return axis(title, { ...(new Set(found).size === 1 ? { range } : {}), tickmode: "array", tickvals: places, ticktext: places.map((place) => `${Number((100 * place).toPrecision(4))} %`), ...more });
 }
 
 // An axis of whole numbers such as epochs.
-const whole = (title, values, more = {}) => axis(title, { tickmode: "array", tickvals: steps(0, Math.max(1, ...values.filter(known)), true, 8).filter((place) => place > 0 || more.rangemode), ...more });
+function whole(title, values, more = {}) {
+  const places = steps(0, Math.max(1, ...values.filter(known)), true, 8).filter((place) => place > 0 || more.rangemode);
+  return axis(title, { tickmode: "array", tickvals: places, ticktext: places.map((place) => place.toLocaleString("en-US")), ...more });
+}
 
 // Plotly interprets text as markup, so names given by users are escaped.
 const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
+// An axis of names; those that are long are shortened beside it, and not under the mouse.
+const named = (title, names) => axis(title, { type: "category", categoryorder: "array", categoryarray: names.map(plain), tickvals: names.map(plain), ticktext: names.map((name) => plain(cut(name, 28))) });
+
 function axis(title, more = {}) {
-  return { title: { text: plain(title), standoff: 8 }, gridcolor: tone("line"), zerolinecolor: tone("line"),
+  return { title: { text: plain(cut(String(title), 44)), standoff: 8 }, gridcolor: tone("line"), zerolinecolor: tone("line"),
     linecolor: tone("line"), automargin: true, ...more };
 }
 
@@ -102,7 +110,7 @@ async function startCharts() {
 // Draw a chart; `build` returns traces and layout, and is called again after a change of theme.
 function chart(place, build, clicked = null) {
   drawn.set(place, { build, clicked });
-  if (started) redraw(place);
+  if (started) queueMicrotask(() => place.isConnected && redraw(place)); // when all beside it is there
 }
 
 function redraw(place) {

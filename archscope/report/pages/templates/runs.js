@@ -21,7 +21,7 @@ function openRun(details) {
   for (const { axisName, measure, curves } of groups.values()) {
     const title = TITLES[measure] ?? measure.replace(/_/g, " ");
     const place = chartPlace(`${title} of ${run.name} by ${axisName}`);
-    pair.append(make("div", {}, make("h4", {}, title), place));
+    pair.append(make("div", {}, make("h4", {}, sentence(title)), place));
     if (!curves.some((curve) => curve.y.some(known))) { place.replaceWith(make("p", { class: "muted" }, "No number of it is known.")); continue; }
     chart(place, () => [curves.map((curve, number) => ({ type: "scatter", mode: "lines+markers", name: plain(curve.name.replace(/_/g, " ")), x: curve.x, y: curve.y,
       marker: { size: 6, symbol: number ? "diamond" : "circle" }, line: { color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid", width: 2 } })),
@@ -95,9 +95,9 @@ function confusion(run) {
   const [places, names] = [classes.map((_, number) => number), classes.map(plain)]; // two classes may have one name
   const ticks = classes.length <= 50 ? { tickvals: places, ticktext: classes.map((name) => plain(cut(name, 24))) } : {};
   const shares = counts.map((row) => { const sum = row.reduce((one, other) => one + other, 0); return row.map((value) => (sum ? value / sum : 0)); });
-  requestAnimationFrame(() => chart(place, () => [[{ type: "heatmap", z: shares, x: places, y: places, zmin: 0, zmax: 1,
-    colorscale: [[0, tone("page")], [1, tone("accent")]], text: classes.length <= 20 ? counts.map((row) => row.map((value) => (value ? String(value) : ""))) : undefined,
+  chart(place, () => [[{ type: "heatmap", z: shares, x: places, y: places, zmin: 0, zmax: 1,
+    colorscale: [[0, tone("page")], [1, tone("accent")]], colorbar: { thickness: 12, title: { text: "share of the class", side: "right" }, tickvals: [0, 0.25, 0.5, 0.75, 1], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"] }, text: classes.length <= 20 ? counts.map((row) => row.map((value) => (value ? String(value) : ""))) : undefined,
     texttemplate: classes.length <= 20 ? "%{text}" : undefined, customdata: counts.map((row, one) => row.map((value, other) => `${names[one]} taken for ${names[other]}: ${value}`)), hovertemplate: "%{customdata}<extra></extra>" }],
-  { xaxis: axis("taken for", ticks), yaxis: axis("class", { ...ticks, autorange: "reversed" }) }]));
+  { xaxis: axis("taken for", ticks), yaxis: axis("class", { ...ticks, autorange: "reversed" }) }]);
   return [make("h4", {}, "Confusion"), place];
 }

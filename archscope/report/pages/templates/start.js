@@ -33,7 +33,7 @@ startPrint();
 startOverview();
 startTradeoffs();
 startComparison();
-for (const [kind, open] of [["network", openNetwork], ["run", openRun], ["study", openStudy]]) {
+for (const [kind, open] of [["network", openNetwork], ["run", openRun], ["study", openStudy], ["compression", openCompression]]) {
   for (const details of document.querySelectorAll(`details.${kind}`)) {
     details.addEventListener("toggle", () => details.open && open(details));
     if (details.open) open(details);

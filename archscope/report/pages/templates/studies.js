@@ -1,17 +1,15 @@
-const BYTES = new Set(["weights", "access", "peak"]); // costs that are bytes
+const ROWS = 500; // of the table of trials
 
-const LINES = 200; // of networks, in the chart of decisions
-
-const VALUES = 8; // of a decision that are written beside its axis
+const JOBS = 400; // that are drawn one by one
 
 const scoreOf = (study) => (study.prior ? "predicted top-1" : study.score);
 
-// Searches: the best so far, the importance of decisions, and all trials as parallel coordinates.
+// Searches: the best so far, what it cost, which decisions matter, and all trials.
 function openStudy(details) {
   const body = details.querySelector(".drawn");
   if (body.childElementCount) return;
   const study = JSON.parse(find("studies-data").textContent).find((one) => one.id === details.id);
-  const [bestPlace, importancePlace] = [chartPlace(`best so far of ${study.name}`), chartPlace(`importance of decisions of ${study.name}`)];
+  const bestPlace = chartPlace(`best so far of ${study.name}`);
   const pair = make("div", { class: "pair" });
   body.append(pair);
   if (study.best.length) {
@@ -21,42 +19,41 @@ function openStudy(details) {
       line: { width: 0, shape: "hv", color: tone("second") }, fill: top ? "tonexty" : "none", fillcolor: `${tone("second")}2e` })) : [];
     if (study.best.length > 1) bestPlace.after(make("p", { class: "muted small" }, low ? "Faint points are single networks. The band is the 95 % interval of the best of so many uniformly drawn networks, estimated from the baseline; it cannot exceed the best of the baseline."
       : "Faint points are single networks. The baseline trained too few networks to estimate the band of random search."));
-    chart(bestPlace, () => [[...band, ...study.best.flatMap((curve, number) => singles(study, curve, number)), ...study.best.map((curve, number) => ({ type: "scatter", mode: "lines+markers", name: plain(curve.name), x: curve.x, y: curve.y,
+    chart(bestPlace, () => [[...band, ...study.best.flatMap((curve, number) => singles(study, curve, number)), ...study.best.map((curve, number) => ({ type: "scatter", mode: curve.x.length > LINES ? "lines" : "lines+markers", name: plain(curve.name), x: curve.x, y: curve.y,
       line: { shape: "hv", width: 2, color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid" } }))],
     { showlegend: true, xaxis: whole(`${study.prior ? "predicted" : "trained"} networks`, study.best.flatMap((curve) => curve.x), { rangemode: "tozero" }), yaxis: shares(scoreOf(study), [...study.best.flatMap((curve) => curve.y), ...scores(study)].concat(low ? [...low.y, ...high.y] : [])) }]);
   }
-  if (study.importance.length) {
-    pair.append(make("div", {}, make("h4", {}, "Importance of decisions"), importancePlace));
-    importancePlace.after(caveat(study, "the order of decisions may be chance"));
-    importancePlace.style.height = `${Math.max(340, 80 + 18 * study.importance.length)}px`;
-    const ordered = [...study.importance].sort((one, other) => one[1] - other[1]);
-    chart(importancePlace, () => [[{ type: "bar", orientation: "h", y: ordered.map(([name]) => plain(name)), x: ordered.map(([, value]) => value), marker: { color: tone("accent") },
-      text: ordered.map(([, value]) => written(value, "share")), textposition: "outside", cliponaxis: false, textfont: { size: 11 } }],
-      { margin: { r: 52 }, xaxis: shares("importance (PED-ANOVA)", [0, ...ordered.map(([, value]) => value)]), yaxis: axis("decision", { type: "category", dtick: 1 }) }]);
-  }
+  costAndScore(study, pair);
+  if (study.importance.length) importance(study, pair);
+  if (study.finalists.some((one) => one.runs?.length)) finalists(study, pair);
   const bars = (title, pairs, label, about, more) => {
     const place = chartPlace(`${title} of ${study.name}`);
     place.style.height = `${Math.min(340, 130 + 40 * pairs.length)}px`;
     pair.append(make("div", {}, make("h4", {}, title), place, ...more));
     const ordered = [...pairs].reverse();
     chart(place, () => [[{ type: "bar", orientation: "h", y: ordered.map(([name]) => plain(name)), x: ordered.map(([, value]) => value), marker: { color: tone("accent") },
-      width: 0.7, text: ordered.map(([, value]) => (Number.isInteger(value) ? count(value) : fixed(value, 2))), textposition: "auto" }],
-    { xaxis: about === "outcome" ? whole(label, pairs.map(([, value]) => value), { rangemode: "tozero" }) : axis(label, { range: [-1.05, 1.05], dtick: 0.5 }), yaxis: axis(about, { type: "category" }) }]);
+      width: 0.7, text: ordered.map(([, value]) => (Number.isInteger(value) ? count(value) : fixed(value, 2))), textposition: "auto", textangle: 0 }],
+    { xaxis: about === "outcome" ? whole(label, pairs.map(([, value]) => value), { rangemode: "tozero" }) : axis(label, { range: [-1.05, 1.05], dtick: 0.5 }), yaxis: named(about, ordered.map(([name]) => name)) }]);
   };
-  if (study.counts.length) bars("Networks by outcome", study.counts, "networks", "outcome", []);
+  if (study.counts.length > 1) bars("Networks by outcome", study.counts, "networks", "outcome", []);
   if (study.proxies.length) bars("Proxies against the accuracy", study.proxies, "rank correlation (Spearman)", "proxy", [caveat(study, (count) => `correlations within \u00b1${(1.96 / Math.sqrt(count - 1)).toFixed(2)} may be chance`)]);
   if (study.agreement.length) agreement(study, pair);
   for (const one of study.budgets) budgetUse(study, one, pair);
   if (study.work.length) workers(study, pair);
-  if (study.trials.length) {
-    const scored = scores(study).some(known);
-    if (scored && study.decisions.length > 1) decisions(study, body);
-    if (scored && study.decisions.length) slice(study, body);
-    const numbers = new Set(study.columns.map((_, place) => place).filter((place) => study.trials.every((trial) => trial[place] === null || typeof trial[place] === "number")));
-    const told = (value, name) => (value === null ? "-" : name === study.score ? written(value, "share") : BYTES.has(name) ? bytes(value) : Number.isInteger(value) && value > 9999 ? count(value) : String(value));
-    const rows = study.trials.map((trial) => trial.map((value, place) => [value ?? "", told(value, study.columns[place])]));
-    body.append(make("h4", {}, "Trials"), table(`Trials of ${study.name}`, study.columns, rows, numbers));
-  }
+  if (!study.trials.length) return;
+  if (scores(study).some(known) && study.decisions.length) choices(study, body);
+  body.append(make("h4", {}, "Trials"), ...trialTable(study));
+}
+
+function trialTable(study) {
+  const score = study.columns.indexOf(study.score);
+  const shown = study.trials.length <= ROWS ? study.trials
+    : [...study.trials].sort((one, other) => (other[score] ?? -1) - (one[score] ?? -1)).slice(0, ROWS);
+  const part = shown.length < study.trials.length ? [make("p", { class: "muted small" }, `The ${count(shown.length)} with the highest score of ${count(study.trials.length)}; all are in trials.jsonl.`)] : [];
+  const numbers = new Set(study.columns.map((_, place) => place).filter((place) => study.trials.every((trial) => trial[place] === null || typeof trial[place] === "number")));
+  const told = (value, name) => (value === null ? "-" : name === study.score ? written(value, "share") : name in study.costs ? written(value, study.costs[name]) : String(value));
+  const rows = shown.map((trial) => trial.map((value, place) => [value ?? "", told(value, study.columns[place])]));
+  return [...part, table(`Trials of ${study.name}`, study.columns, rows, numbers)];
 }
 
 const scores = (study) => study.trials.map((trial) => trial[study.columns.indexOf(study.score)]);
@@ -67,25 +64,9 @@ function singles(study, curve, number) {
   const own = study.trials.filter((trial) => ["trained", "pruned", "failed", "predicted"].includes(trial[outcome]) && ["baseline", "uniform"].includes(trial[origin]) === (curve.name === "baseline"));
   if (own.length !== curve.x.length) return []; // the trials are not all listed
   const score = study.columns.indexOf(study.score);
-  return [{ type: "scatter", mode: "markers", showlegend: false, x: curve.x, y: own.map((trial) => trial[score]), marker: { size: 6, color: tone(number ? "second" : "accent"), opacity: 0.45 },
-    hovertext: own.map((trial) => `trial ${trial[0]}: ${written(trial[score], "share")}`), hoverinfo: "text" }];
-}
-
-// The scores of the networks with each choice of one decision.
-function slice(study, body) {
-  const place = chartPlace(`scores by choice of ${study.name}`);
-  const ordered = [...study.importance].sort((one, other) => other[1] - one[1]).map(([name]) => name).filter((name) => study.decisions.includes(name));
-  const select = make("select", {}, ...[...new Set([...ordered, ...study.decisions])].map((name) => make("option", { value: name }, name)));
-  const show = () => chart(place, () => {
-    const [column, score] = [select.value, study.score].map((name) => study.columns.indexOf(name));
-    const rows = study.trials.filter((trial) => known(trial[score]) && trial[column] !== null).sort((one, other) => collator.compare(String(one[column]), String(other[column])));
-    return [[{ type: "scatter", mode: "markers", x: rows.map((trial) => plain(trial[column])), y: rows.map((trial) => trial[score]), marker: { color: tone("accent"), size: 9, opacity: 0.6 },
-      hovertext: rows.map((trial) => `trial ${trial[0]}: ${written(trial[score], "share")}`), hoverinfo: "text" }],
-    { xaxis: axis(select.value, { type: "category" }), yaxis: shares(scoreOf(study), rows.map((trial) => trial[score])) }];
-  });
-  select.addEventListener("change", show);
-  body.append(make("h4", {}, "Scores by choice"), make("div", { class: "tools" }, make("label", {}, "Decision ", select)), place);
-  show();
+  const drawn = evenly(own.map((trial, place) => [curve.x[place], trial]), POINTS);
+  return [{ type: "scatter", mode: "markers", showlegend: false, x: drawn.map(([step]) => step), y: drawn.map(([, trial]) => trial[score]), marker: { size: 6, color: tone(number ? "second" : "accent"), opacity: 0.45 },
+    hovertext: drawn.map(([, trial]) => `trial ${trial[0]}: ${written(trial[score], "share")}`), hoverinfo: "text" }];
 }
 
 const FEW = 30; // trainings that say little of decisions and proxies
@@ -93,10 +74,10 @@ const FEW = 30; // trainings that say little of decisions and proxies
 const trainedIn = (study) => study.trials.filter((trial) => known(trial[study.columns.indexOf(study.score)])).length;
 
 // How many networks something was computed from, and what that means if they are few.
-function caveat(study, words) {
+function caveat(study, words, more = "") {
   const count = trainedIn(study);
   const few = count > 2 && count < FEW ? `; from so few, ${typeof words === "string" ? words : words(count)}` : "";
-  return make("p", { class: "muted small" }, `From ${count} networks with a score${few}.`);
+  return make("p", { class: "muted small" }, `From ${count.toLocaleString("en-US")} networks with a score${few}.${more}`);
 }
 
 // What a prior expected of networks, against what their trainings gave.
@@ -113,13 +94,13 @@ function agreement(study, pair) {
 function budgetUse(study, use, pair) {
   const place = chartPlace(`use of the budget ${use.budget} of ${study.name}`);
   pair.append(make("div", {}, make("h4", {}, `Use of the budget ${use.budget}`), place));
-  const kinds = [["within", use.inside, "accent", ""], ["over, not trained", use.beyond, "second", "/"]];
-  const used = [...use.inside, ...use.beyond].map((share) => Math.min(share, 3));
+  const kinds = [["within", use.inside, "accent", ""], ["outside, not trained", use.beyond, "second", "/"]];
+  const used = [...use.inside, ...use.beyond, use.least ?? 1].map((share) => Math.min(share, 3));
   const size = Math.max(...used) > 1.5 ? 0.1 : 0.05;
   chart(place, () => [kinds.filter(([, shares]) => shares.length).map(([name, shares, colour, pattern]) => ({ type: "histogram", name, x: shares.map((share) => Math.min(share, 3)),
     xbins: { start: 0, end: 3.1, size }, marker: { color: tone(colour), line: { color: tone("page"), width: 1 }, pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } } })),
   { barmode: "stack", showlegend: true, xaxis: shares("share of the budget", [...used, 1], { range: [Math.min(...used, 1) - 1.2 * size, Math.max(...used, 1) + 1.2 * size] }), yaxis: whole("networks", [mostInBin([...use.inside, ...use.beyond], size)], { rangemode: "tozero" }),
-    shapes: [{ type: "line", xref: "x", yref: "paper", x0: 1, x1: 1, y0: 0, y1: 1, line: { color: tone("ink"), dash: "dash", width: 1.5 } }] }]);
+    shapes: [1, use.least].filter(known).map((limit) => ({ type: "line", xref: "x", yref: "paper", x0: limit, x1: limit, y0: 0, y1: 1, line: { color: tone("ink"), dash: "dash", width: 1.5 } })) }]);
 }
 
 function mostInBin(shares, size) {
@@ -131,58 +112,34 @@ function mostInBin(shares, size) {
   return Math.max(...bins.values());
 }
 
-// Trainings of each worker over time.
+// Trainings of each worker over time; of very many, how many workers were busy.
 function workers(study, pair) {
   const place = chartPlace(`workers of ${study.name}`);
   pair.append(make("div", {}, make("h4", {}, "Workers"), place));
+  const end = Math.max(...study.work.map((one) => one.started + one.seconds));
+  const [unit, length] = [["hours", 3600], ["minutes", 60], ["seconds", 1]].find(([, size]) => end >= 3 * size || size === 1);
+  const time = { ...axis(`${unit} since the study began`), rangemode: "tozero" };
+  if (study.work.length > JOBS) {
+    const busy = busyWorkers(study.work, end);
+    chart(place, () => [[{ type: "scatter", mode: "lines", x: busy.map((_, part) => (part * end) / busy.length / length), y: busy, fill: "tozeroy", line: { color: tone("accent"), width: 1.5, shape: "hv" }, hoverinfo: "y" }],
+      { xaxis: time, yaxis: whole("busy workers", busy, { rangemode: "tozero" }) }]);
+    return;
+  }
   const kinds = [["trained", "accent", ""], ["pruned", "third", "."], ["failed", "second", "/"]];
   chart(place, () => [kinds.map(([outcome, colour, pattern]) => {
     const jobs = study.work.filter((one) => one.outcome === outcome);
-    return { type: "bar", orientation: "h", name: outcome, y: jobs.map((one) => String(one.worker)), base: jobs.map((one) => one.started), x: jobs.map((one) => one.seconds),
+    return { type: "bar", orientation: "h", name: outcome, y: jobs.map((one) => String(one.worker)), base: jobs.map((one) => one.started / length), x: jobs.map((one) => one.seconds / length),
       hovertext: jobs.map((one) => `trial ${one.trial}: ${one.outcome}, ${one.seconds.toFixed(1)} s`), hoverinfo: "text",
       marker: { color: tone(colour), line: { color: tone("page"), width: 1 }, pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } } };
-  }).filter((one) => one.y.length), { barmode: "overlay", showlegend: true, xaxis: axis("seconds since the study began"), yaxis: axis("worker", { type: "category" }) }]);
+  }).filter((one) => one.y.length), { barmode: "overlay", showlegend: true, xaxis: time, yaxis: axis("worker", { type: "category" }) }]);
 }
 
-// Parallel coordinates: a line for each training, the best tenth in colour and in front.
-// Plotly's own use code generated at run time, which the page's security policy forbids.
-function decisions(study, body) {
-  const place = chartPlace(`decisions of ${study.name}`, "tall");
-  const told = make("p", { class: "muted small" });
-  body.append(make("h4", {}, "Decisions"), told,
-    make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `decisions of ${study.name}` }, place));
-  const score = study.score;
-  const names = [...study.decisions.slice(0, 28), score];
-  place.style.minWidth = `${26 * names.length}px`; // names side by side need some room
-  const column = (name) => study.columns.indexOf(name);
-  const ranked = study.trials.filter((trial) => known(trial[column(score)])).sort((one, other) => other[column(score)] - one[column(score)]);
-  const levels = new Map(names.map((name) => [name, [...new Set(ranked.map((trial) => trial[column(name)]).filter((value) => value !== null && value !== undefined))].sort(
-    (one, other) => (typeof one === "number" && typeof other === "number" ? one - other : collator.compare(String(one), String(other))))]));
-  const height = (trial, name) => {
-    const [values, value] = [levels.get(name), trial[column(name)]];
-    if (value === null || value === undefined) return null;
-    if (name === score) return values.length > 1 ? (value - values[0]) / (values[values.length - 1] - values[0]) : 0.5;
-    return values.length > 1 ? values.indexOf(value) / (values.length - 1) : 0.5;
-  };
-  const top = Math.max(1, Math.round(ranked.length / 10));
-  const lines = (members, name, colour, opacity, width) => ({ type: "scatter", mode: "lines+markers", name, opacity, connectgaps: false,
-    x: members.flatMap(() => [...names.map((_, place) => place), null]), y: members.flatMap((trial) => [...names.map((one) => height(trial, one)), null]),
-    hovertext: members.flatMap((trial) => [...names.map((one) => `trial ${trial[0]}<br>${plain(one)}: ${plain(one === score ? written(trial[column(one)], "share") : trial[column(one)])}`), null]), hoverinfo: "text",
-    marker: { size: 5, color: tone(colour) }, line: { color: tone(colour), width } });
-  // Of very many lines, draw an even sample by accuracy.
-  const some = (members, most) => (members.length <= most ? members : Array.from({ length: most }, (_, place) => members[Math.trunc(place * members.length / most)]));
-  const [best, others] = [some(ranked.slice(0, top), LINES / 4), some(ranked.slice(top), LINES)];
-  const part = best.length + others.length < ranked.length ? ` ${best.length + others.length} of ${ranked.length} are drawn, evenly by ${score}.` : "";
-  const few = ranked.length < FEW ? ` With so few networks, this does not show which choices are good.` : "";
-  told.textContent = `Each line is a network that was ${study.prior ? "predicted" : "trained"}; the best tenth (${best.length}) is coloured. The values of a decision are beside its axis.${part}${few}`;
-  // The values of each decision beside its axis, and the ends of the score.
-  const ends = (values) => (values.length > 1 ? [values[0], values[values.length - 1]] : values);
-  const marks = () => names.flatMap((name, place) => {
-    const values = levels.get(name);
-    const shown = name === score || values.length > VALUES ? ends(values) : values;
-    return shown.map((value) => ({ x: place, y: name === score ? (shown.length > 1 && value === shown[0] ? 0 : shown.length > 1 ? 1 : 0.5) : values.length > 1 ? values.indexOf(value) / (values.length - 1) : 0.5,
-      text: plain(name === score ? written(value, "share") : value), showarrow: false, xanchor: "left", xshift: 4, bgcolor: tone("page"), opacity: 0.85, font: { size: 9, color: tone("ink") } }));
-  });
-  chart(place, () => [[lines(others, "others", "soft", 0.3, 1), lines(best, "best tenth", "second", 1, 2)],
-    { annotations: marks(), showlegend: true, yaxis: axis("choice, from low to high", { showticklabels: false, range: [-0.05, 1.05] }), xaxis: axis("decision, and the score", { tickvals: names.map((_, place) => place), ticktext: names.map(plain), tickangle: -60 }) }]);
+// The mean number of trainings in each of equal parts of the time.
+function busyWorkers(work, end, parts = 200) {
+  const busy = Array.from({ length: parts }, () => 0);
+  for (const one of work) {
+    const [from, to] = [(one.started / end) * parts, ((one.started + one.seconds) / end) * parts];
+    for (let part = Math.trunc(from); part < to && part < parts; part += 1) busy[part] += Math.min(to, part + 1) - Math.max(from, part);
+  }
+  return busy;
 }

@@ -35,6 +35,7 @@ const SIGNS = { "<": "below", ">": "above", "<=": "at most", ">=": "at least" };
 // What the letters behind a number are worth: `M`, `MiB`, or `ms` and `mJ` of physical quantities.
 function worth(letters, kind) {
   if (letters === "%") return kind === "share" ? 0.01 : undefined;
+  if (kind === "milliseconds") return { us: 0.001, ms: 1, s: 1000 }[letters];
   const physical = !["count", "bytes", "share", "ratio", "number"].includes(kind);
   const symbol = !physical ? (kind === "bytes" ? "B" : "") : kind === "seconds" ? "s" : kind;
   const prefix = symbol && letters.endsWith(symbol) ? letters.slice(0, -symbol.length) : letters;
@@ -52,7 +53,7 @@ function wordOf(word) {
   const never = (told) => ({ test: () => false, told });
   if (!measure) return never(`there is no column "${name}"; columns are ${page.measures.map((one) => one.label.replace(/ /g, "_")).join(", ")}`);
   const factor = match && worth(match[4], measure.kind);
-  if (!factor) return never(`"${word}" is no condition such as ${name}<=${measure.kind === "share" ? "70%" : measure.kind === "bytes" ? "4MiB" : measure.kind === "seconds" ? "8ms" : "5M"}`);
+  if (!factor) return never(`"${word}" is no condition such as ${name}<=${measure.kind === "share" ? "70%" : measure.kind === "bytes" ? "4MiB" : ["seconds", "milliseconds"].includes(measure.kind) ? "8ms" : "5M"}`);
   const limit = Number(match[3]) * factor;
   const test = (row) => {
     const value = networks.get(row.dataset.id).values[measure.key];

@@ -147,13 +147,17 @@ def facts_of_trials(study: Record) -> dict[int, float]:
     return {row[0]: row[place] for row in study["trials"] if row[place] is not None}
 
 
-@sentence("Of (NUMBER) proposed networks, (NUMBER) were (?:trained|predicted by a prior); trial"
-          " (NUMBER) has the highest score of the search, (NUMBER) \\((.*)\\)")  # fmt: skip
-def proposed(facts: Facts, many: str, trained: str, trial: str, score: str, origin: str) -> None:
+@sentence("Of (NUMBER) proposed networks?, (NUMBER) (?:were|was) (?:trained|predicted by a prior)"
+          "(?: and (NUMBER) failed)?; trial (NUMBER) has the highest score of the search, (NUMBER)"
+          " \\((.*)\\)")  # fmt: skip
+def proposed(
+    facts: Facts, many: str, trained: str, failed: str | None, trial: str, score: str, origin: str
+) -> None:
     (study,) = facts.studies.values()
     counts = dict(study["counts"])
     assert int(many) == sum(counts.values())
-    assert int(trained) == len(study["trials"])
+    assert int(failed or 0) == counts.get("failed", 0)
+    assert int(trained) + int(failed or 0) == len(study["trials"])
     scores = facts_of_trials(study)
     assert scores[int(trial)] == max(scores.values())
     close(score, scores[int(trial)])
