@@ -72,8 +72,9 @@ def command(
     """Write a self-contained HTML report that compares networks, runs and studies.
 
     The page works offline. Sources may be specs, folders of runs and studies, and JSON files that
-    `analyze`, `compare`, `bench` and `compress` wrote, in any mix. The default is the most recent run or study,
-    or else the zoo. The same input and date give the same page, byte for byte. Torch is not loaded.
+    `analyze`, `compare`, `bench` and `compress` wrote, in any mix. The default is the most recent
+    run or study, or else the zoo. The same input and date give the same page, byte for byte. Torch
+    is not loaded.
 
     \b
     Examples:

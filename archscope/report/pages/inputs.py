@@ -162,7 +162,7 @@ class ReportInputs:
             date=date,
             archscope=__version__,
             answer=answer(networks, self.studies),
-            summary=self._summary(networks),
+            summary=_summary(networks, self.runs, self.studies, self.compressions),
             winners=winners(networks),
             measures=measures_of(networks),
             networks=networks,
@@ -171,12 +171,6 @@ class ReportInputs:
             problems=tuple(self.problems),
             compressions=tuple(self.compressions),
         )
-
-    def _summary(self, networks: Sequence[NetworkSection]) -> tuple[str, ...]:
-        told = [f"Compression of {each.name}: {each.conclusion}" for each in self.compressions]
-        if told and not (networks or self.runs or self.studies):
-            return tuple(told)
-        return (*summary(networks, self.runs, self.studies), *told)
 
     def _with_latency(self, network: NetworkSection) -> NetworkSection:
         times = self.layer_times.get(network.name, {})
@@ -285,13 +279,7 @@ class ReportInputs:
 
     def _json(self, path: Path) -> None:
         """Add the analyses, the measured latency or the compression in a JSON file."""
-        try:
-            if path.stat().st_size > LARGEST:
-                raise OptionError(f"'{path}' is larger than any analysis")
-            content = msgspec.json.decode(path.read_bytes())
-        except (OSError, msgspec.MsgspecError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise OptionError(f"cannot read '{path}': {reason}") from None
+        content = _decoded(path)
         if is_compression(content):
             taken = _ids(self.compressions)
             self.compressions.append(read_compression(content, path.as_posix(), taken))
@@ -321,6 +309,29 @@ class ReportInputs:
                 self.layer_times[result.name] = {
                     layer.name: layer.seconds / result.batch for layer in result.layers.layers
                 }
+
+
+def _decoded(path: Path) -> Any:
+    """Return the content of a JSON file. Raises OptionError."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise OptionError(f"'{path}' is larger than any analysis")
+        return msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.MsgspecError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise OptionError(f"cannot read '{path}': {reason}") from None
+
+
+def _summary(
+    networks: Sequence[NetworkSection],
+    runs: Sequence[RunSection],
+    studies: Sequence[StudySection],
+    compressions: Sequence[CompressionSection],
+) -> tuple[str, ...]:
+    told = tuple(f"Compression of {each.name}: {each.conclusion}" for each in compressions)
+    if told and not (networks or runs or studies):
+        return told
+    return (*summary(networks, runs, studies), *told)
 
 
 class _Timing(Struct):
