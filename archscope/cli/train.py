@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +129,7 @@ class _Trainings:
         from archscope import datasets
         from archscope.train import recipe_files
         from archscope.train.device import select_device
+        from archscope.train.run_folder import check_free
 
         self.options, self.max_nodes = options, max_nodes
         self.recipe = recipe_files.read_for(options["recipe"], _changes(options))
@@ -137,7 +138,11 @@ class _Trainings:
                 f"--teacher needs a loss on classes, and {self.recipe.loss} is one on embeddings"
             )
         self.graph = _embedding(graph, options["embedding"], self.recipe)
-        select_device(options["device"] or "auto")  # before the data are read
+        # Before the data are read, which may take long.
+        select_device(options["device"] or "auto")
+        if options["name"]:
+            for end in _ends(options).values():
+                check_free(_run_path(options, options["name"], end))
         self.data = options["data"] or "digits"
         shape = self.graph.inputs[0].out
         self.dataset = datasets.load(self.data, options["data_dir"], network=shape)
@@ -150,8 +155,7 @@ class _Trainings:
             say(f"note: {note}")
         if self.recipe.metric:
             self._leave_out_classifier()
-        name = options["name"] or f"{graph.name}-{self.dataset.name}"
-        self.path = options["runs_dir"] / re.sub(r"[^\w.-]+", "-", name)
+        self.path = _run_path(options, options["name"] or f"{graph.name}-{self.dataset.name}")
 
     def _leave_out_classifier(self) -> None:
         """Train a classifier's embedding, and say which that is."""
@@ -176,10 +180,9 @@ class _Trainings:
         """Train with each seed in turn, until a run is stopped."""
         results: list[RunResult] = []
         teacher = teacher_of(self.options, self._teacher)
-        first, seeds = self.options["seed"], self.options["seeds"]
-        ends = [f"-seed{seed}" for seed in range(first, first + seeds)] if seeds else [""]
-        stem = self.path if self.options["name"] else _free(self.path, ends)
-        for seed, end in enumerate(ends, first):
+        ends = _ends(self.options)
+        stem = self.path if self.options["name"] else _free(self.path, ends.values())
+        for seed, end in ends.items():
             task = task_of(teacher, self.graph, self.dataset, self.recipe)
             path = stem.with_name(stem.name + end)
             results.append(self._train(self.graph, path, seed, task, self.initial))
@@ -290,7 +293,18 @@ def _knob(text: str) -> tuple[str, Any]:
     return name, parse(value, f"--recipe-set {name}", LIMITS).plain()
 
 
-def _free(path: Path, ends: Sequence[str] = ("",)) -> Path:
+def _ends(options: Mapping[str, Any]) -> dict[int, str]:
+    """Return the seeds to train with, and how the names of their runs end."""
+    first, seeds = options["seed"], options["seeds"]
+    return {seed: f"-seed{seed}" for seed in range(first, first + seeds)} if seeds else {first: ""}
+
+
+def _run_path(options: Mapping[str, Any], name: str, end: str = "") -> Path:
+    folder: Path = options["runs_dir"]
+    return folder / (re.sub(r"[^\w.-]+", "-", name) + end)
+
+
+def _free(path: Path, ends: Iterable[str] = ("",)) -> Path:
     """Return the path, with a number appended if it or one of its `ends` exists."""
 
     def taken(end: str) -> bool:

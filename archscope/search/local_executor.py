@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import structs
 from pebble import ProcessExpired, ProcessPool
 
+from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Evaluate, Trainer, evaluate
@@ -50,8 +51,14 @@ class LocalExecutor:
         )
 
     def submit(self, job: Job, graph: Graph) -> None:
-        """Queue a job for the next free process."""
-        self._start(job, time.perf_counter() - self.began, 0, self.results)
+        """Queue a job for the next free process. Raises OptionError if no process starts."""
+        try:
+            self._start(job, time.perf_counter() - self.began, 0, self.results)
+        except RuntimeError as error:
+            raise OptionError(
+                f"no process starts that trains ({error}); a script must call search within"
+                " `if __name__ == '__main__':`, because each process imports the script again"
+            ) from None
 
     def collect(self) -> TrialResult:
         """Wait for the next result and return it. Raises DeadlineError."""

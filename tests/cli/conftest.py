@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -19,6 +20,7 @@ class Result(NamedTuple):
 
 
 Run = Callable[..., Result]
+Train = Callable[..., Path]
 
 
 @pytest.fixture
@@ -28,5 +30,17 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         code = main(args)
         captured = capsys.readouterr()
         return Result(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def train(run: Run, tmp_path: Path) -> Train:
+    def call(spec: str, *words: str) -> Path:
+        """Train a network on digits for an epoch, and return its run."""
+        common = ("--data", "digits", "--epochs", "1", "--no-look", "-q", "--name", "net")
+        result = run("train", spec, *common, *words, "--runs-dir", str(tmp_path / "runs"))
+        assert result.code == 0, result.err
+        return tmp_path / "runs" / "net"
 
     return call

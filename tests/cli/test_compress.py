@@ -9,17 +9,14 @@ import pytest
 from PIL import Image
 
 from archscope.records.run_folder import read_summary
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, Train
 
 NET = "INPUT 1x8x8 -> CONV 16 -> RELU -> CONV 16 -> RELU -> FC 10"
 
 
 @pytest.fixture
-def trained(run: Run, tmp_path: Path) -> Path:
-    words = ["--data", "digits", "--epochs", "1", "--no-look", "-q", "--name", "net"]
-    result = run("train", NET, *words, "--runs-dir", str(tmp_path / "runs"))
-    assert result.code == 0, result.err
-    return tmp_path / "runs" / "net"
+def trained(train: Train) -> Path:
+    return train(NET)
 
 
 def test_all_the_way(run: Run, trained: Path, tmp_path: Path) -> None:

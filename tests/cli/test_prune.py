@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from archscope import analyze, load
 from archscope.build import build
 from archscope.compress.sparsity import sparsify
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, Train
 
 SPEC = """
 input: [3, 16, 16]
@@ -133,11 +133,8 @@ def test_refused_shares_and_names(run: Run, spec: str, weights: Path) -> None:
 
 
 @pytest.fixture
-def trained(run: Run, spec: str, tmp_path: Path) -> Path:
-    words = ["--data", "digits", "--channels", "repeat", "--epochs", "1", "--no-look", "-q"]
-    result = run("train", spec, *words, "--runs-dir", str(tmp_path / "runs"), "--name", "net")
-    assert result.code == 0, result.err
-    return tmp_path / "runs" / "net"
+def trained(train: Train, spec: str) -> Path:
+    return train(spec, "--channels", "repeat")
 
 
 def test_a_run_is_pruned_in_steps_and_goes_on(run: Run, trained: Path, tmp_path: Path) -> None:

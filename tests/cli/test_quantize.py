@@ -13,18 +13,15 @@ from archscope import load
 from archscope.build import build
 from archscope.train.quantization_aware import rate_factor
 from archscope.train.run_folder import read_recipe
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, Train
 
 SHARED = ["--method", "codebook"]
 NET = "INPUT 1x8x8 -> CONV 4 -> RELU -> FC 10"
 
 
 @pytest.fixture
-def trained(run: Run, tmp_path: Path) -> Path:
-    words = ["--data", "digits", "--epochs", "1", "--no-look", "-q", "--name", "net"]
-    result = run("train", NET, *words, "--runs-dir", str(tmp_path / "runs"))
-    assert result.code == 0, result.err
-    return tmp_path / "runs" / "net"
+def trained(train: Train) -> Path:
+    return train(NET)
 
 
 def test_a_run(run: Run, trained: Path, tmp_path: Path) -> None:

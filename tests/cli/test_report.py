@@ -105,7 +105,7 @@ def test_without_words_it_is_the_latest_run(
     [
         (["vgg17"], "did you mean 'vgg1"),
         (["no.json"], "cannot read 'no.json'"),
-        (["vgg16", "--date", "tomorrow"], "--date needs a date such as 2026-01-31"),
+        (["vgg16", "--date", "tomorrow"], "date is a day such as 2026-01-31"),
     ],
 )
 def test_mistakes_write_nothing(run: Run, tmp_path: Path, words: list[str], told: str) -> None:

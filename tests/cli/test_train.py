@@ -254,3 +254,18 @@ def test_a_log_for_tensorboard_has_the_rows_of_the_run(run: Run, tmp_path: Path)
         [float(row["validation_loss"]) for row in rows]
     )
     assert "steps/learning_rate" in log.Tags()["scalars"]
+
+
+@pytest.mark.parametrize("more", [(), ("--seeds", "2", "--seed", "3")])
+def test_a_taken_name_is_refused_before_the_data_are_read(
+    run: Run, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    for taken in ("net", "net-seed4"):
+        (tmp_path / "runs" / taken).mkdir(parents=True)
+        (tmp_path / "runs" / taken / "run.json").write_text("{}", encoding="utf-8")
+    result = run("train", SPEC, "--data", "folder:nowhere", "--name", "net", *more)
+    assert result.code == 2
+    path = "runs/net-seed4" if more else "runs/net"
+    assert result.err == (
+        f"error: '{path}' already exists; use another name, or continue with --resume {path}\n"
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from archscope.errors import OptionError
 from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Trainer, graph_of
 from archscope.search.executor import DeadlineError
@@ -105,3 +106,11 @@ def test_what_is_not_ready_at_the_deadline_is_cancelled(executor: LocalExecutor)
     executor.cancel()
     executor.deadline = None
     assert set(results(executor, GOOD)) == {GOOD}, "the result of the cancelled job is forgotten"
+
+
+def test_a_pool_without_processes_is_one_clear_error() -> None:
+    executor = LocalExecutor(Trainer(data="none"), evaluate=fate)
+    executor.close(at_once=True)
+    job = Job(GOOD, SPEC, "")
+    with pytest.raises(OptionError, match="no process starts that trains"):
+        executor.submit(job, graph_of(job))

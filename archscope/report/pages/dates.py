@@ -22,7 +22,7 @@ def date_of(day: str | None) -> str:
         try:
             return date.fromisoformat(day).isoformat()
         except ValueError:
-            raise OptionError(f"--date needs a date such as 2026-01-31, got '{day}'") from None
+            raise OptionError(f"date is a day such as 2026-01-31, or none, got '{day}'") from None
     epoch = os.environ.get(ENVIRONMENT)
     if epoch is None:
         return datetime.now(UTC).date().isoformat()
