@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from archscope.compress.groups import ChannelGroups, Group
+from archscope.compress.groups import ChannelGroups
 from archscope.compress.importance import Scores
 from archscope.compress.targets import limited_costs, predictions
-from archscope.compress.widths import Kept, Rules, clusters, configurations
+from archscope.compress.widths import Kept, Rules, Widths, clusters, configurations
 from archscope.errors import OptionError
 from archscope.folding.fold import in_spec_order
 from archscope.ir import Graph
@@ -65,17 +65,17 @@ class Selector:
     ) -> None:
         self.groups, self.limits, self.dtype, self.lanes = groups, limits, dtype, lanes
         self.predicted = predictions(limits)
-        widths = {node.name: node.out[0] for node in groups.graph.nodes if node.out}
         rules = Rules(lanes, min_width)
+        widths = Widths(groups.groups, groups.terms, rules)
         able = [
-            group
-            for group in groups.groups
+            place
+            for place, group in enumerate(groups.groups)
             if group.removable and all(unit.root in scores for unit in group.units)
         ]
         self.ranked = [
             ranked
-            for cluster in clusters(able, rules)
-            if len((ranked := _ranked(cluster, widths, rules, scores)).sizes) > 1
+            for cluster in clusters(able, widths)
+            if len((ranked := _ranked(cluster, widths, scores)).sizes) > 1
         ]
         if not self.ranked:
             raise OptionError(_nothing(groups, rules))
@@ -173,15 +173,18 @@ class Selector:
                 )
 
 
-def _ranked(
-    cluster: Sequence[Group], widths: Mapping[str, int], rules: Rules, scores: Scores
-) -> Ranked:
+def _ranked(cluster: Sequence[int], widths: Widths, scores: Scores) -> Ranked:
     units = tuple(
-        tuple(sorted((unit.root for unit in group.units), key=lambda root: (scores[root], root)))
-        for group in cluster
+        tuple(
+            sorted(
+                (unit.root for unit in widths.groups[place].units),
+                key=lambda root: (scores[root], root),
+            )
+        )
+        for place in cluster
     )
     keys = tuple(tuple(map(scores.__getitem__, roots)) for roots in units)
-    found = configurations(cluster, widths, rules)
+    found = configurations(cluster, widths)
     return Ranked(units, keys, found, tuple(map(sum, found)))
 
 

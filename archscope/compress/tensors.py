@@ -165,28 +165,21 @@ def _add(
     found: dict[int, list[float]], groups: ChannelGroups, channels: Channels, values: Tensor
 ) -> None:
     for atom, value in zip(channels, values.tolist(), strict=True):
-        found[groups.roots[atom]].append(value)
-
-
-def _held(groups: ChannelGroups, weights: Mapping[str, Tensor]) -> Iterator[tuple[str, str, Flow]]:
-    """Yield the module path, the name and the flow of all weights with channels."""
-    for node in groups.graph.nodes:
-        if node.shares is None:
-            at, flow = module_path(node.name), groups.flows[node.name]
-            for name in flow.weights:
-                if f"{at}.{name}" in weights:
-                    yield at, name, flow
+        for root in groups.leaves[atom]:
+            found[root].append(value)
 
 
 def _filters(
     groups: ChannelGroups, weights: Mapping[str, Tensor]
 ) -> Iterator[tuple[str, int, Channels]]:
     """Yield the weights whose filters produce channels, their filter axis and the channels."""
-    for at, name, flow in _held(groups, weights):
-        if name == flow.ranked_by and flow.filters is not None:
-            along = flow.weights[name][flow.filters]
-            if along is not None:
-                yield f"{at}.{name}", flow.filters, along
+    for node in groups.graph.nodes:
+        if node.shares is None:
+            at, flow = module_path(node.name), groups.flows[node.name]
+            for name, axis in flow.filters.items():
+                along = flow.weights[name][axis]
+                if along is not None and f"{at}.{name}" in weights:
+                    yield f"{at}.{name}", axis, along
 
 
 def largest(weights: Mapping[str, Tensor], share: float, together: bool) -> dict[str, Tensor]:

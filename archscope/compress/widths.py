@@ -7,11 +7,12 @@ depends on all of them. Such groups form a cluster, and are narrowed together.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
 
 from msgspec import Struct
 
-from archscope.compress.groups import Group
+from archscope.compress.groups import Group, Term
 
 Kept = tuple[int, ...]
 """The number of units that stay of each group of a cluster."""
@@ -31,39 +32,71 @@ class Rules(Struct, frozen=True):
         return width == whole or (width % self.lanes == 0 and width >= self.min_width)
 
 
-def clusters(groups: Sequence[Group], rules: Rules) -> list[tuple[Group, ...]]:
-    """Return the groups that determine widths together; without rules, each group by itself."""
-    found: dict[int, list[Group]] = {number: [group] for number, group in enumerate(groups)}
-    owners: dict[str, int] = {}
-    if rules.lanes > 1 or rules.min_width > 1:
-        place = {number: number for number in found}
-        for number, group in enumerate(groups):
-            for layer in group.layers:
-                old, new = place[owners.setdefault(layer, number)], place[number]
+class Widths(Struct, frozen=True):
+    """The widths of layers, which depend on how many units of their groups stay."""
+
+    groups: Sequence[Group]
+    terms: Mapping[str, tuple[Term, ...]]
+    rules: Rules
+
+    def layers(self, place: int) -> tuple[str, ...]:
+        """Return the layers with channels of a group."""
+        return self.groups[place].layers
+
+    def whole(self, place: int) -> int:
+        """Return the number of units of a group."""
+        return len(self.groups[place].units)
+
+    def width(self, layer: str, kept: Callable[[int], int]) -> int:
+        """Return the channels of a layer, given how many units of each group stay."""
+        return sum(term.times * prod(map(kept, term.groups)) for term in self.terms[layer])
+
+    def allows(self, layer: str, kept: Callable[[int], int], *, strict: bool = False) -> bool:
+        """Return whether the rules allow the width, and that of heads if it changed.
+
+        With `strict`, the width must have changed.
+        """
+        whole = -1 if strict else self.width(layer, self.whole)
+        inner = (term.groups[-1] for term in self.terms[layer] if len(term.groups) > 1)
+        return self.rules.allow(self.width(layer, kept), whole) and all(
+            self.rules.allow(kept(place), self.whole(place)) for place in inner
+        )
+
+
+def clusters(places: Sequence[int], widths: Widths) -> list[tuple[int, ...]]:
+    """Return the groups that determine widths together; without rules, each group by itself.
+
+    A width that is the product of groups suits hardware if its last group does.
+    """
+    found: dict[int, list[int]] = {number: [number] for number in places}
+    if widths.rules.lanes > 1 or widths.rules.min_width > 1:
+        at = {number: number for number in places}
+        for terms in widths.terms.values():
+            linked = [n for term in terms for n in term.groups if n in at] if len(terms) > 1 else []
+            for number in linked:
+                old, new = at[linked[0]], at[number]
                 if old != new:
                     found[old] += found.pop(new)
-                    place = {key: old if at == new else at for key, at in place.items()}
+                    at = {key: old if place == new else place for key, place in at.items()}
     return [tuple(cluster) for cluster in found.values()]
 
 
-def configurations(
-    cluster: Sequence[Group], widths: Mapping[str, int], rules: Rules
-) -> tuple[Kept, ...]:
+def configurations(cluster: Sequence[int], widths: Widths) -> tuple[Kept, ...]:
     """Return the allowed configurations of a cluster, from the smallest to all of it.
 
-    `widths` are those of all layers. No group gets smaller from one to the next. For a cluster of
-    several groups, not all allowed configurations are found.
+    No group gets smaller from one to the next. For a cluster of several groups, not all allowed
+    configurations are found.
     """
     if len(cluster) == 1:
-        return tuple((kept,) for kept in _counts(cluster[0], widths, rules))
-    whole = tuple(len(group.units) for group in cluster)
-    found = [whole]
-    largest = max(widths[layer] for group in cluster for layer in group.layers)
-    tries = 0
-    for width in range((largest - 1) // rules.lanes * rules.lanes, 0, -rules.lanes):
+        return tuple((kept,) for kept in _counts(cluster[0], widths))
+    found = [tuple(map(widths.whole, cluster))]
+    layers = {layer for place in cluster for layer in widths.layers(place)}
+    largest = max(widths.width(layer, widths.whole) for layer in layers)
+    lanes, tries = widths.rules.lanes, 0
+    for width in range((largest - 1) // lanes * lanes, 0, -lanes):
         # Allowed widths in all layers are better than some that stay unchanged.
         for strict in (True, False):
-            search = _Search(cluster, widths, rules, found[-1], width / largest, strict=strict)
+            search = _Search(cluster, widths, found[-1], width / largest, strict=strict)
             kept = search.run()
             tries += search.tries
             if kept is not None:
@@ -75,13 +108,13 @@ def configurations(
     return tuple(reversed(found))
 
 
-def _counts(group: Group, widths: Mapping[str, int], rules: Rules) -> Iterator[int]:
-    total = len(group.units)
-    for kept in range(group.least, total + 1):
-        if all(
-            rules.allow(widths[layer] - (total - kept) * each, widths[layer])
-            for layer, each in zip(group.layers, group.widths, strict=True)
-        ):
+def _counts(place: int, widths: Widths) -> Iterator[int]:
+    for kept in range(widths.groups[place].least, widths.whole(place) + 1):
+
+        def left(at: int, kept: int = kept) -> int:
+            return kept if at == place else widths.whole(at)
+
+        if all(widths.allows(layer, left) for layer in widths.layers(place)):
             yield kept
 
 
@@ -92,58 +125,47 @@ class _Search:
     """
 
     def __init__(
-        self,
-        cluster: Sequence[Group],
-        widths: Mapping[str, int],
-        rules: Rules,
-        most: Kept,
-        share: float,
-        *,
-        strict: bool,
+        self, cluster: Sequence[int], widths: Widths, most: Kept, share: float, *, strict: bool
     ) -> None:
-        self.cluster, self.rules, self.most, self.share = cluster, rules, most, share
-        self.whole = (
-            dict.fromkeys(widths, -1) if strict else widths
-        )  # widths that may stay unchanged
-        self.order = sorted(range(len(cluster)), key=lambda n: -len(cluster[n].layers))
-        self.kept = [len(group.units) for group in cluster]
+        self.widths, self.most, self.share, self.strict = widths, most, share, strict
+        self.cluster = cluster
+        self.order = sorted(range(len(cluster)), key=lambda n: -len(widths.layers(cluster[n])))
+        self.kept = {place: widths.whole(place) for place in cluster}
         last: dict[str, int] = {}
         for number in self.order:
-            last.update(dict.fromkeys(cluster[number].layers, number))
+            last.update(dict.fromkeys(widths.layers(cluster[number]), number))
         self.complete: dict[int, list[str]] = defaultdict(list)  # layers by their last group
         for layer, number in last.items():
             self.complete[number].append(layer)
-        self.left = dict(widths)
         self.tries = 0
 
     def run(self) -> Kept | None:
         """Return the numbers close to the fraction; None if none were found."""
-        return tuple(self.kept) if self._decide(0) else None
+        return tuple(self.kept.values()) if self._decide(0) else None
 
     def _decide(self, step: int) -> bool:
         if step == len(self.order):
             return True
         number = self.order[step]
-        group = self.cluster[number]
-        total = len(group.units)
+        place = self.cluster[number]
+        total = self.widths.whole(place)
         wanted = self.share * total
         for kept in sorted(
-            range(group.least, self.most[number] + 1), key=lambda kept: abs(kept - wanted)
+            range(self.widths.groups[place].least, self.most[number] + 1),
+            key=lambda kept: abs(kept - wanted),
         ):
             self.tries += 1
             if self.tries > TRIES:
                 return False
-            self._keep(group, total, kept)
-            if all(self._allowed(layer) for layer in self.complete[number]):
-                self.kept[number] = kept
-                if self._decide(step + 1):
-                    return True
-            self._keep(group, kept, total)
+            self.kept[place] = kept
+            if all(
+                self.widths.allows(layer, self._left, strict=self.strict)
+                for layer in self.complete[number]
+            ) and self._decide(step + 1):
+                return True
+        self.kept[place] = total
         return False
 
-    def _keep(self, group: Group, before: int, after: int) -> None:
-        for layer, each in zip(group.layers, group.widths, strict=True):
-            self.left[layer] += (after - before) * each
-
-    def _allowed(self, layer: str) -> bool:
-        return self.rules.allow(self.left[layer], self.whole[layer])
+    def _left(self, place: int) -> int:
+        kept = self.kept.get(place)
+        return self.widths.whole(place) if kept is None else kept

@@ -22,9 +22,12 @@ class Attention(nn.Module):
     `key_heads` heads of keys and values serve equally many heads of queries each.
     """
 
-    def __init__(self, heads: int, key_heads: int = 0, causal: bool = False) -> None:
+    def __init__(
+        self, heads: int, key_heads: int = 0, causal: bool = False, scale: float | None = None
+    ) -> None:
         super().__init__()
         self.heads, self.key_heads, self.causal = heads, key_heads or heads, causal
+        self.scale = scale
 
     def forward(
         self, x: Tensor, keys: Tensor | None = None, values: Tensor | None = None
@@ -42,13 +45,16 @@ class Attention(nn.Module):
             )
         if each > 1:
             k, v = k.repeat_interleave(each, dim=1), v.repeat_interleave(each, dim=1)
-        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
+        mixed = functional.scaled_dot_product_attention(
+            q, k, v, is_causal=self.causal, scale=self.scale
+        )
         rows = mixed.transpose(1, 2).flatten(2).transpose(1, 2)
         return torch.unflatten(rows, 2, x.shape[2:])
 
     def extra_repr(self) -> str:
         """Return the heads for printing."""
-        return f"{self.heads}, key_heads={self.key_heads}, causal={self.causal}"
+        scale = "" if self.scale is None else f", scale={self.scale}"
+        return f"{self.heads}, key_heads={self.key_heads}, causal={self.causal}{scale}"
 
 
 def relative_positions(window: tuple[int, ...]) -> Tensor:
@@ -92,10 +98,11 @@ class WindowAttention(nn.Module):
         sizes: tuple[int, ...],
         relative_bias: bool = True,
         grid: bool = False,
+        scale: float | None = None,
     ) -> None:
         super().__init__()
         self.heads, self.window, self.shift, self.sizes = heads, window, shift, sizes
-        self.grid = grid
+        self.grid, self.scale = grid, scale
         self.relative_position_bias_table = None
         if relative_bias:
             distances = prod(2 * size - 1 for size in window)
@@ -131,7 +138,8 @@ class WindowAttention(nn.Module):
         windows = torch.unflatten(self._windows(x), -1, (3, self.heads, -1))
         parts = windows.permute(3, 0, 1, 4, 2, 5).clone(memory_format=torch.contiguous_format)
         q, k, v = parts.unbind(0)
-        scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
+        scale = q.shape[-1] ** -0.5 if self.scale is None else self.scale
+        scores = q @ k.transpose(-2, -1) * scale
         if self.relative_position_bias_table is not None:
             bias = self.relative_position_bias_table[self.relative_position_index]
             scores = scores + bias.permute(2, 0, 1)

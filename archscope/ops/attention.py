@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from itertools import pairwise, product
 from math import prod
-from typing import Annotated
+from typing import Annotated, Any
 
 from archscope.axes import Resample
 from archscope.errors import ShapeError
 from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, text_of
 from archscope.onnx_form import Constant, Input, Value, X, floats, ints, node, scalar, weight
-from archscope.ops.attributes import Count, Flag, Positive, Size
+from archscope.ops.attributes import Count, Flag, Number, Positive, Size
 from archscope.ops.facts import Weightless, free, moved, whole
 from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.geometry import per_axis
@@ -40,6 +40,7 @@ class DotProductAttention(Weightless, frozen=True, kw_only=True):
     heads: Annotated[Positive, "number of heads of the queries"]
     key_heads: Annotated[Count, "number of heads of the keys and values; 0 for the same number"] = 0
     causal: Annotated[Flag, "each position attends only to itself and earlier positions"] = False
+    scale: Annotated[Number | None, "factor of the scores; defaults to 1 / sqrt(width)"] = None
 
     keeps_zero = True
     window = whole
@@ -114,7 +115,9 @@ class DotProductAttention(Weightless, frozen=True, kw_only=True):
         return Saved(output=True, elements=elements)
 
     def torch(self, *ins: Shape) -> Call:
-        words = {"causal": True} if self.causal else {}
+        words: dict[str, Any] = {"causal": True} if self.causal else {}
+        if self.scale is not None:
+            words["scale"] = self.scale
         more = (self.key_heads,) if self.key_heads not in (0, self.heads) else ()
         return call("archscope.nn.Attention", self.heads, *more, **words)
 
@@ -143,7 +146,8 @@ class DotProductAttention(Weightless, frozen=True, kw_only=True):
             ))  # fmt: skip
         # Heads are (channels, positions) here, so that nothing has to be transposed.
         scores = node("MatMul", node("Transpose", q, perm=(0, 1, 3, 2)), k)
-        weights = node("Transpose", _weights(scores, width, mask), perm=(0, 1, 3, 2))
+        scale = width**-0.5 if self.scale is None else self.scale
+        weights = node("Transpose", _weights(scores, scale, mask), perm=(0, 1, 3, 2))
         return node(
             "Reshape", node("MatMul", v, weights), ints(0, self.heads * value_width, *ins[0][1:])
         )
@@ -162,6 +166,7 @@ class DotProductAttention(Weightless, frozen=True, kw_only=True):
             Example(cls(heads=2), ((24, 10),)),
             Example(cls(heads=4, key_heads=2), ((32, 3, 4),)),
             Example(cls(heads=2, causal=True), ((12, 5),)),
+            Example(cls(heads=2, scale=0.3), ((12, 5),)),
             Example(cls(heads=2), ((8, 5), (8, 3, 2), (8, 3, 2))),
         )
 
@@ -170,9 +175,9 @@ NEVER = -1e30
 """The value that hides a score from a softmax."""
 
 
-def _weights(scores: Value, width: int, *added: Value | None) -> Value:
-    """Describe the softmax of scores scaled by the width of a head."""
-    scores = node("Mul", scores, scalar(width**-0.5))
+def _weights(scores: Value, scale: float, *added: Value | None) -> Value:
+    """Describe the softmax of scaled scores."""
+    scores = node("Mul", scores, scalar(scale))
     for more in added:
         scores = scores if more is None else node("Add", scores, more)
     return node("Softmax", scores, axis=-1)
@@ -200,6 +205,7 @@ class WindowAttention(Op, frozen=True, kw_only=True):
         Flag, "learn a number for each head and distance between two positions"
     ] = True
     grid: Annotated[Flag, "positions of a window lie as far apart as there are windows"] = False
+    scale: Annotated[Number | None, "factor of the scores; defaults to 1 / sqrt(width)"] = None
 
     keeps_zero = True
 
@@ -277,9 +283,11 @@ class WindowAttention(Op, frozen=True, kw_only=True):
 
     def torch(self, *ins: Shape) -> Call:
         window, shift = self._tiles(ins[0])
-        words = {} if self.relative_bias else {"relative_bias": False}
+        words: dict[str, Any] = {} if self.relative_bias else {"relative_bias": False}
         if self.grid:
             words["grid"] = True
+        if self.scale is not None:
+            words["scale"] = self.scale
         sizes = ins[0][1:]
         return call("archscope.nn.WindowAttention", self.heads, window, shift, sizes, **words)
 
@@ -299,7 +307,8 @@ class WindowAttention(Op, frozen=True, kw_only=True):
         x = node("Reshape", x, ints(3, -1, self.heads, prod(tiles), area, width))
         q, k, v = (node("Gather", x, Constant(part, "int64"), axis=0) for part in range(3))
         scores = node("MatMul", q, node("Transpose", k, perm=(0, 1, 2, 4, 3)))
-        weights = _weights(scores, width, self._bias(window), _mask(sizes, window, shift))
+        scale = width**-0.5 if self.scale is None else self.scale
+        weights = _weights(scores, scale, self._bias(window), _mask(sizes, window, shift))
         shape = ints(0, self.heads, *tiles, *window, width)
         x = node("Reshape", node("MatMul", weights, v), shape)
         ends = [(2 + axis, 2 + rank + axis) for axis in range(rank)]  # a tile, and what is inside
@@ -324,6 +333,7 @@ class WindowAttention(Op, frozen=True, kw_only=True):
         return (
             Example(cls(heads=2, size=3), ((12, 6, 9),)),
             Example(cls(heads=2, size=4, shift=1), ((12, 8, 8),)),
+            Example(cls(heads=2, size=4, scale=0.3), ((12, 8, 8),)),
             Example(cls(heads=1, size=(2, 3), relative_bias=False), ((6, 4, 6),)),
             Example(cls(heads=2, size=4, shift=2), ((12, 12),)),
             Example(cls(heads=2, size=(2, 3), grid=True), ((12, 4, 6),)),

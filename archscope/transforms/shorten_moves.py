@@ -159,12 +159,12 @@ class _ShorterGraph:
         if not isinstance(op, ScaledDotProductAttention) or len(node.out) != 3:
             return None
         heads, positions, width = node.out
-        scale = values[0].view.sizes[2] ** -0.5
-        usual = not op.mask and (op.scale is None or isclose(op.scale, scale, rel_tol=1e-6))
-        bases = self._bases_of_heads(values) if usual else None
+        bases = None if op.mask else self._bases_of_heads(values)
         if bases is None:
             return None
-        found = DotProductAttention(heads=heads, causal=op.causal)
+        usual = op.scale is None or isclose(op.scale, values[0].view.sizes[2] ** -0.5, rel_tol=1e-6)
+        scale = None if usual else op.scale
+        found = DotProductAttention(heads=heads, causal=op.causal, scale=scale)
         name = self.builder.add(self._free(node.scope, found), found, bases, at=node.at)
         back = (Reshape(size=(heads, width, positions)), TURN)
         return self._value(name, [_Move(node.scope, move, node.at) for move in back])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import copy
+from collections.abc import Collection, Sequence
 from random import Random
 
 import torch
@@ -13,6 +14,8 @@ from archscope.build import Network, build
 from archscope.compress import ChannelGroups
 from archscope.compress.tensors import narrowed_weights
 from archscope.ir import Graph
+from archscope.module_names import module_path
+from archscope.ops.recurrent import Recurrent
 
 
 def lively(graph: Graph) -> Network:
@@ -44,6 +47,19 @@ def at_random(groups: ChannelGroups, share: float, seed: int = 0) -> frozenset[i
     )
 
 
+def without_states(groups: ChannelGroups, network: Network, keeps: Sequence[int]) -> Network:
+    """Return a network whose recurrent layers do not read their removed units."""
+    network = copy.deepcopy(network)
+    for node in groups.graph.nodes:
+        if isinstance(node.op, Recurrent):
+            module = network.get_submodule(module_path(node.name))
+            for name, axes in groups.flows[node.name].weights.items():
+                for axis, channels in enumerate(axes):
+                    gone = [n for n, atom in enumerate(channels or ()) if not keeps[atom]]
+                    getattr(module, name).data.index_fill_(axis, torch.tensor(gone).long(), 0)
+    return network
+
+
 def difference(groups: ChannelGroups, removed: Collection[int], network: Network) -> float:
     """Return by which share of its largest value an output of the pruned network is off."""
     pruned = build(groups.narrow(removed)).double().eval()
@@ -51,18 +67,26 @@ def difference(groups: ChannelGroups, removed: Collection[int], network: Network
     pruned.load_state_dict(weights, strict=True)
     keeps = groups.keeps(removed)
     gone = {
-        name: torch.tensor([not keeps[atom] for atom in flow.out])
+        name: [
+            None if axis is None else torch.tensor([not keeps[atom] for atom in axis])
+            for axis in flow.axes
+        ]
         for name, flow in groups.flows.items()
     }
 
     def without(node: str, value: Tensor) -> Tensor:
-        mask = gone[node].view(-1, *(1 for _ in value.shape[2:]))
-        return value.masked_fill(mask, 0.0)
+        for axis, mask in enumerate(gone[node], start=1):
+            if mask is not None:
+                shape = [1] * value.ndim
+                shape[axis] = -1
+                value = value.masked_fill(mask.view(shape), 0.0)
+        return value
 
     torch.manual_seed(1)
     inputs = [torch.randn(2, *node.out, dtype=torch.float64) for node in groups.graph.inputs]
+    whole = without_states(groups, network, keeps)
     with torch.no_grad():
-        wanted = network.run(tuple(x.clone() for x in inputs), without)
+        wanted = whole.run(tuple(x.clone() for x in inputs), without)
         got = pruned(*inputs)
     if isinstance(wanted, Tensor):
         wanted, got = {"": wanted}, {"": got}

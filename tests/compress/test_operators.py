@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from archscope.build import make
-from archscope.compress.channels import Channels, Flow, Tracker
-from archscope.compress.operators import flow, narrowed
+from archscope.compress.channels import Axes, Channels, Flow, Tracker
+from archscope.compress.operators import flow, follow, narrowed
 from archscope.compress.tensors import narrowed_layer
 from archscope.ir import Example, Node, Op
 from archscope.ops import OPS
+from archscope.ops.recurrent import Recurrent
 
 EXAMPLES = [
     pytest.param(example, id=f"{name}{number}")
@@ -30,27 +31,32 @@ MAY_FIX = {
 
 
 class Case:
-    """One operator, its channels, and which of them are removed."""
+    """One operator, the slices of its inputs along all axes, and which of them are removed."""
 
-    def __init__(self, example: Example, seed: int) -> None:
+    def __init__(self, example: Example, seed: int, *, positions: bool = True) -> None:
         self.op, self.ins, self.positive = example.op, example.ins, example.positive
         names = tuple(f"x{number}" for number in range(len(self.ins)))
         self.node = Node("node", self.op, names, self.ins, self.op.shape(*self.ins))
         self.tracker = Tracker()
-        given = tuple(self.tracker.new(x[0]) for x in self.ins)
-        self.flow: Flow = flow(self.op, self.node, given, self.tracker)
-        roots = [*map(self.tracker.root, range(len(self.tracker.parents)))]
-        fixed = {roots[atom] for atom in self.tracker.fixed}
-        free = sorted({*roots} - fixed)
+        self.given: list[Axes] = [
+            tuple(self.tracker.new(size) if positions or not axis else None
+                  for axis, size in enumerate(x))
+            for x in self.ins
+        ]  # fmt: skip
+        self.flow: Flow = follow(self.op, self.node, tuple(self.given), self.tracker)
+        self.leaves = [*map(self.tracker.leaves, range(len(self.tracker.parents)))]
+        fixed = {leaf for atom in self.tracker.fixed for leaf in self.leaves[atom]}
+        self.free = sorted({leaf for leaves in self.leaves for leaf in leaves} - fixed)
         random = Random(seed)
-        random.shuffle(free)
-        removed: set[int] = set()
-        values = [{roots[atom] for atom in c} for c in (*self.flow.ins, self.flow.out)]
-        for root in free[: max(1, len(free) // 2)]:
-            if all(channels - removed - {root} for channels in values):  # something is left
-                removed.add(root)
-        self.keeps = [int(root not in removed) for root in roots]
-        self.removed = removed
+        random.shuffle(self.free)
+        self.removed: set[int] = set()
+        axes = (*self.flow.axes, *(axis for x in self.given for axis in x))
+        values = [{self.leaves[atom] for atom in axis} for axis in axes if axis is not None]
+        for leaf in self.free[: max(1, len(self.free) // 2)]:
+            gone = self.removed | {leaf}
+            if all(any(gone.isdisjoint(slot) for slot in slots) for slots in values):
+                self.removed = gone  # something is left
+        self.keeps = [int(self.removed.isdisjoint(leaves)) for leaves in self.leaves]
 
     def kept(self, channels: Channels) -> int:
         return sum(self.keeps[atom] for atom in channels)
@@ -66,13 +72,42 @@ class Case:
                 tensor.uniform_(0.5, 1.5) if "var" in name else tensor.normal_()
         return module
 
-    def narrowed(self, module: nn.Module) -> tuple[nn.Module, list[tuple[int, ...]]]:
-        """Return the module of the narrowed operator, and its input shapes."""
+    def kept_of(self, value: Tensor, axes: Axes) -> Tensor:
+        """Return a value without its removed slices."""
+        for axis, channels in enumerate(axes, start=1):
+            if channels is not None:
+                value = value.index_select(axis, self.mask(channels).nonzero().flatten())
+        return value
+
+    def zeroed(self, value: Tensor, axes: Axes) -> Tensor:
+        """Return a value whose removed slices are zero."""
+        for axis, channels in enumerate(axes, start=1):
+            if channels is not None:
+                shape = [1] * value.ndim
+                shape[axis] = -1
+                value = value * self.mask(channels).view(shape)
+        return value
+
+    def silent(self, module: nn.Module) -> nn.Module:
+        """Return a recurrent layer that does not read its removed units."""
+        if isinstance(self.op, Recurrent):
+            for name, axes in self.flow.weights.items():
+                held = getattr(module, name).data
+                for axis, channels in enumerate(axes):
+                    if channels is not None:
+                        held.index_fill_(axis, (~self.mask(channels)).nonzero().flatten(), 0)
+        return module
+
+    def narrowed(self, module: nn.Module) -> nn.Module:
+        """Return the module of the narrowed operator."""
         op = narrowed(self.op, self.flow, self.kept)
         shapes = [
-            (self.kept(channels), *x[1:])
-            for channels, x in zip(self.flow.ins, self.ins, strict=True)
+            tuple(size if c is None else self.kept(c) for size, c in zip(x, axes, strict=True))
+            for x, axes in zip(self.ins, self.given, strict=True)
         ]
+        out = op.shape(*shapes)
+        for size, channels in zip(out, self.flow.axes, strict=False):
+            assert channels is None or size == self.kept(channels)
         state = module.state_dict()
         for name, axes in self.flow.weights.items():
             for axis, channels in enumerate(axes):
@@ -82,47 +117,45 @@ class Case:
         state |= narrowed_layer(self.flow, held, self.keeps)
         made = make(op.torch(*shapes)).double().eval()
         made.load_state_dict(state, strict=True)
-        return made, shapes
+        return made
 
 
 def check(case: Case) -> None:
     module = case.module()
-    small, shapes = case.narrowed(module)
-    masks = [case.mask(channels) for channels in case.flow.ins]
+    small = case.narrowed(module)
     torch.manual_seed(1)
     whole = [
-        torch.randn(2, *x, dtype=torch.float64) * mask.view(-1, *(1 for _ in x[1:]))
-        for x, mask in zip(case.ins, masks, strict=True)
+        case.zeroed(torch.randn(2, *x, dtype=torch.float64), axes)
+        for x, axes in zip(case.ins, case.given, strict=True)
     ]
     whole = [value.abs() for value in whole] if case.positive else whole
-    given = [value[:, mask] for value, mask in zip(whole, masks, strict=True)]
-    assert [tuple(x.shape[1:]) for x in given] == shapes
+    given = [case.kept_of(value, axes) for value, axes in zip(whole, case.given, strict=True)]
     with torch.no_grad():
-        wanted = module(*whole)[:, case.mask(case.flow.out)]
+        wanted = case.kept_of(case.silent(module)(*whole), case.flow.axes)
         got = small(*given)
     assert got.shape == wanted.shape
     torch.testing.assert_close(got, wanted, rtol=1e-9, atol=1e-9, equal_nan=True)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("positions", [True, False])
 @pytest.mark.parametrize("seed", range(3))
-def test_narrowed_operator(example: Example, seed: int) -> None:
-    case = Case(example, seed)
+def test_narrowed_operator(example: Example, seed: int, positions: bool) -> None:
+    case = Case(example, seed, positions=positions)
     if case.removed:
         check(case)
     else:
-        channels = {case.tracker.root(a) for c in (*case.flow.ins, case.flow.out) for a in c}
-        free = channels - {case.tracker.root(atom) for atom in case.tracker.fixed}
-        assert len(free) < 2, "something could be removed"
+        assert len(case.free) < 2, "something could be removed"
 
 
 def has_rule(example: Example) -> bool:
-    return flow.dispatch(type(example.op)) is not flow.dispatch(Op)
+    kind = type(example.op)
+    return any(rules.dispatch(kind) is not rules.dispatch(Op) for rules in (flow, follow))
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_operators_without_a_rule_keep_their_channels(example: Example) -> None:
-    case = Case(example, 0)
+    case = Case(example, 0, positions=False)
     if not has_rule(example):
         assert all_fixed(case) or example.op.valuewise
     elif example.op.name not in MAY_FIX:
@@ -132,8 +165,8 @@ def test_operators_without_a_rule_keep_their_channels(example: Example) -> None:
 
 
 def all_fixed(case: Case) -> bool:
-    fixed = {case.tracker.root(atom) for atom in case.tracker.fixed}
-    return all(case.tracker.root(atom) in fixed for atom in (*case.flow.ins[0], *case.flow.out))
+    channels = (*(case.given[0][0] or ()), *case.flow.out)
+    return not any({*case.leaves[atom]} & {*case.free} for atom in channels)
 
 
 def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

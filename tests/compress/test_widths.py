@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise, product
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archscope.compress import Group, Unit
-from archscope.compress.widths import Rules, clusters, configurations
+from archscope.compress.groups import Term
+from archscope.compress.widths import Rules, Widths, clusters, configurations
 
 
 def group(units: int, least: int = 1, **widths: int) -> Group:
@@ -25,6 +27,15 @@ def layer_widths(groups: tuple[Group, ...], kept: tuple[int, ...]) -> dict[str, 
     return found
 
 
+def sums(groups: Sequence[Group], rules: Rules) -> Widths:
+    """Return widths that are the sums of channels of groups."""
+    terms: dict[str, tuple[Term, ...]] = {}
+    for place, each in enumerate(groups):
+        for layer, width in zip(each.layers, each.widths, strict=True):
+            terms[layer] = (*terms.get(layer, ()), Term(width, (place,)))
+    return Widths(groups, terms, rules)
+
+
 @pytest.mark.parametrize(
     ("units", "rules", "left"),
     [
@@ -35,22 +46,41 @@ def layer_widths(groups: tuple[Group, ...], kept: tuple[int, ...]) -> dict[str, 
     ],
 )
 def test_a_group_by_itself(units: int, rules: Rules, left: list[int]) -> None:
-    found = configurations((group(units, a=1),), {"a": units}, rules)
+    found = configurations((0,), sums([group(units, a=1)], rules))
     assert [kept for (kept,) in found] == left
 
 
 def test_every_layer_of_a_group_counts() -> None:
-    found = configurations((group(16, a=1, b=2),), {"a": 16, "b": 32}, Rules(8, 1))
+    found = configurations((0,), sums([group(16, a=1, b=2)], Rules(8, 1)))
     assert [kept for (kept,) in found] == [8, 16]
-    found = configurations((group(16, b=2),), {"b": 32}, Rules(8, 1))
+    found = configurations((0,), sums([group(16, b=2)], Rules(8, 1)))
     assert [kept for (kept,) in found] == [4, 8, 12, 16]
 
 
 def test_clusters_share_layers() -> None:
     groups = [group(4, a=1), group(4, b=1), group(4, a=1, c=1), group(4, c=1, d=1), group(2, b=1)]
-    found = clusters(groups, Rules(8, 1))
-    assert found == [(groups[0], groups[2], groups[3]), (groups[1], groups[4])]
-    assert clusters(groups, Rules(1, 1)) == [(each,) for each in groups]
+    assert clusters(range(5), sums(groups, Rules(8, 1))) == [(0, 2, 3), (1, 4)]
+    assert clusters(range(5), sums(groups, Rules(1, 1))) == [(place,) for place in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("heads", "width", "of_heads", "of_width"),
+    [
+        (3, 64, [1, 2, 3], [8, 16, 24, 32, 40, 48, 56, 64]),
+        (4, 36, [2, 4], [8, 16, 24, 32, 36]),  # of 36 channels each, 2 heads are 72
+    ],
+)
+def test_heads_and_their_width_are_narrowed_apart(
+    heads: int, width: int, of_heads: list[int], of_width: list[int]
+) -> None:
+    """Any of both together suits the lanes as well."""
+    groups = [group(heads, a=width), group(width, a=heads)]
+    widths = Widths(groups, {"a": (Term(1, (0, 1)),)}, Rules(8, 1))
+    assert clusters((0, 1), widths) == [(0,), (1,)]
+    assert [kept for (kept,) in configurations((0,), widths)] == of_heads
+    assert [kept for (kept,) in configurations((1,), widths)] == of_width
+    for some, wide in product(of_heads, of_width):
+        assert some * wide % 8 == 0 or wide == width
 
 
 @settings(deadline=None, max_examples=60)
@@ -70,7 +100,7 @@ def test_configurations_keep_the_rules(data: st.DataObject) -> None:
     rules = Rules(data.draw(st.sampled_from([2, 3, 4, 8])), data.draw(st.integers(1, 4)))
     whole = tuple(len(each.units) for each in groups)
     widths = layer_widths(groups, whole)
-    found = configurations(groups, widths, rules)
+    found = configurations(range(len(groups)), sums(groups, rules))
     assert found[-1] == whole
     for kept, more in pairwise(found):
         assert all(a <= b for a, b in zip(kept, more, strict=True)) and kept != more

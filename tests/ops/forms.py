@@ -169,7 +169,7 @@ def attention(module: Any, out: Tensor, *parts: Tensor) -> Tensor:
     q, k, v = (part.flatten(2) for part in parts)
     q, k, v = q.unflatten(1, (heads, -1)), k.unflatten(1, (keys, -1)), v.unflatten(1, (keys, -1))
     k, v = (part.repeat_interleave(heads // keys, dim=1) for part in (k, v))
-    scores = q.transpose(-2, -1) @ k * q.shape[2] ** -0.5
+    scores = q.transpose(-2, -1) @ k * (module.scale or q.shape[2] ** -0.5)
     if module.causal:
         scores = scores + torch.full(scores.shape[-2:], -torch.inf).triu(1)
     return (_probabilities(scores) @ v.transpose(-2, -1)).transpose(-2, -1).reshape(out.shape)
@@ -188,7 +188,7 @@ def window_attention(module: Any, out: Tensor, x: Tensor) -> Tensor:
     axes = tuple(range(2, x.dim()))
     windows = module._windows(x.roll([-step for step in module.shift], axes))
     q, k, v = windows.unflatten(-1, (3, module.heads, -1)).permute(3, 0, 1, 4, 2, 5).unbind(0)
-    scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
+    scores = q @ k.transpose(-2, -1) * (module.scale or q.shape[-1] ** -0.5)
     table = module.relative_position_bias_table
     if table is not None:
         scores = scores + table[module.relative_position_index].permute(2, 0, 1)

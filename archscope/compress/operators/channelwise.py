@@ -15,18 +15,17 @@ from archscope.compress.operators.dispatch import (
     joined,
     narrowed,
     needs_all,
+    separates_positions,
 )
 from archscope.ir import Node, Op
-from archscope.ops.activation import PReLU, Softmax
+from archscope.ops.activation import PReLU
 from archscope.ops.adaptive_pool import AdaptivePool, GlobalPool
-from archscope.ops.axis_functions import GLU, AlongAxis
+from archscope.ops.axis_functions import AlongAxis
 from archscope.ops.fake_quantize import FakeQuantize
 from archscope.ops.frozen_norm import FrozenBatchNorm
-from archscope.ops.learned import Learned
 from archscope.ops.norm import BatchNorm, GroupNorm, LayerNorm
 from archscope.ops.pool import Pool
 from archscope.ops.reduce import Maxout
-from archscope.ops.reduction import Reduce
 from archscope.ops.resize import Upsample
 from archscope.ops.rms_norm import RMSNorm
 from archscope.ops.scale import Scale
@@ -35,6 +34,9 @@ from archscope.ops.top_k import TopK
 
 for _kind in (Pool, AdaptivePool, GlobalPool, Upsample, FakeQuantize):
     flow.register(_kind, by_channel)
+
+separates_positions(BatchNorm, FrozenBatchNorm, LayerNorm, RMSNorm, PReLU, Scale)
+separates_positions(Pool, FakeQuantize, Maxout)
 
 
 # Weights with a value, or several, for each channel
@@ -62,19 +64,6 @@ def _(op: PReLU, node: Node, ins: Ins, tracker: Tracker) -> Flow:
 @narrowed.register
 def _(op: PReLU, flow: Flow, kept: Counter) -> Op:
     return structs.replace(op, slopes=kept(flow.out)) if flow.weights else op
-
-
-@flow.register
-def _(op: Learned, node: Node, ins: Ins, tracker: Tracker) -> Flow:
-    size = op.size[0]
-    if size > len(ins[0]):
-        return needs_all(node, ins, tracker)
-    return Flow(ins, ins[0], each(ins[0], "weight") if size == len(ins[0]) else {})
-
-
-@narrowed.register
-def _(op: Learned, flow: Flow, kept: Counter) -> Op:
-    return structs.replace(op, size=(kept(flow.out), *op.size[1:])) if flow.weights else op
 
 
 def _learned_last(op: Op, node: Node, ins: Ins, tracker: Tracker) -> Flow:
@@ -108,31 +97,12 @@ def _(op: Op, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     return Flow(ins, ins[0], each(ins[0], "weight", "bias"))
 
 
-# Functions along an axis, by default that of the channels
-
-
-@flow.register(AlongAxis)
-@flow.register(Softmax)
-def _along_axis(op: AlongAxis | Softmax, node: Node, ins: Ins, tracker: Tracker) -> Flow:
+@flow.register
+def _(op: AlongAxis, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     if op.axis == 0 or any(len(channels) != node.out[0] for channels in ins):
         return needs_all(node, ins, tracker)
     for other in ins[1:]:
         tracker.unite(ins[0], other)
-    return Flow(ins, ins[0])
-
-
-@flow.register
-def _(op: GLU, node: Node, ins: Ins, tracker: Tracker) -> Flow:
-    if op.axis:
-        return Flow(ins, ins[0])
-    tracker.tie_places(ins[0], node.out[0])
-    return Flow(ins, ins[0][: node.out[0]])
-
-
-@flow.register
-def _(op: Reduce, node: Node, ins: Ins, tracker: Tracker) -> Flow:
-    if 0 in op.over(node.ins[0]):
-        return needs_all(node, ins, tracker)
     return Flow(ins, ins[0])
 
 

@@ -2,15 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import singledispatch
 
+from msgspec import structs
+
+from archscope.axes import Window
 from archscope.compress.channels import Axes, Channels, Flow, Tracker
-from archscope.ir import Node, Op
+from archscope.ir import POINTWISE, Node, Op
 
 Ins = tuple[Channels, ...]
+AxesOfIns = tuple[Axes, ...]
 Counter = Callable[[Channels], int]
 """Returns the number of channels that are kept."""
+
+
+@singledispatch
+def follow(op: Op, node: Node, ins: AxesOfIns, tracker: Tracker) -> Flow:
+    """Return how a node passes on the slices along all axes of its inputs.
+
+    It unites or fixes them in the tracker. Without a rule for all axes, `flow` has that for the
+    channels, and others pass where the operator computes each of their slices separately.
+    """
+    found = flow(op, node, tuple(axes[0] or () for axes in ins), tracker)
+    inner_ins = tuple(axes[1:] for axes in ins)
+    apart = _apart(op, node) if any(map(any, inner_ins)) else frozenset()
+    inner = tuple(
+        meet(tracker, node, axis, [axes[axis] if axis < len(axes) else None for axes in ins])
+        if axis in apart
+        else None
+        for axis in range(1, len(node.out))
+    )
+    for axes in ins:
+        for axis, channels in enumerate(axes):
+            if axis and axis not in apart:
+                tracker.fix(channels, f"'{node.name}' ({op.label}) combines positions")
+    return structs.replace(found, inner_ins=inner_ins, inner=inner)
+
+
+def _apart(op: Op, node: Node) -> frozenset[int]:
+    """Return the axes behind the channels whose slices an operator computes separately."""
+    if flow.dispatch(type(op)) is flow.dispatch(Op):
+        apart = op.valuewise and not node.facts.params + node.facts.buffers
+        return frozenset(range(1, len(node.out))) if apart and not op.unknown else frozenset()
+    if not isinstance(op, _each_position):
+        return frozenset()
+    windows = op.window(*node.ins)
+    if windows == POINTWISE:
+        return frozenset(range(1, len(node.out)))
+    return frozenset(axis for axis, window in enumerate(windows or (), 1) if window == Window())
+
+
+_each_position: tuple[type[Op], ...] = ()
+
+
+def separates_positions(*kinds: type[Op]) -> None:
+    """Register operators without weights or sizes for positions.
+
+    Where their window is a single position, they compute each separately.
+    """
+    global _each_position
+    _each_position += kinds
+
+
+def meet(
+    tracker: Tracker, node: Node, axis: int, along: Sequence[Channels | None]
+) -> Channels | None:
+    """Unite the slices along an axis of the inputs of a node that combines equal ones.
+
+    Return those of its output; an axis of one slice is combined with all others, and stays.
+    """
+    size = node.out[axis]
+    whole: list[Channels | None] = []
+    for channels, x in zip(along, node.ins, strict=True):
+        if x[axis] == size:
+            whole.append(channels)
+        else:
+            tracker.fix(channels, f"'{node.name}' ({node.op.name}) combines all channels with it")
+    if all(whole):
+        for other in whole[1:]:
+            tracker.unite(whole[0] or (), other or ())
+        return next((c for c in whole if not tracker.followed(c)), whole[0])
+    for channels in whole:
+        tracker.fix(channels, f"'{node.name}' ({node.op.label}) combines positions")
+    return None
 
 
 @singledispatch
@@ -58,20 +133,6 @@ def needs_all(node: Node, ins: Ins, tracker: Tracker) -> Flow:
 def by_channel(op: Op, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     """Return the flow of a node that computes each channel from the same channel of its input."""
     return Flow(ins, ins[0])
-
-
-def position_by_position(op: Op, node: Node, ins: Ins, tracker: Tracker) -> Flow:
-    """Return the flow of a node that combines equal channels of its inputs.
-
-    An input of a single channel is combined with all of the others, and stays.
-    """
-    whole = [channels for channels in ins if len(channels) == node.out[0]]
-    for other in whole[1:]:
-        tracker.unite(whole[0], other)
-    for gate in ins:
-        if len(gate) < node.out[0]:
-            tracker.fix(gate, f"'{node.name}' ({op.name}) combines all channels with it")
-    return Flow(ins, whole[0])
 
 
 def each(channels: Channels, *names: str) -> Mapping[str, Axes]:

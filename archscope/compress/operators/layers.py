@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from msgspec import structs
 
 from archscope.compress.channels import Axes, Channels, Flow, Tracker
-from archscope.compress.operators.dispatch import Counter, Ins, flow, narrowed, repeated
+from archscope.compress.operators.dispatch import (
+    Counter,
+    Ins,
+    flow,
+    narrowed,
+    repeated,
+    separates_positions,
+)
 from archscope.ir import Node, Op
 from archscope.ops.conv import Conv, ConvTranspose
 from archscope.ops.embedding import Embedding
@@ -23,8 +30,8 @@ from archscope.ops.held_weights import (
 from archscope.ops.input import Input
 from archscope.ops.linear import Linear
 from archscope.ops.locally_connected import LocallyConnected
-from archscope.ops.recurrent import Recurrent
-from archscope.ops.recurrent_cell import RecurrentCell
+
+separates_positions(Conv)
 
 
 @flow.register
@@ -42,7 +49,7 @@ def _layer(op: Weighted, out: Channels, *axes: Channels | None) -> Mapping[str, 
 @flow.register
 def _(op: Linear, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     out = tracker.new(op.out)
-    return Flow(ins, out, _layer(op, out, out, ins[0]), filters=0)
+    return Flow(ins, out, _layer(op, out, out, ins[0]), filters={"weight": 0})
 
 
 def _narrowed_out(op: Linear | LocallyConnected | Embedding, flow: Flow, kept: Counter) -> Op:
@@ -86,14 +93,14 @@ def _grouped(
 @flow.register
 def _(op: Conv, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     out, inside, _ = _grouped(op, ins[0], tracker)
-    return Flow(ins, out, _layer(op, out, out, inside), filters=0)
+    return Flow(ins, out, _layer(op, out, out, inside), filters={"weight": 0})
 
 
 @flow.register
 def _(op: ConvTranspose, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     out, _, outside = _grouped(op, ins[0], tracker)
     axis = 0 if outside is None else 1
-    return Flow(ins, out, _layer(op, out, ins[0], outside), filters=axis)
+    return Flow(ins, out, _layer(op, out, ins[0], outside), filters={"weight": axis})
 
 
 def _narrowed_groups(op: Conv | ConvTranspose, flow: Flow, kept: Counter) -> Op:
@@ -111,14 +118,14 @@ narrowed.register(ConvTranspose, _narrowed_groups)
 def _(op: LocallyConnected, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     out = tracker.new(op.out)
     read = repeated(ins[0], taps(op.window(*node.ins)))
-    return Flow(ins, out, _layer(op, out, None, read, out), filters=2)
+    return Flow(ins, out, _layer(op, out, None, read, out), filters={"weight": 2})
 
 
 @flow.register
 def _(op: Embedding, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     tracker.fix(ins[0], f"'{node.name}' (embedding) looks up each of its inputs")
     out = tracker.new(op.out)
-    return Flow(ins, out, {"weight": (None, out)}, filters=1)
+    return Flow(ins, out, {"weight": (None, out)}, filters={"weight": 1})
 
 
 # Constant weights: sliced like learned ones, but their size does not tell what they are worth
@@ -126,7 +133,7 @@ def _(op: Embedding, node: Node, ins: Ins, tracker: Tracker) -> Flow:
 
 def _constant(op: Conv | ConvTranspose | Linear, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     learned = flow.dispatch(type(op).__base__ or Op)(op, node, ins, tracker)
-    return structs.replace(learned, filters=None)
+    return structs.replace(learned, filters={})
 
 
 flow.register(FixedConv, _constant)
@@ -141,30 +148,8 @@ def _normed(op: WeightNormConv | WeightNormLinear, node: Node, ins: Ins, tracker
     plain = flow.dispatch(type(op).__base__ or Op)(op, node, ins, tracker)
     held = {name: axes for name, axes in plain.weights.items() if name != "weight"}
     held |= {"weight_v": plain.weights["weight"], "weight_g": (plain.out,)}
-    return structs.replace(plain, weights=held, filters=0, ranked_by="weight_g")
+    return structs.replace(plain, weights=held, filters={"weight_g": 0})
 
 
 flow.register(WeightNormConv, _normed)
 flow.register(WeightNormLinear, _normed)
-
-
-# Recurrent layers: each unit of the state is read at the next position by all others
-
-
-@flow.register
-def _(op: Recurrent, node: Node, ins: Ins, tracker: Tracker) -> Flow:
-    ends = ("", "_reverse")[: op.directions]
-    return _keeping_state(node, ins, tracker, *(f"weight_ih_l0{end}" for end in ends))
-
-
-@flow.register
-def _(op: RecurrentCell, node: Node, ins: Ins, tracker: Tracker) -> Flow:
-    return _keeping_state(node, ins, tracker, "weight_ih")
-
-
-def _keeping_state(node: Node, ins: Ins, tracker: Tracker, *names: str) -> Flow:
-    """Return the flow of a node whose first input may become narrower, but not its state."""
-    out = tracker.new(node.out[0])
-    for channels in (*ins[1:], out):
-        tracker.fix(channels, f"'{node.name}' ({node.op.name}) keeps its whole state")
-    return Flow(ins, out, dict.fromkeys(names, (None, ins[0])))

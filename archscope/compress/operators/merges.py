@@ -10,28 +10,11 @@ from archscope.compress.operators.dispatch import (
     Ins,
     flow,
     narrowed,
-    needs_all,
-    position_by_position,
 )
 from archscope.ir import Node, Op
-from archscope.ops.arithmetic import Pair
 from archscope.ops.grid_sample import GridSample
 from archscope.ops.index_select import ConcatLearned
-from archscope.ops.mask import Where
-from archscope.ops.masked_fill import MaskedFill
-from archscope.ops.merge import Add, Concat, Distance, Mul
-from archscope.ops.product import MatMul
-from archscope.ops.stack import SliceScatter, Stack
-
-for _kind in (Add, Mul, Pair, Where, MaskedFill):
-    flow.register(_kind, position_by_position)
-
-
-@flow.register
-def _(op: Concat, node: Node, ins: Ins, tracker: Tracker) -> Flow:
-    if op.axis:
-        return position_by_position(op, node, ins, tracker)
-    return Flow(ins, tuple(atom for channels in ins for atom in channels))
+from archscope.ops.merge import Distance
 
 
 @flow.register
@@ -59,23 +42,7 @@ def _(op: Distance, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     return Flow(ins, out)
 
 
-@flow.register(Stack)
-@flow.register(SliceScatter)
-def _(op: Stack | SliceScatter, node: Node, ins: Ins, tracker: Tracker) -> Flow:
-    if op.axis == 0:
-        return needs_all(node, ins, tracker)
-    return position_by_position(op, node, ins, tracker)
-
-
 @flow.register
 def _(op: GridSample, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     tracker.fix(ins[1], f"'{node.name}' (grid_sample) reads coordinates")
-    return Flow(ins, ins[0])
-
-
-@flow.register
-def _(op: MatMul, node: Node, ins: Ins, tracker: Tracker) -> Flow:
-    if len(node.out) > 2:  # a product for each channel
-        return position_by_position(op, node, ins, tracker)
-    tracker.fix(ins[1], f"'{node.name}' (matmul) adds up its channels")
     return Flow(ins, ins[0])
