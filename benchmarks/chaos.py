@@ -57,9 +57,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs of a shell may ignore it
-        Path("space.yaml").write_text(SPACE)
+        Path("space.yaml").write_text(SPACE, encoding="utf-8")
         Path("net.yaml").write_text(SPACE.replace("!int {low: 3, high: 9}", "6")
-                                    .replace("!choice [1, 3]", "3"))  # fmt: skip
+                                    .replace("!choice [1, 3]", "3"), encoding="utf-8")  # fmt: skip
         problems = [
             *disturbed(TRAIN, "runs", ["train", "--resume"], chance, given.kills),
             *disturbed(SEARCH, "studies", None, chance, given.kills),

@@ -224,7 +224,7 @@ class Row(NamedTuple):
 def rows_of(table: Path, device: Device, known: dict[str, Sums]) -> list[Row]:
     """Return the networks that were measured on a device."""
     found = []
-    with table.open() as file:
+    with table.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if not row[device.column]:
                 continue

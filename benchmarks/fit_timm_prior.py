@@ -108,7 +108,7 @@ class Result(NamedTuple):
 
 def published(table: Path, torchvision: Path | None) -> list[Result]:
     """Return the results of both tables; those of torchvision that timm has, too, count once."""
-    with table.open() as file:
+    with table.open(encoding="utf-8") as file:
         rows = [
             Result("timm", row["arch"], row["recipe"], int(row["img_size"]), float(row["top1"]))
             for row in csv.DictReader(file)
@@ -122,7 +122,7 @@ def _of_torchvision(table: Path) -> Iterator[Result]:
     """Yield the results of torchvision's convolutional networks, without extra training data."""
     from tests.zoo.oracle import torchvision
 
-    with table.open() as file:
+    with table.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             name, weights = row["name"], row["weights"]
             if re.match("vit|swin|maxvit", name) or not re.fullmatch(r"IMAGENET1K_V\d", weights):

@@ -136,7 +136,7 @@ def mutated_specs(chance: random.Random, count: int) -> Iterator[Case]:
 def problem_of(case: Case) -> str:
     """Run a command line in this process, and return what it raised, if anything."""
     out, err = io.StringIO(), io.StringIO()
-    stdin, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(case.stdin))
+    stdin, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(case.stdin), encoding="utf-8")
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = main(case.words)

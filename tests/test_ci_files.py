@@ -64,14 +64,14 @@ def test_what_a_pull_request_changes_is_one_table(clone: Path) -> None:
     values = {"SPECS": "*.yaml", "BASE": "main"}
     code, text, outputs = run_step("Compare with the base branch", clone, **values)
     assert (code, outputs["code"]) == (0, "0"), text
-    table = Path(outputs["table"]).read_text()
+    table = Path(outputs["table"]).read_text(encoding="utf-8")
     assert "### `a.yaml`" in table and "out 4 -> 6" in table
     assert "### `b.yaml`" in table, "a new spec is there, too"
     assert (clone / "summary").read_text() == table
     values["CHANGES"] = "\nmacs=+5%\nparams=+1K\n"
     code, text, outputs = run_step("Compare with the base branch", clone, **values)
     assert (code, outputs["code"]) == (0, "1")
-    assert "over the allowed change: macs" in Path(outputs["table"]).read_text()
+    assert "over the allowed change: macs" in Path(outputs["table"]).read_text(encoding="utf-8")
     values = {"SPECS": "*.yaml", "BASE": "main", "LIMITS": "--max-params 10"}
     assert run_step("Compare with the base branch", clone, **values)[2]["code"] == "1"
 

@@ -172,5 +172,7 @@ def test_findings_of_a_module_name_the_line_of_python_that_calls_the_layer(
     assert (finding["line"], finding["fix"]) == (8, None)
     assert run("lint", "twicenet", *select, "--fix").err == ""
     assert Path("twicenet.py").read_text(encoding="utf-8") == "\n".join(lines)
-    Path("twicenet.py").write_text("\n".join(lines).replace("(x)\n", "(x)  # noqa: ACT103\n", 2))
+    Path("twicenet.py").write_text(
+        "\n".join(lines).replace("(x)\n", "(x)  # noqa: ACT103\n", 2), encoding="utf-8"
+    )
     assert run("lint", "twicenet", *select).code == 0

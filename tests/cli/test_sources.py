@@ -143,7 +143,7 @@ def test_commands_take_the_weights_of_caffe(
     monkeypatch.chdir(tmp_path)
     weight, bias, x = drawn(6, 2, 3, 3), drawn(6), drawn(1, 4, 6, 6)
     wanted = torch.nn.functional.conv2d(x, weight, bias, groups=2)
-    Path("net.prototxt").write_text(CAFFE)
+    Path("net.prototxt").write_text(CAFFE, encoding="utf-8")
     Path("net.caffemodel").write_bytes(model({"c": [weight, bias]}))
     for source in ("net.prototxt", "net.caffemodel"):
         result = run("import", source, "-o", "net.yaml", "--weights", "w.safetensors")

@@ -119,9 +119,10 @@ def test_where_the_right_command_is_known_it_is_said(
     run: Run, folder: Path, words: str, said: str, typed: str
 ) -> None:
     Path("two.py").write_text(
-        "from torch import nn\nclass First(nn.Module): ...\nclass Second(nn.Module): ...\n"
+        "from torch import nn\nclass First(nn.Module): ...\nclass Second(nn.Module): ...\n",
+        encoding="utf-8",
     )
-    Path("maker.py").write_text("def build():\n    return None\n")
+    Path("maker.py").write_text("def build():\n    return None\n", encoding="utf-8")
     Path("net.weights").touch()
     Path("net.cfg").touch()
     result = run("analyze", *words.split())
@@ -145,8 +146,8 @@ def test_where_the_right_command_is_known_it_is_said(
     ],
 )
 def test_other_mistakes_are_one_line(run: Run, folder: Path, word: str, said: str) -> None:
-    Path("broken.py").write_text("x = 1\ndef net(:\n")
-    Path("empty.py").write_text("import os\n")
+    Path("broken.py").write_text("x = 1\ndef net(:\n", encoding="utf-8")
+    Path("empty.py").write_text("import os\n", encoding="utf-8")
     result = run("analyze", word)
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith("error: ") and result.err.count("\n") == 1

@@ -58,7 +58,7 @@ def test_a_package_is_found_and_listed(package: Path, run: Run) -> None:
 
 
 def test_a_package_that_a_project_names_too_is_loaded_once(package: Path, run: Run) -> None:
-    Path("archscope.toml").write_text("plugins = ['archscope_lab']")
+    Path("archscope.toml").write_text("plugins = ['archscope_lab']", encoding="utf-8")
     assert len(listed(run)) == len(NAMES)
 
 
@@ -66,7 +66,7 @@ def test_a_package_needs_no_entry_point(package: Path, run: Run) -> None:
     (package.parent / "archscope_lab-1.2.dist-info" / "entry_points.txt").unlink()
     assert listed(run) == []
     discover.cache_clear()
-    Path("archscope.toml").write_text("plugins = 'archscope_lab'")
+    Path("archscope.toml").write_text("plugins = 'archscope_lab'", encoding="utf-8")
     assert {(row["plugin"], row["named_in"]) for row in listed(run)} == {
         ("archscope_lab", "archscope.toml")
     }
@@ -87,7 +87,9 @@ def test_an_operator_is_used(way: str, request: pytest.FixtureRequest, run: Run)
     assert [layer["params"] for layer in layers if layer["op"] == "star_relu"] == [2]
     assert run("build", "net.yaml").code == 0
     assert run("export", "net.yaml", "-o", "net.py").code == 0  # it is run beside the network
-    assert "archscope" not in Path("net.py").read_text().partition("import torch")[2]
+    assert (
+        "archscope" not in Path("net.py").read_text(encoding="utf-8").partition("import torch")[2]
+    )
     assert run("ops", "star_relu").code == 0
 
 
@@ -229,7 +231,7 @@ def test_a_wrong_configuration_is_one_line(
 def test_pyproject_and_several_folders(project: Write, run: Run) -> None:
     Path("archscope.toml").unlink()
     project("pyproject.toml", '[tool.archscope]\nplugins = ["plugins", "more", "xml"]\n')
-    project("more/rules/other.py", Path("plugins/rules/sigmoid_gate.py").read_text()
+    project("more/rules/other.py", Path("plugins/rules/sigmoid_gate.py").read_text(encoding="utf-8")
             .replace("LAB101", "LAB102").replace("sigmoid-on-chip", "other"))  # fmt: skip
     rows = listed(run, 1)
     assert {"LAB101", "LAB102"} < {row["name"] for row in rows}
@@ -237,8 +239,9 @@ def test_pyproject_and_several_folders(project: Write, run: Run) -> None:
 
 
 def test_an_operator_that_fails_at_work_is_one_line(project: Write, run: Run) -> None:
-    path = project("plugins/ops/star_relu.py", Path("plugins/ops/star_relu.py").read_text()
-                   .replace("return 4 * prod(ins[0])", "return 1 // 0 "))  # fmt: skip
+    text = Path("plugins/ops/star_relu.py").read_text(encoding="utf-8")
+    text = text.replace("return 4 * prod(ins[0])", "return 1 // 0 ")
+    path = project("plugins/ops/star_relu.py", text)
     line = (
         path.read_text()
         .split("\n")
