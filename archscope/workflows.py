@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archscope.api import graph_of
+from archscope.errors import OptionError
 from archscope.sources import GivenInputs
 
 if TYPE_CHECKING:
@@ -168,7 +169,8 @@ def report(
     """Write a self-contained HTML page that compares networks, runs and studies.
 
     A source is the path or name of a spec, a run, a study or a JSON file, as in `archscope report`,
-    or the result of `archscope.train` or `archscope.search`. `date` is the date on the page, such
+    or the result of `archscope.train` or `archscope.search`; by default the most recent run or
+    study, or else the zoo. `date` is the date on the page, such
     as 2026-01-31, or "none"; by default today. `costs` are keyword arguments of `archscope.analyze`
     for specs. What cannot be read is listed on the page. Returns the path of the page. Raises
     ArchscopeError.
@@ -176,11 +178,17 @@ def report(
     from archscope.files import write_text
     from archscope.report.pages.dates import date_of
     from archscope.report.pages.html import html
-    from archscope.report.pages.inputs import ReportInputs
+    from archscope.report.pages.inputs import ReportInputs, default_sources
 
     inputs = ReportInputs(costs)
-    for source in sources:
-        inputs.add(str(getattr(source, "folder", source)))
+    for source in sources or default_sources():
+        place = getattr(source, "folder", source)
+        if not isinstance(place, str | Path):
+            raise OptionError(
+                "a source of a report is a path, a name, or the result of a training or a search"
+                f" with a folder, got a {type(source).__name__}"
+            )
+        inputs.add(str(place))
     inputs.check()
     path = Path(output)
     write_text(path, html(inputs.page(title, date_of(date))))

@@ -62,3 +62,10 @@ def test_lint_knows_the_lines_of_a_spec() -> None:
 def test_what_is_no_network_is_one_clear_error(call: Any, words: str) -> None:
     with pytest.raises(ArchscopeError, match=words):
         call()
+
+
+def test_an_analysis_prints_its_totals() -> None:
+    lines = str(archscope.analyze("lenet5")).splitlines()
+    assert lines[0] == "lenet5"
+    assert " params            61,706" in lines
+    assert not any("not recognised" in line for line in lines)

@@ -63,6 +63,8 @@ def test_errors_are_single_ones(tmp_path: Path) -> None:
         archscope.train(SMALL, epoch=1)
     with pytest.raises(ArchscopeError, match="nothing to report"):
         archscope.report(tmp_path, output=tmp_path / "page.html")
+    with pytest.raises(ArchscopeError, match="got a Graph"):
+        archscope.report(archscope.load(SMALL), output=tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()
 
 

@@ -10,9 +10,9 @@ from msgspec import structs
 
 from archscope.analysis.backward import Backward, backward
 from archscope.analysis.cost import DTYPES, Cost, bytes_by_node, costs, total
-from archscope.analysis.count import TOOLS
+from archscope.analysis.count import COUNTS, TOOLS
 from archscope.analysis.count import counted as count_by
-from archscope.analysis.memory import Memory, memory
+from archscope.analysis.memory import OPTIMIZERS, Memory, memory
 from archscope.analysis.microcontroller import TARGETS, Microcontroller, microcontroller
 from archscope.analysis.receptive_field import LOST, Field, Reach, ReceptiveFields, receptive_fields
 from archscope.analysis.result import (
@@ -28,7 +28,7 @@ from archscope.analysis.result import (
     Unknown,
 )
 from archscope.analysis.structure import Structure, structure
-from archscope.errors import GraphError
+from archscope.errors import GraphError, OptionError, check_known
 from archscope.ir import Graph, Output
 
 
@@ -48,15 +48,20 @@ def analyze(
     Without a dtype, bytes are those of the element types in the imported file, or of float32.
     `training` includes the parts that serve only training, such as auxiliary heads. With
     `memory_bytes`, the largest batch that fits is computed; `count` names the convention (`COUNTS`)
-    of the `counted` numbers, `target` a device (`TARGETS`) to run on. Raises KeyError for an
-    unknown dtype, optimizer, convention or target, GraphError if a tool's count of an operator is
-    unknown.
+    of the `counted` numbers, `target` a device (`TARGETS`) to run on. Raises OptionError for an
+    unknown dtype, optimizer, convention or target, and for a batch of no images, GraphError if a
+    tool's count of an operator is unknown.
     """
+    if not isinstance(batch, int) or batch < 1:
+        raise OptionError(f"batch is a whole number from 1, got {batch!r}")
+    check_known("optimizer", optimizer, OPTIMIZERS)
+    check_known("convention", count, COUNTS)
     if not training:
         graph = graph.inference()
     elif count in TOOLS:
         raise GraphError(f"--count {count} is for inference, not with the parts for training")
     as_stored, dtype = dtype is None, dtype or graph.dtype or "float32"
+    check_known("dtype", dtype, DTYPES)
     size = DTYPES[dtype]
     cost = costs(graph, batch)
     sizes = bytes_by_node(graph, cost, dtype, as_stored=as_stored)
@@ -106,8 +111,7 @@ def _device(graph: Graph, target: str | None, batch: int) -> Microcontroller | N
     """Return what the network, without its training parts, needs of the target device."""
     if target is None:
         return None
-    if target not in TARGETS:
-        raise KeyError(target)
+    check_known("target", target, TARGETS)
     only_training = all(output.train_only for output in graph.outputs)
     return microcontroller(graph if only_training else graph.inference(), batch)
 

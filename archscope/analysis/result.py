@@ -173,6 +173,13 @@ class Analysis(Struct, frozen=True):
             next(iter(self.input.values())) if isinstance(self.input, dict) else self.input
         )
 
+    def __str__(self) -> str:
+        rows = {word: text for word, text in self._notebook_rows().items() if text}
+        width = max(map(len, rows))
+        return "\n".join(
+            [self.name, *(f" {word:<{width}}   {text}" for word, text in rows.items())]
+        )
+
     def _repr_html_(self) -> str:
         """Return totals and layers as HTML for notebooks; bars show shares of the macs."""
         title = " ".join(word for word in (self.name, self.about) if word)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from archscope import load
 from archscope.analysis import analyze
 from archscope.analysis.cost import DTYPES, costs, total
+from archscope.errors import OptionError
 from archscope.space.costs import costs_of
 from archscope.transforms.fuse import fuse
 from tests.nets import Net, chain
@@ -84,10 +87,18 @@ def test_bytes_follow_the_type(dtype: str, size: int) -> None:
 
 def test_unknown_words_are_refused() -> None:
     graph = load("siamese")
-    with pytest.raises(KeyError):
+    with pytest.raises(OptionError, match="unknown dtype 'float31', did you mean"):
         analyze(graph, dtype="float31")
-    with pytest.raises(KeyError):
+    with pytest.raises(OptionError, match="unknown optimizer 'lion'; there are sgd, momentum"):
         analyze(graph, optimizer="lion")
+    with pytest.raises(OptionError, match="unknown convention 'fvcor', did you mean 'fvcore'"):
+        analyze(graph, count="fvcor")
+
+
+@pytest.mark.parametrize("batch", [0, -1, "8", 2.5])
+def test_a_batch_has_an_image_or_more(batch: Any) -> None:
+    with pytest.raises(OptionError, match="batch is a whole number from 1, got"):
+        analyze(load("siamese"), batch=batch)
 
 
 def test_layers_sum_to_the_totals() -> None:

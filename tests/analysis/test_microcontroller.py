@@ -24,7 +24,7 @@ from archscope.analysis.microcontroller import (
     ram_of,
     row_by_row,
 )
-from archscope.errors import ShapeError
+from archscope.errors import OptionError, ShapeError
 from archscope.ir import Graph, Output
 from archscope.transforms.fuse import fuse
 from tests.nets import Net, chain
@@ -165,7 +165,7 @@ def test_a_target_is_counted_on_request_alone() -> None:
     assert analyze(graph).totals.ram_bytes is None
     found = analyze(graph, target="mcu", batch=2)
     assert found.totals.ram_bytes == 2 * ram_of(graph)
-    with pytest.raises(KeyError):
+    with pytest.raises(OptionError, match="unknown target 'toaster'; there are mcu"):
         analyze(graph, target="toaster")
 
 
