@@ -134,6 +134,11 @@ class Op(Struct, frozen=True, kw_only=True):
         return 0.0
 
     @property
+    def vocabulary(self) -> int:
+        """The number of values that its input may have if these are indices, otherwise 0."""
+        return 0
+
+    @property
     def keeps_zero(self) -> bool:
         """Whether zero inputs result in zeros."""
         return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +101,11 @@ def test_what_holds_no_weights(tmp_path: Path, name: str, content: Any, told: st
     with pytest.raises(OptionError, match=told) as caught:
         read_weights(path)
     assert "\n" not in str(caught.value)
+
+
+def test_torch_does_not_warn_of_how_a_file_was_pickled(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    path.write_bytes(pickle.dumps({"a": Path}, protocol=4))
+    with warnings.catch_warnings(), pytest.raises(OptionError, match="holds more than weights"):
+        warnings.simplefilter("error")
+        read_weights(path)

@@ -11,7 +11,7 @@ import click
 from msgspec import structs
 
 from archscope.cli import FINDINGS, FINE
-from archscope.cli.shared.options import Output, output_options
+from archscope.cli.shared.options import Output, OutputPath, output_options
 from archscope.cli.shared.pruning_options import budget_option, lanes_option, scratch_option
 from archscope.cli.shared.training_options import dataset_of, runs_dir_option
 from archscope.compress.int8 import quantize_int8
@@ -51,7 +51,7 @@ IMAGES = 128  # for the calibration of int8
 @click.option("--steps", type=click.IntRange(1), default=2, help="Number of pruning steps.")
 @lanes_option
 @scratch_option
-@click.option("--model", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--model", type=OutputPath(), metavar="FILE",
               help="Write the int8 model to this .onnx file.")  # fmt: skip
 @runs_dir_option
 @output_options

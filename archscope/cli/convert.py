@@ -10,6 +10,7 @@ import click
 from archscope.cli.shared.given_weights import given_weights, weights_option
 from archscope.cli.shared.inapplicable import indifferent
 from archscope.cli.shared.options import (
+    OutputPath,
     SpecReader,
     one_spec,
     reader_options,
@@ -49,7 +50,7 @@ GROUP = "Make"
 @weights_option
 @click.option(
     "--weights-output",
-    type=click.Path(path_type=Path),
+    type=OutputPath(),
     metavar="FILE",
     help="Write the converted weights to this .safetensors file.",
 )

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from archscope.bench.conditions import DEVICES, DTYPES
-from archscope.cli.shared.options import THREADS, Output, output_options
+from archscope.cli.shared.options import THREADS, Output, OutputPath, output_options
 from archscope.cli.shared.terminal import say, tell
 from archscope.cli.shared.terminal import show as print_
 from archscope.errors import OptionError
@@ -51,7 +51,7 @@ def group() -> None:
     help=f"Name of the profile, for --latency.  [default: {HERE}; {HERE_GPU} on a GPU]",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", "path", type=click.Path(path_type=Path, dir_okay=False),
+    "-o", "--output", "path", type=OutputPath(),
     help="Write to this file instead of your profiles folder.",
 )  # fmt: skip
 def calibrate(device: str, name: str | None, path: Path | None, **options: Any) -> None:
@@ -176,7 +176,7 @@ def show(name: str, output: Output) -> None:
 @click.argument("name")
 @click.option(
     "-o", "--output", "path", required=True, metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False), help="File to write.",
+    type=OutputPath(), help="File to write.",
 )  # fmt: skip
 def export(name: str, path: Path) -> None:
     """Write a profile to a file, to take it to another machine."""

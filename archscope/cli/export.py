@@ -17,7 +17,15 @@ from archscope.cli.shared.given_weights import (
     weights_option,
 )
 from archscope.cli.shared.inapplicable import indifferent, refused
-from archscope.cli.shared.options import Output, SpecReader, one_spec, reader_options, shapes
+from archscope.cli.shared.options import (
+    Output,
+    OutputPath,
+    SpecReader,
+    one_spec,
+    reader_options,
+    shapes,
+)
+from archscope.cli.shared.output_files import check_outputs
 from archscope.errors import OptionError
 from archscope.exporters.formats import FORMATS, OPSET
 from archscope.files import Content, write_bytes
@@ -43,7 +51,7 @@ KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
 @refused(dtype="exported weights are float32")
 @click.option("--to", type=click.Choice(list(FORMATS)), default=None,
               help="Output format; by default that of the file's suffix.")  # fmt: skip
-@click.option("--output", "-o", type=click.Path(path_type=Path), required=True, metavar="FILE",
+@click.option("--output", "-o", type=OutputPath(), required=True, metavar="FILE",
               help="File to write.")  # fmt: skip
 @weights_option
 @click.option("--seed", type=int, default=None,
@@ -108,8 +116,7 @@ def command(
             raise OptionError(f"{name} is for ONNX, not for --to {to}")
     if no_fuse and reader.fused:
         raise OptionError("--fused folds batch norms and --no-fuse keeps them: choose one")
-    if not output.parent.is_dir():
-        raise OptionError(f"cannot write '{output}': there is no folder '{output.parent}'")
+    check_outputs([output], spec, weights)
     spec, of_run = spec_of_run(spec)
     source = _Weights(spec, reader.inputs, weights or (of_run if seed is None else None), seed)
     run = source.run

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from archscope.cli.shared import completion
-from archscope.cli.shared.options import SpecReader, cost_options, reader_options
+from archscope.cli.shared.options import OutputPath, SpecReader, cost_options, reader_options
 from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.cli.shared.terminal import show
 from archscope.errors import OptionError
@@ -38,7 +38,7 @@ FORMATS = ("svg", "png")
 )
 @click.option("--of", "fact", type=click.Choice(("macs", "params", "memory")), default="macs",
               help="Metric that the bars of layers show.")  # fmt: skip
-@click.option("--output", "-o", type=click.Path(path_type=Path), required=True, metavar="FILE",
+@click.option("--output", "-o", type=OutputPath(), required=True, metavar="FILE",
               help="File to write, .svg or .png.")  # fmt: skip
 def command(
     kind: str,

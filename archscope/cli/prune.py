@@ -19,6 +19,7 @@ from archscope.cli.shared.given_weights import (
 from archscope.cli.shared.inapplicable import refuse_given, refused
 from archscope.cli.shared.options import (
     Output,
+    OutputPath,
     SpecPath,
     SpecReader,
     dtype_option,
@@ -27,6 +28,7 @@ from archscope.cli.shared.options import (
     reader_options,
     together,
 )
+from archscope.cli.shared.output_files import check_outputs
 from archscope.cli.shared.pruning_options import budget_option, lanes_option, scratch_option
 from archscope.cli.shared.teacher import distill_option
 from archscope.cli.shared.terminal import say
@@ -105,9 +107,9 @@ choice_options = gathered("choice", dict, together(
 @scratch_option
 @click.option("--steps", type=click.IntRange(1), default=1,
               help="Prune in this many steps, fine-tuning after each; needs --epochs.")  # fmt: skip
-@click.option("--output", "-o", type=SpecPath(path_type=Path), metavar="FILE",
+@click.option("--output", "-o", type=SpecPath(), metavar="FILE",
               help="Write the pruned spec to this .yaml file.")  # fmt: skip
-@click.option("--weights-output", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--weights-output", type=OutputPath(), metavar="FILE",
               help="Write the pruned weights to this .safetensors file.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",
               help="Output format.")  # fmt: skip
@@ -149,6 +151,7 @@ def command(
       archscope prune runs/mine --sparsity 90% --weights-output s.safetensors
       archscope prune runs/lenet5-digits --sparsity 95% --steps 3 --epochs 5
     """
+    check_outputs((options["output"], options["weights_output"]), spec, options["weights"])
     spec, run = spec_of_run(spec)
     asked = groups + bool(budgets) + (sparsity is not None) + options["sensitivity"]
     _check(asked, groups, budgets, options)

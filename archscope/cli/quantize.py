@@ -18,12 +18,14 @@ from archscope.cli.shared.given_weights import (
 from archscope.cli.shared.inapplicable import refuse_given, refused
 from archscope.cli.shared.options import (
     Output,
+    OutputPath,
     SpecReader,
     gathered,
     one_spec,
     together,
     unfused_reader_options,
 )
+from archscope.cli.shared.output_files import check_outputs
 from archscope.cli.shared.teacher import distill_option
 from archscope.cli.shared.training_options import data_dir_option, data_option, dataset_of
 from archscope.compress.int8 import CALIBRATIONS, quantize_int8
@@ -89,7 +91,7 @@ int8_options = gathered("int8", dict, together(
               help="Fine-tune a run for this many epochs, with codebook or qat.")  # fmt: skip
 @distill_option
 @int8_options
-@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--output", "-o", type=OutputPath(), metavar="FILE",
               help="Write the model to this .onnx file, or rounded weights to this .safetensors"
                    " file.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",
@@ -122,6 +124,7 @@ def command(spec: str, reader: SpecReader, form: str, **options: Any) -> None:
       archscope quantize runs/lenet5-digits --method uniform --bits 8
       archscope quantize runs/sparse --method codebook --bits 4 --epochs 3
     """
+    check_outputs([options["output"]], spec, options["weights"])
     spec, run = spec_of_run(spec)
     path = options["weights"] or run
     _check(options, run)

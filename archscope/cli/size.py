@@ -12,11 +12,13 @@ from archscope.cli.shared.given_weights import given_weights, own_weights, spec_
 from archscope.cli.shared.inapplicable import indifferent, refused
 from archscope.cli.shared.options import (
     Output,
+    OutputPath,
     SpecReader,
     one_spec,
     output_options,
     reader_options,
 )
+from archscope.cli.shared.output_files import check_outputs
 from archscope.compress.layout import PAPER, PUBLISHED
 from archscope.compress.storage import sizes
 from archscope.errors import OptionError
@@ -45,7 +47,7 @@ COMPRESSED = (".net", ".bin")
               help="Bits per code; a codebook holds 2 ** bits values.")  # fmt: skip
 @click.option("--distance-bits", type=click.IntRange(1, 8), show_default="8; 5 for linear layers",
               help="Bits for the distance between two nonzero weights.")  # fmt: skip
-@click.option("--weights-output", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--weights-output", type=OutputPath(), metavar="FILE",
               help="Write the weights to this .safetensors or .net file.")  # fmt: skip
 @output_options
 def command(
@@ -74,6 +76,7 @@ def command(
       archscope size lenet5 --weights sparse.safetensors --format json
       archscope size squeezenet1_0 --weights compressed_SqueezeNet.net
     """
+    check_outputs([weights_output], spec, weights)
     spec, run = spec_of_run(spec)
     graph = reader.unfused.graph(spec)
     path = weights or run

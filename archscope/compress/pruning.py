@@ -136,6 +136,11 @@ def prune_to(
     found = scores(
         groups, state, choice.importance, choice.norm, choice.scope, choice.seed, gradients
     )
+    if weights is None and choice.importance == "bn-scale":
+        raise OptionError(
+            "the importance bn-scale needs trained weights: untrained batch norms all have the"
+            " scale 1"
+        )
     selector = Selector(groups, found, limits, choice.lanes, choice.min_width, choice.dtype)
     chosen = selector.select()
     sliced = None

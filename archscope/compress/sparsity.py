@@ -97,4 +97,7 @@ def sparsify(
 def check_sparsity(sparsity: float) -> None:
     """Raise OptionError for an invalid sparsity."""
     if not 0 < sparsity < 1:
-        raise OptionError(f"expected a sparsity above 0% and below 100%, got {sparsity:.4%}")
+        percent = f"; for {sparsity:g} %, write {sparsity:g}%" if 1 < sparsity < 100 else ""
+        raise OptionError(
+            f"expected a sparsity above 0% and below 100%, got {100 * sparsity:g}%{percent}"
+        )

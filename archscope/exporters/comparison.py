@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -25,10 +26,21 @@ Rounding errors can select a neighbouring level, and differences grow in later l
 
 
 def random_inputs(network: Network, batch: int) -> tuple[Tensor, ...]:
-    """Return random inputs, the same for every call with the same batch size."""
+    """Return random inputs, the same for every call with the same batch size.
+
+    Inputs in which layers look up indices have whole numbers that all of these layers know.
+    """
     generator = torch.Generator().manual_seed(batch)
+    vocabularies: dict[str, int] = {}
+    for node in network.graph.nodes:
+        if node.op.vocabulary:
+            for name in network.graph.ancestors(*node.inputs):
+                vocabularies[name] = min(node.op.vocabulary, vocabularies.get(name, sys.maxsize))
     return tuple(
-        torch.randn(batch, *node.out, generator=generator) for node in network.graph.inputs
+        torch.randint(vocabularies[node.name], (batch, *node.out), generator=generator).float()
+        if node.name in vocabularies
+        else torch.randn(batch, *node.out, generator=generator)
+        for node in network.graph.inputs
     )
 
 

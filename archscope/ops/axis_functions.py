@@ -19,6 +19,9 @@ from archscope.ops.reduction import Reduce
 from archscope.ops.registry import op
 from archscope.ops.reshape import without_axes
 
+NEGLIGIBLE = 1e-8
+"""Limits of norms up to this change nothing but vectors of almost zero length."""
+
 
 def checked_axis(name: str, axis: int, shape: Shape) -> int:
     """Return the axis, or raise ShapeError if the shape does not have it."""
@@ -146,8 +149,7 @@ class Normalize(AlongAxis, frozen=True, kw_only=True):
         return call("archscope.nn.Normalize", self.axis + 1, self.eps)
 
     def onnx(self, *ins: Shape) -> Value:
-        norm = node("ReduceL2", X, ints(self.axis + 1))
-        return node("Div", X, node("Max", norm, scalar(self.eps)))
+        return unit_length(X, self.axis, self.eps)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -156,6 +158,18 @@ class Normalize(AlongAxis, frozen=True, kw_only=True):
             Example(cls(axis=1), ((3, 6),)),
             Example(cls(eps=1e-6), ((10,),)),
         )
+
+
+def unit_length(x: Value, axis: int, eps: float) -> Value:
+    """Describe values divided by their L2 norm along an axis, which is at least `eps`.
+
+    ONNX's own operator has no limit. `ReduceL2` is avoided, because onnxruntime's tools cannot
+    infer its shape since opset 18.
+    """
+    if eps <= NEGLIGIBLE:
+        return node("LpNormalization", x, axis=axis + 1, p=2)
+    norm = node("Sqrt", node("ReduceSum", node("Mul", x, x), ints(axis + 1)))
+    return node("Div", x, node("Max", norm, scalar(eps)))
 
 
 @op("cosine_similarity")
@@ -190,12 +204,8 @@ class CosineSimilarity(AlongAxis, frozen=True, kw_only=True):
         return call("archscope.nn.CosineSimilarity", self.axis + 1, self.eps)
 
     def onnx(self, *ins: Shape) -> Value:
-        axis = ints(self.axis + 1)
-        units = (
-            node("Div", x, node("Max", node("ReduceL2", x, axis), scalar(self.eps)))
-            for x in (Input(0), Input(1))
-        )
-        return node("ReduceSum", node("Mul", *units), axis)
+        units = (unit_length(x, self.axis, self.eps) for x in (Input(0), Input(1)))
+        return node("ReduceSum", node("Mul", *units), ints(self.axis + 1))
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -224,6 +234,15 @@ def glu_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise a gated linear unit along an axis of the image."""
     axis = foreign.args["dim"] % len(foreign.out)
     return Recognised(GLU(axis=axis - 1), foreign.ins) if axis else None
+
+
+@recognises("onnx.LpNormalization")
+def onnx_lp_normalization(foreign: Foreign) -> Recognised | None:
+    """Recognise normalisation to unit length in L2 along an axis of the image."""
+    axis = foreign.get("axis", -1) % len(foreign.out)
+    if axis == 0 or foreign.get("p", 2) != 2:
+        return None
+    return Recognised(Normalize(axis=axis - 1), foreign.ins)
 
 
 @recognises("archscope.normalize.default")

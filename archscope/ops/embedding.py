@@ -30,6 +30,10 @@ class Embedding(Op, frozen=True, kw_only=True):
     window = whole
     may_see_less = True
 
+    @property
+    def vocabulary(self) -> int:
+        return self.size
+
     def shape(self, *ins: Shape) -> Shape:
         return self.out, *ins[0]
 

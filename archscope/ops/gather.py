@@ -87,6 +87,10 @@ class OneHot(Weightless, frozen=True, kw_only=True):
     saved = saves_nothing
     window = whole
 
+    @property
+    def vocabulary(self) -> int:
+        return self.classes
+
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
         if len(x) >= RANK:

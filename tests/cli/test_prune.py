@@ -125,7 +125,9 @@ def test_refused_shares_and_names(run: Run, spec: str, weights: Path) -> None:
     result = run("prune", spec, "--sparsity", "ninety", *given)
     assert "expected a share such as 90% or 0.9, got 'ninety'" in result.err
     result = run("prune", spec, "--sparsity", "100%", *given)
-    assert "expected a sparsity above 0% and below 100%" in result.err
+    assert "expected a sparsity above 0% and below 100%, got 100%" in result.err
+    result = run("prune", spec, "--sparsity", "50", *given)
+    assert "got 5000%; for 50 %, write 50%" in result.err
     result = run("prune", spec, "--budget", "50%", "--weights-output", "s.safetensors", *given)
     assert "--weights-output needs -o" in result.err
     result = run("prune", "lenet5", "--budget", "50%", *given)

@@ -244,6 +244,8 @@ def test_networks_and_weights_that_cannot_be_pruned() -> None:
     plain = chain(("linear", {"out": 64}), ("linear", {"out": 10}), x=(8,))
     with pytest.raises(OptionError, match="no batch norm with a scale"):
         prune(plain, budget="50%", importance="bn-scale")
+    with pytest.raises(OptionError, match="bn-scale needs trained weights"):
+        prune(small(), budget="50%", importance="bn-scale")
     broken = {name: w * float("nan") for name, w in build(plain).state_dict().items()}
     with pytest.raises(
         OptionError, match=r"the weight 'linear1\.weight' holds values that are not"

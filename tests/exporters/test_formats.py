@@ -79,6 +79,19 @@ def test_onnx_loads(fused: bool) -> None:
     close(made, run)
 
 
+@pytest.mark.parametrize("to", ["torch", "torchscript", "onnx"])
+def test_inputs_of_vocabularies_are_checked_with_indices(to: str) -> None:
+    """Every index is known to all layers that look it up, also behind operators that move it."""
+    net = Net(words=(6,), image=(3, 4, 4))
+    vectors = net("embedding", net("slice", "words", start=0, stop=5), size=7, out=4)
+    classes = net("one_hot", "words", classes=3)
+    outputs = [Output("a", vectors), Output("b", classes), Output("c", net("relu", "image"))]
+    made = export_network(net.graph(*outputs), to)
+    words, image = comparison.random_inputs(made.network, 50)
+    assert set(words.unique().tolist()) == {0, 1, 2}
+    assert image.min() < 0 < image.max()
+
+
 def test_source_of_a_fused_network_takes_its_weights() -> None:
     made = export_network(small(), "torch", fused=True)
     space: dict[str, Any] = {"__name__": "exported"}

@@ -176,7 +176,7 @@ def test_onnxruntime_quantizes_a_file(form: str, tmp_path: Path) -> None:
     mixed = net("channel_shuffle", net("concat", *parts), groups=2)
     seen = net("concat", net("channel_mean", mixed), net("channel_max", mixed))
     gate = net("sigmoid", net("conv", seen, out=1, kernel=3, padding=1))
-    gated = net("maxout", net("hardswish", net("mul", mixed, gate)), pieces=2)
+    gated = net("maxout", net("normalize", net("hardswish", net("mul", mixed, gate))), pieces=2)
     pooled = net("layernorm", net("upsample", net("maxpool", gated, kernel=2), scale=2))
     graph = net.graph(net("linear", net("flatten", net("global_avgpool", pooled)), out=5))
     source, prepared, made = (str(tmp_path / name) for name in ("a.onnx", "b.onnx", "c.onnx"))

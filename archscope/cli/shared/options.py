@@ -81,12 +81,28 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # not generic in all v
             self.fail(str(error), param, ctx)
 
 
-class SpecPath(click.Path):
+class OutputPath(click.Path):
+    """The type of a file that a command writes."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; raise OptionError at once if no file can be written there."""
+        path = Path(str(super().convert(value, param, ctx)))
+        if path.is_dir():
+            raise OptionError(f"cannot write '{path}': is a directory")
+        if not path.parent.is_dir():
+            raise OptionError(f"cannot write '{path}': there is no folder '{path.parent}'")
+        return path
+
+
+class SpecPath(OutputPath):
     """The type of a file that a spec is written to."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path; fail for the suffix of another format."""
-        path = Path(str(super().convert(value, param, ctx)))
+        path: Path = super().convert(value, param, ctx)
         if path.suffix not in ("", ".yaml", ".yml"):
             self.fail(f"a spec is written as .yaml, got '{path}'", param, ctx)
         return path
@@ -115,11 +131,11 @@ training_option = click.option(
     help="Include or leave out parts that serve only training, such as auxiliary heads.",
 )  # fmt: skip
 output_option = click.option(
-    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
+    "--output", "-o", type=OutputPath(), metavar="FILE",
     help="Write to this file instead of the terminal.",
 )  # fmt: skip
 spec_output_option = click.option(
-    "--output", "-o", type=SpecPath(path_type=Path), metavar="FILE",
+    "--output", "-o", type=SpecPath(), metavar="FILE",
     help="Write the spec to this .yaml file instead of the terminal.",
 )  # fmt: skip
 THREADS = click.IntRange(1, 1024)
