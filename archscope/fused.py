@@ -17,16 +17,24 @@ from archscope.transforms.reparameterize import MergedBranches, merge, mergeable
 
 
 def fused_network(network: Network) -> Network:
-    """Return the network of `fuse(graph)` in eval mode; it computes the same up to rounding."""
+    """Return the network of `fuse(graph)` in eval mode; it computes the same up to rounding.
+
+    It is on the device of the given one.
+    """
     fused = build(fuse(network.graph), device="meta").eval()
-    weights = fused_weights(network.graph, network.state_dict())
-    fused.load_state_dict(weights, assign=True)
-    return fused
+    state = network.state_dict()
+    fused.load_state_dict(fused_weights(network.graph, state), assign=True)
+    for name, buffer in network.named_buffers(remove_duplicate=False):
+        if name not in state:  # what follows from the graph, such as indices
+            path, _, word = name.rpartition(".")
+            fused.get_submodule(path).register_buffer(word, buffer.clone(), persistent=False)
+    device = next((tensor.device for tensor in state.values()), torch.device("cpu"))
+    return fused.to(device)
 
 
 def fused_weights(graph: Graph, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights with which `fuse(graph)` computes the same as `graph` with `weights`."""
-    arrays = fused_arrays(graph, {name: tensor.numpy() for name, tensor in weights.items()})
+    arrays = fused_arrays(graph, {name: tensor.cpu().numpy() for name, tensor in weights.items()})
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 

@@ -14,8 +14,15 @@ from archscope.errors import OptionError, UnavailableError
 from archscope.ir import Graph
 from archscope.units import format_bytes
 
-NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
-"""Messages of RuntimeErrors by which torch says that memory is full."""
+NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
+"""Messages of RuntimeErrors by which torch, cuDNN and cuBLAS say that memory is full."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error means that the memory of the GPU or the CPU is full."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
 
 
 def check_memory(
@@ -60,8 +67,7 @@ def explained_errors(graph: Graph, batch: int, conditions: Conditions) -> Iterat
         yield
     except (RuntimeError, ValueError, MemoryError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        full = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if full or any(words in str(error) for words in NO_MEMORY):
+        if is_out_of_memory(error):
             raise OptionError(f"{what} does not fit into memory of {conditions.device}") from None
         raise UnavailableError(
             f"{what} does not run on {conditions.device} ({conditions}): {reason}"

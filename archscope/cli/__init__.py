@@ -95,8 +95,8 @@ def _line_of(error: Exception, words: list[str]) -> str | None:
         text = advice(error, next((word for word in words if word[:1] != "-"), ""))
     elif isinstance(error, OSError):
         text = reason(error)
-    elif isinstance(error, MemoryError):
-        text = "out of memory"
+    elif isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        text = "out of memory"  # that of torch is a RuntimeError
     else:
         from archscope.plugins import loading
 

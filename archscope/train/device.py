@@ -15,6 +15,9 @@ from archscope.train.recipe import Recipe
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
+NOT_DETERMINISTIC = " does not have a deterministic implementation"
+"""How torch says so, after the name of the operation."""
+
 
 def select_device(name: str = "auto") -> torch.device:
     """Return the device of a name; `auto` takes a GPU if there is one. Raises ArchscopeError."""
@@ -32,7 +35,8 @@ def select_device(name: str = "auto") -> torch.device:
         raise OptionError(f"expected a device: auto, cpu, cuda or cuda:1, got '{name}'")
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise UnavailableError(
-            f"there is no device '{name}': torch sees {torch.cuda.device_count()} GPUs"
+            f"there is no device '{name}': torch sees {torch.cuda.device_count()} GPUs; use"
+            " --device cpu or auto"
         )
     return chosen
 
@@ -56,17 +60,22 @@ class Arithmetic(Struct, frozen=True):
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
 
-def arithmetic(recipe: Recipe, where: torch.device, rank: int) -> Arithmetic:
+def arithmetic(
+    recipe: Recipe, where: torch.device, rank: int, *, training: bool = False
+) -> Arithmetic:
     """Return how a recipe computes images with `rank` axes (3 for 2-D images) on a device.
 
-    Raises OptionError for float16 on a CPU, whose gradients vanish without a GPU's scaling.
+    On a CPU a network trained in float16 is evaluated in float32. Raises OptionError for training
+    in float16 there, where gradients vanish without a GPU's scaling.
     """
     dtype = str(recipe.precision)
     if dtype == "auto":
         able = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         dtype = "bfloat16" if able else "float32"
     if dtype == "float16" and where.type == "cpu":
-        raise OptionError("precision float16 needs a GPU; use bfloat16 on a CPU")
+        if training:
+            raise OptionError("precision float16 needs a GPU; use bfloat16 on a CPU")
+        dtype = "float32"
     last = recipe.channels_last
     if last is None:
         last = dtype != "float32"
@@ -77,7 +86,7 @@ def arithmetic(recipe: Recipe, where: torch.device, rank: int) -> Arithmetic:
 def deterministic(enabled: bool) -> Iterator[None]:
     """Restrict torch to deterministic algorithms, if enabled.
 
-    Operations without one raise RuntimeError.
+    Operations without one raise UnavailableError.
     """
     if not enabled:
         yield
@@ -89,6 +98,13 @@ def deterministic(enabled: bool) -> Iterator[None]:
     torch.backends.cudnn.benchmark = False
     try:
         yield
+    except RuntimeError as error:
+        operation, found, _ = str(error).partition(NOT_DETERMINISTIC)
+        if not found:
+            raise
+        raise UnavailableError(
+            f"{operation} has no deterministic algorithm there: train without --deterministic"
+        ) from None
     finally:
         torch.use_deterministic_algorithms(before)
         torch.backends.cudnn.benchmark = benchmark

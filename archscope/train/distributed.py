@@ -56,6 +56,8 @@ def join(where: torch.device) -> Processes:
     if not is_torchrun():
         return ALONE
     if not distributed.is_initialized():
+        if where.type == "cuda":
+            torch.cuda.set_device(where)  # or all processes exchange objects on the first GPU
         distributed.init_process_group("nccl" if where.type == "cuda" else "gloo")
         atexit.register(distributed.destroy_process_group)
     return Processes(distributed.get_rank(), distributed.get_world_size())

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
 from archscope.analysis import analyze
-from archscope.ir import Graph
+from archscope.bench.memory_check import is_out_of_memory
+from archscope.errors import ArchscopeError
+from archscope.ir import Graph, Shape, text_of
 from archscope.train.device import Arithmetic
 from archscope.train.optimizers import STATES
 from archscope.train.recipe import BATCHES, Recipe
 from archscope.units import format_bytes
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Return whether an error means that the memory of the GPU or the CPU is full."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+@contextmanager
+def explained_memory(advice: Callable[[], str]) -> Iterator[None]:
+    """Raise ArchscopeError with advice if memory is full."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ArchscopeError(advice()) from None
+
+
+def images_advice(count: int, shape: Shape, how: Arithmetic) -> str:
+    """Return a sentence for images that the device has no room for."""
+    return (
+        f"out of memory: {how.device} has no room for {count:,} images of {text_of(shape)} as"
+        " bytes; use fewer or smaller images, or --device cpu"
+    )
 
 
 def memory_advice(graph: Graph, recipe: Recipe, how: Arithmetic) -> str:

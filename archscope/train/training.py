@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from archscope.train.loader import TrainingLoader
 from archscope.train.loop import Diverged, Interrupted, Loop, Report
 from archscope.train.metric_learning.embedding import to_embed, without_classifier
 from archscope.train.optimizers import STATES
-from archscope.train.out_of_memory import is_out_of_memory, memory_advice
+from archscope.train.out_of_memory import explained_memory, images_advice, memory_advice
 from archscope.train.recipe import Recipe, batch_of
 from archscope.train.run_folder import Recorder, RunFolder, read_graph, read_recipe
 from archscope.train.tasks import Task
@@ -239,16 +239,17 @@ class _Training:
         self.callback = callback if self.processes.first else Callback()
         self.report, self.stop = report, stop
         shape = graph.inputs[0].out
-        self.how = arithmetic(recipe, where, len(shape))
+        self.how = arithmetic(recipe, where, len(shape), training=True)
         self.adaptation = fit(shape, dataset, **settings.adapt)
         train, validation, self.test_images = self.task.divide(dataset, recipe, settings.seed)
         batch = batch_of(recipe, len(train), self.processes.count)
         recipe = self.recipe = structs.replace(recipe, batch=batch)
         self.statistics = statistics(train)
-        self.loader = TrainingLoader(
-            train, validation, recipe, settings.seed, self.statistics, self.adaptation, self.how,
-            self.processes, self.task.turns,
-        )  # fmt: skip
+        with explained_memory(lambda: images_advice(len(train), self.adaptation.target, self.how)):
+            self.loader = TrainingLoader(
+                train, validation, recipe, settings.seed, self.statistics, self.adaptation,
+                self.how, self.processes, self.task.turns,
+            )  # fmt: skip
         self.images = {"train": len(train), "validation": len(validation)}
         self.chance = self.task.chance(train)
         self.analysis = analyze(
@@ -288,18 +289,20 @@ class _Training:
 
         A resumed run keeps its state and the task's `about`.
         """
-        network = self._network()
-        loop = self.loop = Loop(
-            network, self.task, self.loader, self.recipe, self.how,
-            recorder=recorder, callback=self.callback, processes=self.processes,
-            report=self.report, stop=self.stop,
-        )  # fmt: skip
+        with self._explained():
+            network = self._network()
+            loop = self.loop = Loop(
+                network, self.task, self.loader, self.recipe, self.how,
+                recorder=recorder, callback=self.callback, processes=self.processes,
+                report=self.report, stop=self.stop,
+            )  # fmt: skip
         if state is not None:
             _restore(loop, state, path)
             self.task.about = {**self.task.about, **(about or {})}
         try:
-            self.reason = loop.run()
-            self._finish(network, recorder)
+            with self._explained():
+                self.reason = loop.run()
+                self._finish(network, recorder)
             self.state = "finished"
         except Diverged as error:
             self.state, self.reason = "diverged", str(error)
@@ -309,14 +312,15 @@ class _Training:
                 raise
         except Exception as error:
             self.state, self.reason = "failed", str(error) or type(error).__name__
-            if is_out_of_memory(error):
-                self.reason = memory_advice(self.graph, self.recipe, self.how)
-                raise ArchscopeError(self.reason) from None
             raise
         finally:
             self.seconds = loop.state.seconds
             self._write_summary(recorder)
         return RunResult(self.summary(), network, path)
+
+    def _explained(self) -> AbstractContextManager[None]:
+        """Explain full memory inside of the context."""
+        return explained_memory(lambda: memory_advice(self.graph, self.recipe, self.how))
 
     def _network(self) -> Network:
         torch.manual_seed(self.settings.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from torch.nn import functional
 from archscope import load
 from archscope.analysis import analyze
 from archscope.build import build
-from archscope.datasets import split, statistics
-from archscope.errors import ArchscopeError, OptionError
+from archscope.datasets import Images, split, statistics
+from archscope.errors import ArchscopeError, OptionError, UnavailableError
 from archscope.records.run_folder import all_runs, read_summary
 from archscope.records.training import Scores
 from archscope.train import Callback, Epoch, Interval, RunResult, train
@@ -25,6 +26,7 @@ from archscope.train.run_folder import (
     read_recipe,
     read_weights,
 )
+from archscope.train.trained_network import evaluate_run
 from tests.train.nets import DROPPING, HEADS, images, quick, small
 
 
@@ -326,6 +328,45 @@ def test_full_memory_names_the_batch_that_fits(
     assert fits is not None
     assert f"room for {fits.training} images at most" in str(caught.value)
     assert read_summary(tmp_path / "run").state == "failed"
+
+
+def test_a_run_of_float16_is_evaluated_on_a_cpu_in_float32(tmp_path: Path) -> None:
+    """Only training needs the scaling of a GPU."""
+    run, data = tmp_path / "run", images()
+    train(small(), data, quick(), run_dir=run)
+    assert data.test is not None
+    plain = evaluate_run(run, data, data.test).scores
+    recipe = run / "recipe.yaml"
+    text = re.sub("precision: .*", "precision: float16", recipe.read_text())
+    recipe.write_text(text)
+    assert read_recipe(run).precision == "float16"
+    assert evaluate_run(run, data, data.test).scores == plain
+    with pytest.raises(OptionError, match="precision float16 needs a GPU"):
+        train(small(), data, read_recipe(run))
+
+
+def test_images_that_a_device_has_no_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Images, device: str) -> Images:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Images, "to", full)
+    with pytest.raises(ArchscopeError, match=r"out of memory: cpu has no room for \d+ images of"):
+        train(small(), images(), quick(), run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_operation_without_a_deterministic_algorithm(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "max_unpool2d_cuda does not have a deterministic implementation, but you set 'torch.use"
+
+    def refuse(*args: Any) -> None:
+        raise RuntimeError(text)
+
+    monkeypatch.setattr(nn.Conv2d, "forward", refuse)
+    with pytest.raises(UnavailableError, match="max_unpool2d_cuda has no deterministic algorithm"):
+        train(small(), images(), quick(), deterministic=True)
+    assert not torch.are_deterministic_algorithms_enabled()
 
 
 def test_deterministic_algorithms_change_nothing_on_a_cpu() -> None:

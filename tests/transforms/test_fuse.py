@@ -14,8 +14,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from archscope import analyze, load
 from archscope.analysis.batch_norms import foldable
 from archscope.build import Network, build
-from archscope.fused import fused_weights
+from archscope.fused import fused_network, fused_weights
 from archscope.ir import Graph, Output
+from archscope.language import document
+from archscope.language import graph as graph_of
 from archscope.language.write import to_yaml
 from archscope.transforms.fuse import fuse
 from tests.nets import Net, chain
@@ -70,6 +72,23 @@ def test_zoo_networks_compute_the_same(spec: str, left: int) -> None:
     assert close(plain, fused, 1e-10)
     norms = sum(node.op.name == "batchnorm" for node in fuse(graph).nodes)
     assert norms == left
+
+
+def test_what_follows_from_the_graph_stays_in_a_fused_network() -> None:
+    """Such as the indices of positions in windows, which no state dict has."""
+    text = """
+input: [3, 8, 8]
+layers:
+  - conv: {out: 24, bias: false}
+  - batchnorm
+  - window_attention: {heads: 2, size: 4, shift: 2}
+"""
+    network = lively(graph_of(document("net.yaml", text=text.encode())))
+    x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    fused = fused_network(network)
+    assert len(fused.graph.nodes) == len(network.graph.nodes) - 1
+    with torch.no_grad():
+        assert close(network(x), fused(x), 1e-10)
 
 
 def test_single_precision_is_rounded_once() -> None:
