@@ -19,7 +19,7 @@ from archscope.report.pages.content import (
 )
 from archscope.report.pages.network_section import SEQUENCE, VECTOR
 from archscope.report.pages.quality import KINDS, comparable, number, quality, rivals
-from archscope.report.pages.words import NAMED, lead, names, ratio, written
+from archscope.report.pages.words import NAMED, lead, names, percent, ratio, written
 from archscope.units import format_bytes, format_count
 
 COMPARED = ("accuracy", "latency_seconds", "macs", "params", "memory_access_bytes",
@@ -283,5 +283,8 @@ def _unfinished(runs: Sequence[RunSection]) -> list[str]:
 
 
 def _run(run: RunSection) -> str:
-    reached = f" with {100 * run.accuracy:.1f} % right" if run.accuracy is not None else ""
-    return f"Run {run.name} ({run.network}) is {run.state}{reached}."
+    reached = ""
+    if run.accuracy is not None and run.measured is not None:
+        reached = f" with {percent(run.accuracy)} of the {run.measured.on}"
+    ended = {"running": "is", "killed": "was", "stopped": "was"}.get(run.state, "has")
+    return f"Run {run.name} ({run.network}) {ended} {run.state}{reached}."

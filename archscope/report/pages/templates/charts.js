@@ -24,21 +24,24 @@ function ends(values, log) {
 // An axis of one kind of values, with ticks that say their unit.
 function scale(title, values, kind, log = false) {
   const [low, high] = ends(values, log);
-  const unit = kind === "bytes" ? 1024 ** Math.max(0, Math.floor(Math.log2(Math.max(high, 1)) / 10)) : 1;
-  let places = steps(low / unit, high / unit, kind === "count" || (kind === "number" && values.every(Number.isInteger))).map((place) => place * unit);
+  const power = kind === "bytes" ? Math.min(4, Math.max(0, Math.floor(Math.log2(Math.max(high, 1)) / 10))) : 0;
+  const unit = 1024 ** power;
+  const even = steps(low / unit, high / unit, kind === "count" || (kind === "number" && values.every(Number.isInteger))).map((place) => place * unit);
+  let places = even;
   if (log) {
     places = [];
     const base = kind === "bytes" ? 2 : 10;
-    for (let power = Math.floor(Math.log(low) / Math.log(base)); base ** power <= high; power += 1) {
-      places.push(...(base === 2 ? [1] : [1, 2, 5]).map((factor) => factor * base ** power));
+    for (let exponent = Math.floor(Math.log(low) / Math.log(base)); base ** exponent <= high; exponent += 1) {
+      places.push(...(base === 2 ? [1] : [1, 2, 5]).map((factor) => factor * base ** exponent));
     }
     places = places.filter((place) => place >= low && place <= high);
     if (places.length > 8 && base === 10) places = places.filter((place) => Math.abs(Math.log10(place) % 1) < 1e-9);
     const every = Math.ceil(places.length / 8);
     places = places.filter((_, number) => number % every === 0);
-    if (!places.length) places = steps(low, high).filter((place) => place > 0); // within a factor of two
+    if (!places.length) places = even; // within a factor of two
   }
-  const text = (place) => (kind === "number" ? String(Number(place.toPrecision(4))) : written(place, kind)).replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
+  const inUnit = (place) => `${Number((place / unit).toPrecision(4))} ${["", "Ki", "Mi", "Gi", "Ti"][power]}B`;
+  const text = (place) => (kind === "bytes" && places === even ? inUnit(place) : kind === "number" ? String(Number(place.toPrecision(4))) : written(place, kind)).replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
   return axis(title, { type: log ? "log" : "linear", range: log ? [Math.log10(low), Math.log10(high)] : [low, high],
     tickmode: "array", tickvals: places, ticktext: places.map(text) });
 }
@@ -113,6 +116,9 @@ function chart(place, build, clicked = null) {
   if (started) queueMicrotask(() => place.isConnected && redraw(place)); // when all beside it is there
 }
 
+// In place of a chart, why there is none.
+const nothing = (text) => [[], { nothing: text }];
+
 function redraw(place) {
   if (typeof Plotly === "undefined") {
     place.textContent = uncharted;
@@ -121,6 +127,12 @@ function redraw(place) {
   }
   const { build, clicked } = drawn.get(place);
   const [traces, layout] = build();
+  if (layout.nothing) {
+    if (place.querySelector(".plot-container")) Plotly.purge(place);
+    place.replaceChildren(make("p", { class: "muted" }, layout.nothing));
+    place.style.height = "auto";
+    return;
+  }
   const wholeLayout = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: tone("ink"), family: "system-ui, DejaVu Sans, sans-serif", size: 13 },

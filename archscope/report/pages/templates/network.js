@@ -36,6 +36,7 @@ function openNetwork(details) {
 
 // What the receptive field of a network is that of.
 function fieldNote(net) {
+  if (!net.layers.some((layer) => known(layer.field))) return "";
   if (!net.field) return "The last feature map sees the whole input.";
   const wide = net.layers.some((layer) => !known(layer.field) && layer.stride !== null && layer.out.length > 1 && Math.max(...layer.out.slice(1)) > 1);
   return `The receptive field ${wide && net.values.coverage < 1 ? "before the layers that may see the whole input" : "of the last feature map"} is ${net.field} (size / stride, in pixels).`;
@@ -78,11 +79,11 @@ function stageBars(net) {
   return [traces, { barmode: "group", showlegend: true, xaxis: axis("stage: map size / input size", { type: "category" }), yaxis: shares("share of the network", [0, ...traces.flatMap((trace) => trace.y)]) }];
 }
 
-const shortTick = (net) => axis("layer, in order of execution", { range: [-0.5, net.layers.length - 0.5] });
+const shortTick = (net) => whole("layer, in order of execution", [net.layers.length - 1], { rangemode: "tozero", range: [-0.5, net.layers.length - 0.5] });
 
 function memoryLine(net) {
   const alive = net.layers.map((layer) => layer.alive);
-  if (!alive.every(known)) return [[], nothing("a saved analysis has no timeline")];
+  if (!alive.every(known)) return nothing("A saved analysis has no timeline.");
   const peak = alive.indexOf(Math.max(...alive));
   const room = Math.max(alive[peak], 1) * 1.2;
   const at = net.layers[peak];
@@ -95,11 +96,9 @@ function memoryLine(net) {
       xanchor: peak < net.layers.length / 3 ? "left" : peak > (2 * net.layers.length) / 3 ? "right" : "center" }] }];
 }
 
-const nothing = (text) => ({ xaxis: { visible: false }, yaxis: { visible: false }, annotations: [{ text, showarrow: false, font: { size: 14 } }] });
-
 function fieldLine(net) {
   const seen = net.layers.filter((layer) => known(layer.field));
-  if (!seen.length) return [[], nothing("no layer has a spatial extent")];
+  if (!seen.length) return nothing("No layer has a spatial extent.");
   const whole = Math.max(...net.layers[0].out.slice(1));
   const traces = [{ type: "scatter", mode: "lines", line: { shape: "hv", color: tone("accent"), width: 2 },
     x: seen.map((layer) => layer.place), y: seen.map((layer) => layer.field),
@@ -132,15 +131,15 @@ function roofChart(net, peak, band, note) {
   const others = net.layers.filter((layer) => !layer.macs).reduce((sum, layer) => sum + layer.access / band, 0);
   const least = points.reduce((sum, point) => sum + point.seconds, others);
   const held = points.filter((point) => point.bound === "memory").reduce((sum, point) => sum + point.seconds, others);
-  note.textContent = least ? `At least ${written(least, "seconds")} for a forward pass, ${(100 * held / least).toFixed(0)} % of it bound by memory (for this example; enter the numbers of your machine).` : "";
-  if (!points.length) return [[], nothing("no layer has macs")];
+  note.textContent = least ? `At least ${scaled(least, "s")} for a forward pass, ${(100 * held / least).toFixed(0)} % of it bound by memory (for this example; enter the numbers of your machine).` : "";
+  if (!points.length) return nothing("No layer has macs.");
   const reach = points.map((point) => point.x).concat(peak / band);
   const ends = [Math.min(...reach) / 2, peak / band, Math.max(...reach) * 2];
   const traces = [{ type: "scatter", mode: "lines", x: ends, y: ends.map((x) => Math.min(peak, x * band) / 1e9), line: { color: tone("wire"), width: 2 }, hoverinfo: "skip", showlegend: false }];
   for (const [bound, colour, symbol] of [["memory", "second", "triangle-up"], ["compute", "accent", "circle"]]) {
     const members = points.filter((point) => point.bound === bound);
     traces.push({ type: "scatter", mode: "markers", name: `bound by ${bound}`, x: members.map((point) => point.x), y: members.map((point) => Math.min(peak, point.x * band) / 1e9),
-      hovertext: members.map((point) => `${plain(point.name)} (${point.op})<br>${point.x.toFixed(2)} macs/byte<br>${written(point.seconds, "seconds")} at least`), hoverinfo: "text",
+      hovertext: members.map((point) => `${plain(point.name)} (${point.op})<br>${point.x.toFixed(2)} macs/byte<br>${scaled(point.seconds, "s")} at least`), hoverinfo: "text",
       marker: { color: tone(colour), symbol, opacity: 0.75, size: members.map((point) => 6 + 34 * Math.sqrt(point.seconds / least)) } });
   }
   return [traces, { showlegend: true, xaxis: scale("macs per byte", ends, "number", true), yaxis: scale("Gmacs per second at best", ends.map((x) => Math.min(peak, x * band) / 1e9), "number", true) }];

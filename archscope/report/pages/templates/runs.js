@@ -22,7 +22,8 @@ function openRun(details) {
     const title = TITLES[measure] ?? measure.replace(/_/g, " ");
     const place = chartPlace(`${title} of ${run.name} by ${axisName}`);
     pair.append(make("div", {}, make("h4", {}, sentence(title)), place));
-    if (!curves.some((curve) => curve.y.some(known))) { place.replaceWith(make("p", { class: "muted" }, "No number of it is known.")); continue; }
+    const steps = new Set(curves.flatMap((curve) => curve.x.filter((_, number) => known(curve.y[number]))));
+    if (steps.size < 2) { place.replaceWith(make("p", { class: "muted" }, single(curves, axisName, [...steps]))); continue; }
     chart(place, () => [curves.map((curve, number) => ({ type: "scatter", mode: "lines+markers", name: plain(curve.name.replace(/_/g, " ")), x: curve.x, y: curve.y,
       marker: { size: 6, symbol: number ? "diamond" : "circle" }, line: { color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid", width: 2 } })),
     { showlegend: curves.length > 1, xaxis: whole(axisName, curves.flatMap((curve) => curve.x)), yaxis: /^(top|accuracy)/.test(measure) ? shares(title, curves.flatMap((curve) => curve.y)) : axis(title) }]);
@@ -30,6 +31,13 @@ function openRun(details) {
   if (run.look) body.append(...inspection(run));
   else body.append(make("p", { class: "note" }, `Filters, feature maps, layers and wrong images are not in this run folder; archscope evaluate RUN --keep puts them there.`));
   if (run.confusion) body.append(...confusion(run));
+}
+
+// Curves of at most one step, in words.
+function single(curves, axisName, [step]) {
+  if (step === undefined) return "No number of it is known.";
+  const told = ({ name, x, y }) => { const value = y[x.indexOf(step)]; return `${name.replace(/_/g, " ")} ${/(top\d|accuracy)$/.test(name) ? written(value, "share") : Number(value.toPrecision(4))}`; };
+  return `At ${axisName} ${step}, the only one: ${curves.filter(({ x, y }) => known(y[x.indexOf(step)])).map(told).join(", ")}.`;
 }
 
 // An axis of values that are above 0, logarithmic if they are far apart.
@@ -66,7 +74,7 @@ function inspection(run) {
   if (pair.childElementCount) parts.push(pair);
   if (field) {
     const side = (sizes) => sizes.join(" x ");
-    const most = field.theoretical ? `the theoretical receptive field is ${side(field.theoretical)} (blue, as far as it lies within the image)` : "the theoretical receptive field is not known";
+    const most = field.theoretical ? `the theoretical receptive field is ${side(field.theoretical)} (blue where its edges lie within the image)` : "the theoretical receptive field is not known";
     parts.push(make("h4", {}, `Effective receptive field of ${field.layer}`), picture(field.png, `effective receptive field of ${field.layer}`, "field"),
       make("p", { class: "muted small" }, `The pixels that the centre of the layer depends on, by gradients over ${field.images.toLocaleString("en-US")} images: ${side(field.effective)} of ${side(field.input)} pixels hold ${written(field.share, "share")} of the energy along each axis (orange); ${most}.`));
   }
@@ -78,7 +86,7 @@ function inspection(run) {
     parts.push(make("h4", {}, "Feature maps"), make("p", { class: "muted small" }, "The most varied feature maps of single images, each scaled to its own range."));
     for (const one of samples) {
       parts.push(make("figure", { class: "seen" }, make("div", {}, picture(one.png, `image of ${one.label}`, "sample"), make("figcaption", { class: "small" }, guessed(one))),
-        ...one.maps.map((sheet) => make("div", { class: "maps", title: sheet.about }, picture(sheet.png, `maps of ${sheet.layer} for ${one.label}`, "sheet"), make("span", { class: "muted small" }, sheet.layer)))));
+        ...one.maps.map((sheet) => make("div", { class: "maps", title: sheet.about }, picture(sheet.png, `maps of ${sheet.layer} for ${one.label}`, "sheet"), make("span", { class: "muted small" }, ...breakable(sheet.layer))))));
     }
   }
   parts.push(make("h4", {}, "Wrong images"));

@@ -179,7 +179,7 @@ def coverage(facts: Facts, where: str, share: str | None, field: str) -> None:
     assert net["field"] == field
 
 
-@sentence("Run (\\S+) \\([^)]*\\) is (\\w+)(?: with (NUMBER) right)?")
+@sentence("Run (\\S+) \\([^)]*\\) (?:is|was|has) (\\w+)(?: with (NUMBER) of the [^.]*)?")
 def run_state(facts: Facts, name: str, state: str, share: str | None) -> None:
     run = facts.runs[name]
     assert run["state"] == state
