@@ -28,7 +28,7 @@ from archscope.bench.latency_fit import LeftOut, coverage, error_of, interval_of
 from archscope.latency.kernel_kinds import CACHE, FEATURES, FEW, NONE, Kind
 from archscope.latency.predict import scaled
 from archscope.latency.profile import SHIPPED, Machine, Profile, keep
-from benchmarks.fit_timm_prior import family_of, kin_of
+from benchmarks.published_results import family_of, kin_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "latency.md"
 START, END = "<!-- fitted -->", "<!-- end -->"

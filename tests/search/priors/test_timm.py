@@ -18,7 +18,8 @@ from archscope.search.priors import NotCoveredError
 from archscope.search.priors import load as prior_named
 from archscope.search.priors.timm import DEFAULT, OTHER, TimmPrior, accuracy, described, load
 from archscope.stats import rank_correlation
-from benchmarks.fit_timm_prior import TREES, Result, document, family_of, fit, folds_of
+from benchmarks.fit_timm_prior import TREES, document, fit, folds_of
+from benchmarks.published_results import Result, family_of
 
 PRIOR = load()
 
