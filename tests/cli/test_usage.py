@@ -43,6 +43,8 @@ def test_help_shows_the_page_of_a_command(run: Run) -> None:
         ("export lenet5", "missing --output; see 'archscope export --help'"),
         ("analyze vgg16 x y", "unexpected argument 'x y'; see 'archscope analyze --help'"),
         ("analyze vgg16 --fol 1", "no such option '--fol', did you mean '--fold'?"),
+        ("analyze vgg16 --inferense", "no such option '--inferense', did you mean '--inference'?"),
+        ("import net.onnx --sourc", "no such option '--sourc'; see 'archscope import --help'"),
         ("analyze vgg16 --batch", "--batch: requires an argument; see 'archscope analyze --help'"),
         (
             "analyze vgg16 --batch 0",

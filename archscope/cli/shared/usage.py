@@ -37,7 +37,12 @@ def _sentence(error: click.ClickException) -> str:
     if isinstance(error, click.NoSuchOption):
         known = error.ctx.command.params if error.ctx else ()
         # Dashes, which all options share, would make short names look alike.
-        options = {option.lstrip("-"): option for param in known for option in param.opts}
+        options = {
+            option.lstrip("-"): option
+            for param in known
+            if param.param_type_name == "option"
+            for option in (*param.opts, *param.secondary_opts)
+        }
         hint = did_you_mean(error.option_name.lstrip("-"), options)
         for name, option in options.items():
             hint = hint.replace(f"'{name}'", f"'{option}'")
