@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from archscope import load
 from archscope.compress import ChannelGroups, Group, channel_groups
-from archscope.ir import Output
+from archscope.ir import Graph, Output
 from archscope.ops import OPS
 from tests.nets import Net, chain
 
@@ -124,3 +125,101 @@ def test_weights_that_an_earlier_layer_holds_in_another_form_count_on_their_own(
     found = channel_groups(net.graph())
     narrowed = found.narrow([unit.root for unit in group_of(found, "first").units[:4]])
     assert narrowed.by_name["last"].own_params == 2 * 4 + 2
+
+
+Row = tuple[tuple[str, ...], tuple[int, ...], int, str]
+
+
+def rows(graph: Graph) -> list[Row]:
+    """Return the groups but those of inputs and outputs."""
+    return [
+        (group.layers, group.widths, len(group.units), group.why_fixed)
+        for group in channel_groups(graph).groups
+        if not group.fixed.startswith(("input", "output"))
+    ]
+
+
+def test_heads_and_their_channels() -> None:
+    net = Net(x=(3, 4, 4))
+    net("conv", "x", name="q", out=24)
+    net("conv", "x", name="k", out=12)
+    net("conv", "x", name="v", out=20)
+    net("dot_product_attention", "q", "k", "v", name="mixed", heads=4, key_heads=2)
+    net("conv", "mixed", name="last", out=3)
+    assert rows(net.graph()) == [
+        (("q", "k", "v"), (12, 6, 10), 2, ""),  # two heads of queries with one of keys
+        (("q", "k"), (4, 2), 6, ""),
+        (("v",), (2,), 10, ""),
+    ]
+
+
+def test_heads_of_windows_share_their_width() -> None:
+    graph = chain(
+        ("conv", {"out": 24}), ("window_attention", {"heads": 2, "size": 2}), ("conv", {"out": 3}),
+        x=(3, 4, 4),
+    )  # fmt: skip
+    assert rows(graph) == [(("conv1",), (12,), 2, ""), (("conv1",), (6,), 4, "")]
+    found = channel_groups(graph)
+    heads, width = found.groups[1:3]
+    narrow = found.narrow([heads.units[0].root, width.units[1].root, width.units[3].root])
+    assert narrow.by_name["conv1"].out[0] == 3 * 1 * 2
+    op = narrow.by_name["window_attention2"].op
+    assert repr(op) == repr(structs.replace(op, heads=1, scale=0.5))
+
+
+def test_the_scale_of_scores_stays_if_heads_keep_their_width() -> None:
+    graph = chain(
+        ("conv", {"out": 24}), ("dot_product_attention", {"heads": 2}), ("conv", {"out": 3}),
+        x=(3, 4, 4),
+    )  # fmt: skip
+    found = channel_groups(graph)
+    op = found.narrow([found.groups[1].units[0].root]).by_name["dot_product_attention2"].op
+    assert repr(op) == repr(structs.replace(op, heads=1, scale=None))
+
+
+def test_hidden_units_go_with_what_reads_them() -> None:
+    net = Net(x=(3, 5))
+    net("gru", "x", name="encoder", hidden=6, layers=2, bidirectional=True)
+    net("lstm", "encoder", name="projected", hidden=8, projection=4)
+    net("conv", "projected", name="last", out=3)
+    graph = net.graph()
+    assert rows(graph) == [(("encoder",), (1,), 6, ""), (("projected",), (1,), 4, "")]
+    found = channel_groups(graph)
+    narrow = found.narrow([group.units[0].root for group in found.groups[1:3]])
+    assert narrow.by_name["encoder"].out == (10, 5)
+    assert narrow.by_name["projected"].own_params == 32 * (10 + 3 + 2) + 3 * 8
+
+
+def test_the_state_of_cells_goes_with_the_layer_that_makes_it() -> None:
+    net = Net(x=(5,))
+    net("linear", "x", name="state", out=6)
+    net("gru_cell", "x", "state", name="cell", hidden=6)
+    net("linear", "cell", name="last", out=3)
+    assert rows(net.graph()) == [(("state", "cell"), (1, 1), 6, "")]
+
+
+def test_stacked_branches_keep_their_number() -> None:
+    net = Net(x=(3, 4, 4))
+    net("conv", "x", name="a", out=8)
+    net("conv", "x", name="b", out=8)
+    net("stack", "a", "b", name="both")
+    net("global_avgpool", "a", name="pool")
+    net("conv", "pool", name="select", out=16)
+    net("reshape", "select", name="branches", size=(2, 8, 1, 1))
+    net("softmax", "branches", name="shares")
+    net("mul", "both", "shares", name="weighted")
+    net("reduce", "weighted", name="sum", function="sum", axes=(0,), keep=False)
+    net("conv", "sum", name="last", out=3)
+    assert rows(net.graph()) == [(("a", "b", "select"), (1, 1, 2), 8, "")]
+
+
+def test_channels_that_contradicting_reshapes_divide_stay_together() -> None:
+    net = Net(x=(3, 4))
+    net("conv", "x", name="stem", out=24)
+    net("reshape", "stem", name="a", size=(4, 6, 4))
+    net("reshape", "stem", name="b", size=(6, 4, 4))
+    net("flatten", "a", name="c")
+    net("flatten", "b", name="d")
+    net("add", "c", "d", name="sum")
+    net("linear", "sum", name="last", out=3)
+    assert rows(net.graph()) == [(("stem",), (6,), 4, "'b' (reshape) divides them otherwise")]

@@ -103,6 +103,54 @@ def test_a_spec_has_the_stated_peak_in_its_own_order(
     assert ("from: [" not in pruned.spec()[0]) == nested
 
 
+@pytest.mark.parametrize("scope", ["global", "layer"])
+def test_a_transformer_loses_heads_and_their_width(scope: str, tmp_path: Path) -> None:
+    graph = load("deit_tiny", input=(3, 32, 32))
+    weights = lively(graph).float().state_dict()
+    for layer in range(12):  # the first head of three, which has the first third of each part
+        weights[f"encoder_layer{layer}.self_attention.conv0.weight"].unflatten(0, (3, 3, 64))[
+            :, 0
+        ] *= 0.01
+    pruned = prune(graph, weights, budget="40%", scope=scope, lanes=LANES)  # type: ignore[arg-type]
+    assert 0.98 * 0.4 <= pruned.after["macs"] / pruned.before["macs"] <= 0.4
+    assert widths_off_lanes(pruned) == []
+    gone = {
+        (layer, place)
+        for group in pruned.groups.groups
+        for unit in group.units
+        if unit.root in pruned.removed
+        for layer, place in unit.channels
+    }
+    text, sliced = pruned.spec()
+    (tmp_path / "pruned.yaml").write_text(text, encoding="utf-8")
+    written = load(tmp_path / "pruned.yaml")
+    assert costs_of(written) == pruned.after == costs_of(pruned.graph)
+    assert sliced is not None
+    build(written).load_state_dict(sliced, strict=True)
+    for layer in range(12):
+        op = pruned.graph.by_name[f"encoder_layer{layer}.self_attention.dot_product_attention"].op
+        name = f"encoder_layer{layer}.self_attention.conv0"
+        width = pruned.graph.by_name[name].out[0] // (3 * op.heads)  # type: ignore[attr-defined]
+        assert width % LANES == 0
+        assert op.scale == (None if width == 64 else 0.125)  # type: ignore[attr-defined]
+        if op.heads < 3:  # type: ignore[attr-defined]
+            assert {(name, place) for place in range(64)} <= gone
+
+
+def test_hidden_units_of_little_weight_go_first() -> None:
+    graph = chain(("gru", {"hidden": 32}), ("conv", {"out": 4}), x=(3, 5))
+    weights = build(graph).state_dict()
+    for word in ("ih", "hh"):
+        weights[f"gru1.weight_{word}_l0"].unflatten(0, (3, 32))[:, 8:] *= 0.1
+    pruned = prune(graph, weights, budget="50% params", lanes=4)
+    assert pruned.weights is not None
+    left = pruned.weights["gru1.weight_ih_l0"]
+    hidden = len(left) // 3
+    assert hidden % 4 == 0 and hidden < 32
+    whole = weights["gru1.weight_ih_l0"].unflatten(0, (3, 32))
+    assert torch.equal(left.unflatten(0, (3, hidden))[:, :8], whole[:, :8])
+
+
 def test_longer_filters_of_weight_norm_stay() -> None:
     net = Net(x=(3, 8, 8))
     net("weight_norm_conv", "x", name="first", out=16)

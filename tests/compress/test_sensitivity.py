@@ -38,7 +38,18 @@ def residual() -> Graph:
     return net.graph()
 
 
-@pytest.mark.parametrize("graph", [net(), residual()], ids=["chain", "residual"])
+def heads() -> Graph:
+    return chain(
+        ("conv", {"out": 24, "bias": False}),
+        ("dot_product_attention", {"heads": 2}),
+        ("conv", {"out": 4}),
+        ("flatten", {}),
+        ("linear", {"out": 5}),
+        x=(3, 8, 8),
+    )
+
+
+@pytest.mark.parametrize("graph", [net(), residual(), heads()], ids=["chain", "residual", "heads"])
 def test_taylor_is_the_derivative_along_each_unit(graph: Graph) -> None:
     torch.manual_seed(0)
     network = build(graph).double().eval()
@@ -66,6 +77,32 @@ def test_taylor_is_the_derivative_along_each_unit(graph: Graph) -> None:
                     values.append(float(loss()))
             slope = (values[0] - values[1]) / (2 * step)
             assert found[unit.root] == pytest.approx(slope**2, rel=1e-4, abs=1e-12)
+
+
+def test_taylor_of_a_hidden_unit_counts_all_its_gates() -> None:
+    graph = chain(
+        ("lstm", {"hidden": 4, "layers": 2, "bidirectional": True, "bias": False}),
+        ("flatten", {}),
+        ("linear", {"out": 3}),
+        x=(3, 5),
+    )
+    torch.manual_seed(0)
+    network = build(graph).double().eval()
+    signal = torch.randn(4, 3, 5, dtype=torch.float64)
+    network(signal).square().mean().backward()
+    weights = {name: w.clone() for name, w in network.state_dict().items()}
+    gradient = {name: w.grad for name, w in network.named_parameters() if w.grad is not None}
+    groups = channel_groups(graph)
+    found = taylor(groups, weights, [gradient])
+    (group,) = [group for group in groups.groups if group.removable]
+    for unit in group.units:
+        ((_, place),) = unit.channels
+        change = sum(
+            float((weights[name] * gradient[name]).unflatten(0, (4, 4))[:, place].sum())
+            for name in weights
+            if name.startswith("lstm1.")
+        )
+        assert found[unit.root] == pytest.approx(change**2)
 
 
 def test_units_that_do_not_matter_go_first() -> None:
