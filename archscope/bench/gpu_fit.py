@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -28,33 +29,41 @@ from archscope.bench.latency_fit import (
 from archscope.errors import UnavailableError
 from archscope.latency.host import HERE_GPU, driver_version, installed_version
 from archscope.latency.kernel_kinds import EAGER_GPU
+from archscope.latency.kernels import Kernel
 from archscope.latency.predict import times_of
 from archscope.latency.profile import Machine, OnGpu, Profile
 
-RIDGE = 1e-3
-"""Weight of the regularisation of launches, by kind of kernel."""
+RIDGE = 0.03
+"""How much a launch is drawn to the typical one of all kinds, which differ by less than others
+disturb the host."""
+
+STEPS, DISTANT, EXACT = 8, 1.5, 1e-3  # as in `latency_fit`
 
 
 def launches(samples: Sequence[GpuSample]) -> dict[str, float]:
     """Return the milliseconds of a launch by kind of kernel, non-negative.
 
-    From the smallest batch of each network, where the host never waits for the GPU.
+    By relative errors of networks, of which the batch with the fastest launches counts: they do not
+    depend on its size, unless the host has to wait.
     """
     from scipy.optimize import nnls
 
-    least = {s.sample.network: min(o.batch for o in samples if o.sample.network == s.sample.network)
-             for s in samples}  # fmt: skip
-    few = [sample for sample in samples if sample.batch == least[sample.sample.network]]
-    counts = [Counter(kernel.kind for kernel in sample.sample.kernels) for sample in few]
+    fastest: dict[tuple[str, tuple[Kernel, ...]], float] = {}
+    for each in samples:
+        key = each.sample.network, each.sample.kernels
+        fastest[key] = min(1e3 * each.launch_seconds, fastest.get(key, inf))
+    counts = [Counter(kernel.kind for kernel in made) for _, made in fastest]
     kinds = sorted(set().union(*counts))
-    rows = np.array([[count[kind] / (1e3 * sample.launch_seconds) for kind in kinds]
-                     for count, sample in zip(counts, few, strict=True)])  # fmt: skip
-    mean = 1 / float(rows.sum(axis=1).mean())  # a typical launch, to which rare kinds are drawn
-    size = float(np.linalg.norm(rows))
-    ridge = RIDGE * size * np.eye(len(kinds))
-    whole = np.vstack([rows, ridge])
-    target = np.concatenate([np.ones(len(rows)), ridge.sum(axis=1) * mean])
-    found, _ = nnls(whole, target)
+    rows = np.array([[count[kind] / spent for kind in kinds]
+                     for count, spent in zip(counts, fastest.values(), strict=True)])  # fmt: skip
+    typical = float(np.median(1 / rows.sum(axis=1)))
+    ridge = RIDGE * len(rows) ** 0.5 * np.eye(len(kinds)) / typical
+    weights = np.ones(len(rows))
+    for _ in range(STEPS):
+        left = np.vstack([rows * weights[:, None], ridge])
+        found, _ = nnls(left, np.concatenate([weights, ridge.sum(axis=1) * typical]))
+        off = np.abs(rows @ found - 1)
+        weights = 1 / np.sqrt(np.maximum(off / max(DISTANT * float(np.median(off)), EXACT), 1.0))
     return {kind: float(f"{value:.6g}") for kind, value in zip(kinds, found, strict=True)}
 
 
