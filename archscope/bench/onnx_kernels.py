@@ -141,7 +141,8 @@ def kernel_layers(exported: ExportedOnnx, kernels: list[str]) -> list[tuple[str,
     for place, kernel in enumerate(kernels):
         for name in (kernel, bare := REWRITTEN.sub("", kernel), REWRITTEN.sub("", bare)):
             owners.setdefault(name, place)
-    named = {step.name: owners.get(step.name) for step in steps}
+    # onnxruntime names what it rewrites by what it computes, which at an output is no node's name.
+    named = {step.name: owners.get(step.name, owners.get(step.output[0])) for step in steps}
     producer = {value: step for step in steps for value in step.output}
     readers: dict[str, Any] = {}
     for step in steps:
