@@ -37,6 +37,8 @@ MOVED = [FEATURES.index(name) for name in ("input", "output", "weight", "patches
 """Features that count elements. Their coefficients are regularised alike: one of few elements in
 every measured kernel would otherwise be anything, and decide on kernels in which they are many."""
 
+DEPTHWISE = frozenset({Kind.DEPTHWISE, Kind.PLAIN_DEPTHWISE})
+
 RANGED = ("macs", "input", "output", "weight", "macs/output")
 """Features whose fitted ranges are kept; the macs of an output tell how wide a window is."""
 
@@ -100,6 +102,8 @@ def depends(kind: str, feature: str) -> bool:
     """
     if feature == "spilled":
         return False  # few networks are that large
+    if feature == "streamed":
+        return kind not in PRODUCTS or kind in DEPTHWISE  # others compute more than they move
     if feature == "work":
         return kind not in PRODUCTS or kind in RELATIONS
     if kind in (Kind.ATTENTION, Kind.WINDOW_ATTENTION) and feature in ("weight", "patches"):
@@ -117,9 +121,10 @@ def _non_negative(rows: NDArray[Any], targets: NDArray[Any]) -> NDArray[Any]:
     moved = size.reshape(penalty.shape)[:, MOVED]
     most = moved.max(axis=1, keepdims=True)
     penalty[:, MOVED] = np.divide(most, moved, out=np.ones_like(moved), where=moved > 0)
-    size[size == 0] = 1.0
-    whole = np.hstack([rows / size, targets[:, None]])
-    ridge = np.hstack([RIDGE**0.5 * np.diag(penalty.ravel()), np.zeros((len(size), 1))])
+    seen = size > 0
+    whole = np.hstack([rows[:, seen] / size[seen], targets[:, None]])
+    ridge = RIDGE**0.5 * np.diag(penalty.ravel()[seen])
+    ridge = np.hstack([ridge, np.zeros((len(ridge), 1))])
     weights = np.ones(len(rows))
     for _ in range(STEPS + 1):
         triangle = np.linalg.qr(whole * weights[:, None], mode="r")  # the same with fewer rows
@@ -128,7 +133,8 @@ def _non_negative(rows: NDArray[Any], targets: NDArray[Any]) -> NDArray[Any]:
         off = np.abs(whole[:, :-1] @ found - whole[:, -1])
         scale = max(DISTANT * float(np.median(off)), EXACT)
         weights = 1 / np.sqrt(np.maximum(off / scale, 1.0))
-    coefficients: NDArray[Any] = np.asarray(found) / size
+    coefficients = np.zeros(len(size))
+    coefficients[seen] = np.asarray(found) / size[seen]
     return coefficients
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 FEATURES = (
     "kernels", "macs", "macs_by_8", "macs_by_16", "input", "output", "weight", "patches", "work",
-    "merged", "mixed", "activated", "spilled",
+    "merged", "mixed", "activated", "spilled", "streamed",
 )  # fmt: skip
 """The features that the time of a kernel may depend on, for one image:
 
@@ -16,11 +16,14 @@ are elements read and written; `patches` are the elements of all windows, laid o
 `work` is other arithmetic; `merged` are elements that a sum in the kernel reads; `mixed` is the
 geometric mean of macs and elements moved; `activated` are elements that an activation in the
 kernel changes, unless it is a ReLU, which costs nothing there; `spilled` are elements read and
-written beyond `CACHE`.
+written beyond `CACHE`, `streamed` those beyond `NEAR`.
 """
 
 CACHE = 4_000_000
 """Elements that fit into the last cache of a desktop processor: 16 MB in single precision."""
+
+NEAR = 256_000
+"""Elements that fit into the cache next to a core: 1 MB in single precision."""
 
 FIXED = frozenset({"kernels", "weight"})
 """Features that are independent of the batch size."""
@@ -57,6 +60,7 @@ class Kind(StrEnum):
     SWISH = "swish"  # x * sigmoid(x), for which there is a kernel
     TRANSPOSE = "transpose"  # moves elements one by one
     REORDER = "reorder"  # makes blocks, or resolves them
+    SINGLE = "single position"  # pointwise, of one position; in onnxruntime and eager torch
     RESPONSE_NORM = "response norm"  # takes a power of each element
     SOFTMAX = "softmax"
 
@@ -81,7 +85,7 @@ PRODUCTS = RELATIONS | frozenset({
     Kind.DENSE, Kind.POINTWISE, Kind.DEPTHWISE, Kind.GROUPED, Kind.STEM, Kind.TRANSPOSED,
     Kind.LINEAR, Kind.PRODUCT, Kind.PLAIN_CONV, Kind.PLAIN_POINTWISE, Kind.PLAIN_DEPTHWISE,
     Kind.UNFOLDED, Kind.UNFOLDED_GROUPS, Kind.PLAIN_GROUPED, Kind.STRIDED, Kind.UNALIGNED,
-    Kind.REFERENCE_DEPTHWISE, Kind.VOLUME,
+    Kind.REFERENCE_DEPTHWISE, Kind.VOLUME, Kind.SINGLE,
 })  # fmt: skip
 """The kinds that multiply and accumulate, and those that relate positions, which do more."""
 
@@ -108,7 +112,7 @@ PLAIN_OF: dict[str, str] = {
 }  # fmt: skip
 CONVOLUTIONS = frozenset({Kind.DENSE, Kind.POINTWISE, Kind.DEPTHWISE, Kind.GROUPED, Kind.STEM})
 TAKES_ACTIVATION = CONVOLUTIONS | {
-    Kind.LINEAR, Kind.PLAIN_CONV, Kind.PLAIN_POINTWISE, Kind.PLAIN_DEPTHWISE,
+    Kind.LINEAR, Kind.PLAIN_CONV, Kind.PLAIN_POINTWISE, Kind.PLAIN_DEPTHWISE, Kind.SINGLE,
 }  # fmt: skip
 TAKES_SUM = TAKES_ACTIVATION - {Kind.LINEAR}
 BY_ELEMENT = frozenset({Kind.ELEMENT_WISE, Kind.FUNCTION})

@@ -21,6 +21,7 @@ from archscope.latency.kernel_kinds import (
     FEATURES,
     FEW,
     JOINED,
+    NEAR,
     NONE,
     ONNXRUNTIME,
     PLAIN_OF,
@@ -62,8 +63,11 @@ def piece_of(op: Op, ins: tuple[Shape, ...], fusion: str = NONE) -> Piece:
         "work": own.elementwise,
         "mixed": sqrt(own.macs * (read + written + weight)),
         "spilled": max(read + written + weight - CACHE, 0),
+        "streamed": max(read + written + weight - NEAR, 0),
     }
-    if fusion in (EAGER, EAGER_GPU):
+    if fusion in (EAGER, ONNXRUNTIME) and kind == Kind.POINTWISE and prod(out[1:]) == 1:
+        kind = Kind.SINGLE
+    elif fusion in (EAGER, EAGER_GPU):
         kind = kind_in_eager(kind, op, ins, out, groups, on_gpu=fusion == EAGER_GPU)
         values["kernels"] = float(groups) if kind == Kind.UNFOLDED_GROUPS else 1.0
     features = tuple(float(values.get(name, 0.0)) for name in FEATURES)

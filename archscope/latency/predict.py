@@ -39,6 +39,7 @@ STAND_INS: dict[str, tuple[str, ...]] = {
     Kind.PLAIN_GROUPED: (Kind.GROUPED, Kind.DENSE),
     Kind.STRIDED: (Kind.POINTWISE, Kind.DENSE),
     Kind.UNALIGNED: (Kind.POINTWISE, Kind.DENSE),
+    Kind.SINGLE: (Kind.POINTWISE, Kind.DENSE),
     Kind.PLAIN_DEPTHWISE: (Kind.DEPTHWISE, Kind.GROUPED),
     Kind.PLAIN_POOL: (Kind.POOL,),
     Kind.SWISH: (Kind.FUNCTION, Kind.ELEMENT_WISE),

@@ -61,6 +61,7 @@ def test_torch_unfolds_the_same_convolutions(op: Conv, shape: Shape) -> None:
         ),
         ("INPUT 64x57x57 -> CONV 64 1x1", ["unaligned pointwise"]),
         ("INPUT 64x7x7 -> CONV 64 1x1", ["pointwise"]),
+        ("INPUT 64x1x1 -> CONV 64 1x1", ["single position"]),
         ("INPUT 64x56x56 -> CONV 64 3x3 -> GELU -> SILU", ["dense", "slow function", "function"]),
         ("INPUT 3x32x32 -> CONV 16 3x3 -> POOL", ["unfolded convolution", "max pool"]),
         ("INPUT 3x224x224 -> CONV 16 3x3 -> SOFTMAX", ["stem", "softmax"]),
