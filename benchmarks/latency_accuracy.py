@@ -81,6 +81,7 @@ def main() -> None:
         print("| left out by family | median | mean | within 10 % |\n|---|---|---|---|")
         print(line("kernels", found))
         print(line("macs alone", by_macs(samples)))
+        print(f"{sum(s.unsteady for s in samples)} networks disagree between rounds")
         sums = [1e3 * (sum(s.seconds) / s.whole_seconds - 1) for s in samples]
         print(f"kernels add up to the whole within {fmean(map(abs, sums)) / 10:.1f} % on average")
         print(f"the interval of {profile.interval.covers:.0%} covers {coverage(found):.0%}")

@@ -6,9 +6,10 @@ thousands of separate kernels takes longer and tells less.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from msgspec import Struct, structs
@@ -60,6 +61,7 @@ PROBES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("odd_channels", {}), ("odd_channels", {"c": 58}), ("functions", {}), ("copies", {}),
     ("attention", {}), ("attention", {"c": 384, "heads": 6, "tokens": 128}),
     ("attention", {"c": 96, "heads": 2, "tokens": 49}),
+    ("attention", {"c": 768, "heads": 12}),
     ("windows", {}), ("windows", {"c": 144, "heads": 4, "side": 32, "size": 16}),
     ("windows", {"c": 48, "heads": 3, "side": 56}),
     ("windows", {"c": 60, "heads": 4, "side": 16, "size": 8}), ("patches", {}),
@@ -67,12 +69,14 @@ PROBES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("recurrent", {}), ("recurrent", {"c": 128}), ("norms", {}), ("norms", {"c": 96}),
     ("transposed", {}), ("transposed", {"c": 24}), ("transposed", {"c": 64}),
     ("generator", {}), ("generator", {"c": 512, "z": 128}), ("small_images", {}),
-    ("small_images", {"c": 24}), ("positions", {}), ("positions", {"c": 1024}),
+    ("small_images", {"c": 24}), ("small_images", {"c": 48}), ("positions", {}),
+    ("positions", {"c": 1024}),
     ("volumes", {}), ("volumes", {"c": 24, "side": 20}), ("resizes", {}),
     ("resizes", {"c": 64, "side": 20}), ("large_kernels", {}),
     ("large_kernels", {"c": 48, "side": 16}),
     ("groups", {}), ("groups", {"c": 48}), ("odd_positions", {}),
-    ("odd_positions", {"c": 160, "side": 37}),
+    ("odd_positions", {"c": 160, "side": 37}), ("fully_connected", {}),
+    ("fully_connected", {"c": 2304}), ("large_maps", {}), ("large_maps", {"c": 48, "side": 96}),
 )  # fmt: skip
 """Networks of `probes/`, with values for them: kernels that few of the families have. They are no
 family, and do not count in the error."""
@@ -83,8 +87,12 @@ PROBE, OF_PROBES = "probes", 0.5
 SMALLER = 0.7
 """Each network is also measured for images smaller by this factor."""
 
-ROUNDS = 3  # in which whole networks are timed, so that a slow minute is not one network's
-SECONDS = 0.3  # for the kernels of a network, and for each round of the whole
+ROUNDS, AGAIN, AGREE = 3, 3, 0.05
+"""Rounds in which all networks are measured, and the most further ones for networks whose two
+shortest times disagree by more than a fraction."""
+
+SECONDS = 0.15  # of each round, for a whole network and again for its kernels
+TURNS = 2  # the least, for networks that take long
 
 Progress = Callable[[str, float], None]
 """Called with a description of the measurement and the fraction done."""
@@ -99,6 +107,7 @@ class Sample(Struct, frozen=True):
     kernels: tuple[Kernel, ...]
     seconds: tuple[float, ...]  # of each kernel
     whole_seconds: float
+    unsteady: bool = False  # its two shortest times disagree
 
 
 class Job(Struct, frozen=True):
@@ -138,64 +147,86 @@ def measure_jobs(
 ) -> list[Sample]:
     """Measure networks in a runtime on the CPU, kernel by kernel and as a whole.
 
+    Each is measured in several rounds, and again if these disagree; `undisturbed` is returned.
     One thread is timed by its processor time, which other work on the machine disturbs less.
     Raises OptionError for a runtime that cannot be calibrated, UnavailableError without it.
     """
     if runtime not in RUNTIMES:
         raise OptionError(f"expected a runtime of {', '.join(RUNTIMES)}, got '{runtime}'")
     clock = clock or clock_of(processor_time=threads == 1)
-    one = _in_onnxruntime if runtime == "onnxruntime" else _in_torch
-    samples: list[Sample] = []
-    wholes: list[list[float]] = [[] for _ in work]
-    steps = len(work) * (rounds + 1)
-    with using_threads(threads):
-        for turn in range(rounds):
-            for place, job in enumerate(work):
-                done = turn * len(work) + place + (len(samples) if not turn else len(work))
+    timed = _in_onnxruntime if runtime == "onnxruntime" else _in_torch
+    found: list[list[Sample]] = [[] for _ in work]
+    steps = len(work) * (rounds + 1)  # the last for what is measured again
+    with using_threads(threads), _objects_kept():
+        for turn in range(rounds + AGAIN):
+            places = [n for n, of in enumerate(found) if turn < rounds or unsteady(of)]
+            for count, place in enumerate(places):
+                job = work[place]
+                extra = (turn - rounds) / AGAIN + count / len(places) / AGAIN
+                done = turn * len(work) + place if turn < rounds else (rounds + extra) * len(work)
                 progress(f"{job.graph.name} {text_of(job.graph.inputs[0].out)}", done / steps)
                 long = seconds * (OF_PROBES if job.family == PROBE else 1.0)
-                sample = one(job, threads, long, clock, kernels_too=not turn)
-                wholes[place].append(sample.whole_seconds)
-                if not turn:
-                    samples.append(sample)
-    return [
-        structs.replace(sample, whole_seconds=median(whole))
-        for sample, whole in zip(samples, wholes, strict=True)
-    ]
+                found[place].append(timed(job, threads, long, clock))
+    return [undisturbed(of_job) for of_job in found]
 
 
-def _in_onnxruntime(
-    job: Job, threads: int, seconds: float, clock: Clock, kernels_too: bool
-) -> Sample:
+def unsteady(samples: Sequence[Sample]) -> bool:
+    """Return whether the two shortest times of a network over some rounds disagree."""
+    times = sorted(sample.whole_seconds for sample in samples)
+    return len(times) > 1 and times[1] > (1 + AGREE) * times[0]
+
+
+def undisturbed(samples: Sequence[Sample]) -> Sample:
+    """Return the shortest time of a network over some rounds, and the kernels of the fastest.
+
+    What shares a core with a virtual machine slows it down for seconds to minutes, by up to two
+    thirds, and nothing makes a round faster than it should be.
+    """
+    return structs.replace(
+        min(samples, key=lambda sample: sum(sample.seconds)),
+        unsteady=unsteady(samples),
+        whole_seconds=min(sample.whole_seconds for sample in samples),
+    )
+
+
+@contextmanager
+def _objects_kept() -> Iterator[None]:
+    """Spare garbage collection, which precedes each measurement, the objects of this moment."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _in_onnxruntime(job: Job, threads: int, seconds: float, clock: Clock) -> Sample:
     exported = export_onnx(job.graph)
     made = kernels(exported.graph, ONNXRUNTIME)
-    call = onnx_call(exported.model.content(), threads)
-    whole = timing(measure([call], seconds, clock)[0]).median_seconds
-    spent = (0.0,) * len(made)
-    if kernels_too:
-        profiler = KernelProfiler(exported, threads=threads)
-        measure([profiler], seconds, clock)
-        found = profiler.times(undisturbed=True).kernels
-        times = [(kernel.layers, kernel.seconds) for kernel in found]
-        spent = matched(made, times, exported.graph)
+    content = exported.model.content()
+    whole = _seconds(onnx_call(content, threads), seconds, clock)
+    profiler = KernelProfiler(exported, threads=threads, content=content)
+    measure([profiler], seconds, clock, min_turns=TURNS)
+    found = profiler.times(undisturbed=True).kernels
+    spent = matched(made, [(kernel.layers, kernel.seconds) for kernel in found], exported.graph)
     return Sample(job.graph.name, job.family, job.varied, made, spent, whole)
 
 
-def _in_torch(job: Job, threads: int, seconds: float, clock: Clock, kernels_too: bool) -> Sample:
+def _in_torch(job: Job, threads: int, seconds: float, clock: Clock) -> Sample:
     conditions = Conditions(device="cpu", threads=threads)
     prepared = prepare(job.graph, 1, conditions)
     made = kernels(job.graph, EAGER)
-    whole = timing(measure([prepared.call], seconds, clock)[0]).median_seconds
-    spent = (0.0,) * len(made)
-    if kernels_too:
-        stopwatch = Stopwatch(prepared, clock)
-        measure([stopwatch], seconds, clock)
-        times = [((name,), time) for name, time in stopwatch.medians()]
-        # What is between layers, such as passing values on, takes about as long for each.
-        between = max(whole - sum(time for _, time in times), 0.0) / len(times)
-        times = [(names, time + between) for names, time in times]
-        spent = matched(made, times, job.graph)
+    whole = _seconds(prepared.call, seconds, clock)
+    stopwatch = Stopwatch(prepared, clock)
+    measure([stopwatch], seconds, clock, min_turns=TURNS)
+    times = [((name,), time) for name, time in stopwatch.medians()]
+    # What is between layers, such as passing values on, takes about as long for each.
+    between = max(whole - sum(time for _, time in times), 0.0) / len(times)
+    spent = matched(made, [(names, time + between) for names, time in times], job.graph)
     return Sample(job.graph.name, job.family, job.varied, made, spent, whole)
+
+
+def _seconds(call: Callable[[], object], seconds: float, clock: Clock) -> float:
+    return timing(measure([call], seconds, clock, min_turns=TURNS)[0]).median_seconds
 
 
 def matched(

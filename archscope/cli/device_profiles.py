@@ -102,6 +102,11 @@ def _on_cpu(name: str, options: dict[str, Any]) -> Profile:
         say(f"warning: {line}")
     samples = measure_jobs(list(jobs()), runtime, threads, progress=_progress())
     tell("fitting")
+    if unsteady := sum(sample.unsteady for sample in samples):
+        say(
+            f"warning: {unsteady} of {len(samples)} networks took different times whenever they"
+            " were measured: other work disturbed them, and the error below is partly noise"
+        )
     return profile_of(samples, runtime, threads, name=name)[0]
 
 

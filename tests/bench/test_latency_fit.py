@@ -3,17 +3,28 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from msgspec import structs
 
 from archscope.bench import calibration
 from archscope.bench.calibration import Sample, jobs, matched, measure_jobs
-from archscope.bench.latency_fit import coverage, error_of, fit, left_out, profile_of, sum_of
+from archscope.bench.latency_fit import (
+    coverage,
+    error_of,
+    fit,
+    left_out,
+    profile_of,
+    profile_with,
+    sum_of,
+)
 from archscope.bench.onnx_kernels import profile_kernels
 from archscope.errors import OptionError
 from archscope.exporters.onnx_export import export_onnx
 from archscope.language import load
-from archscope.latency.kernel_kinds import FEATURES, Kind
+from archscope.latency.kernel_kinds import FEATURES, NEAR, Kind
 from archscope.latency.kernels import Kernel, kernels
-from archscope.latency.predict import predict, scaled
+from archscope.latency.operator_kernels import piece_of
+from archscope.latency.predict import milliseconds, predict, scaled
+from archscope.ops.activation import ReLU
 
 TRUTH = {"kernels": 0.01, "macs": 0.03, "output": 0.2, "weight": 0.1}
 NAMES = (
@@ -103,6 +114,60 @@ def test_kernels_of_the_runtime_are_matched_by_their_main_node() -> None:
     assert [t for kind, t in by_kind if kind != "reorder"] == [1.0, 2.0, 7.0, 5.0]
 
 
+def with_wholes(*times: float) -> list[Sample]:
+    made = (Kernel(("conv",), "dense", (1.0,)), Kernel(("relu",), "function", (1.0,)))
+    return [
+        Sample("net", "net", False, made, (0.7 * time, 0.3 * time + 0.01 * turn), time)
+        for turn, time in enumerate(times)
+    ]
+
+
+def test_what_slows_a_round_down_is_left_out() -> None:
+    sample = calibration.undisturbed(with_wholes(1.6, 1.0, 1.7, 1.02))
+    assert sample.whole_seconds == 1.0
+    assert sample.seconds == pytest.approx((0.7, 0.31))
+    assert not sample.unsteady
+    assert calibration.undisturbed(with_wholes(1.6, 1.0, 1.7)).unsteady
+    assert not calibration.undisturbed(with_wholes(1.6)).unsteady
+
+
+def test_only_networks_whose_rounds_disagree_are_measured_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times = {
+        "quiet": [1.0, 1.01],
+        "busy": [1.0, 1.5, 1.4, 1.01],
+        "never": [3.0, 2.0, 1.0, 4.0, 5.0],
+    }
+    shares: list[float] = []
+
+    def timed(job: calibration.Job, *_: object) -> Sample:
+        return with_wholes(times[job.graph.name].pop(0))[0]
+
+    monkeypatch.setattr(calibration, "_in_torch", timed)
+    graph = load("INPUT 3x8x8 -> CONV 4")
+    work = [calibration.Job(structs.replace(graph, name=name), "net", False) for name in times]
+    found = measure_jobs(work, "torch", 1, rounds=2, progress=lambda _, share: shares.append(share))
+    assert [sample.unsteady for sample in found] == [False, False, True]
+    assert all(sample.whole_seconds == 1.0 for sample in found)
+    assert times == {"quiet": [], "busy": [], "never": []}
+    assert shares == sorted(shares)
+    assert shares[-1] < 1
+
+
+def test_kernels_whose_maps_leave_the_cache_are_slower_by_element() -> None:
+    """The slope changes where feature maps no longer fit into the cache next to a core."""
+    made, times = [], []
+    for output in (5e4, 1e5, 2e5, 4e5, 8e5, 1.6e6):
+        features = piece_of(ReLU(), ((int(output), 1, 1),), "eager").features
+        made.append(Kernel(("relu",), "element-wise", features))
+        times.append(1e-10 * output + 4e-10 * max(2 * output - NEAR, 0))
+    sample = Sample("net", "net", False, tuple(made), tuple(times), sum(times))
+    profile = profile_with({"element-wise": fit([sample])["element-wise"]})
+    for kernel, time in zip(made, times, strict=True):
+        assert milliseconds(profile, kernel) == pytest.approx(1e3 * time, rel=0.1)
+
+
 def test_probes_count_in_no_error() -> None:
     probes = [job for job in jobs() if job.family == "probes"]
     assert len(probes) == len(calibration.PROBES) and all(job.varied for job in probes)
@@ -127,6 +192,14 @@ def test_onnxruntime_makes_the_kernels_that_are_expected(source: str) -> None:
     taken = [{places[name] for name in kernel.layers if name in places} for kernel in found]
     assert [kernel.layers for kernel, of in zip(found, taken, strict=True) if len(of) > 1] == []
     assert set().union(*taken) == set(range(len(made)))
+
+
+def test_the_kernel_of_an_output_belongs_to_its_layer() -> None:
+    """onnxruntime names it by the output, which is no name of a node."""
+    exported = export_onnx(load("INPUT 8x16x16 -> CONV 16 -> RELU -> CONV 8"))
+    found = profile_kernels(exported, runs=2).kernels
+    convolutions = [kernel.layers for kernel in found if kernel.kind == "Conv"]
+    assert convolutions == [("conv0", "relu"), ("conv1",)]
 
 
 def test_every_network_can_be_measured_at_two_sizes() -> None:
