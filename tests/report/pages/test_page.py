@@ -346,6 +346,9 @@ def test_layers_show_their_attributes(opened: Any) -> None:
     assert "out 6, kernel 5" in layers.inner_text()
     box = one.page.locator("#network-first g[data-name=conv0] title").text_content()
     assert "out 6, kernel 5" in box and "1x32x32 -> 6x28x28" in box
+    drawing = one.page.locator("#network-first .drawing")
+    titles = drawing.locator("g.box text:first-of-type").all_text_contents()
+    assert titles[1:4] == ["conv0 5x5", "tanh0", "avgpool0 2x2"]
 
 
 def test_charts_are_not_sent_anywhere(opened: Any) -> None:
@@ -429,6 +432,21 @@ def test_a_browser_that_cannot_unpack_says_so(browser: Any, paths: dict[str, Pat
     page.goto(paths["five"].as_uri())
     page.locator("#scatter", has_text="--plotlyjs plain").wait_for()
     assert page.locator("#table tbody tr").count() == 7
+    context.close()
+
+
+def test_a_page_printed_before_its_charts_are_there_draws_them(
+    browser: Any, paths: dict[str, Path]
+) -> None:
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.add_init_script("""addEventListener('DOMContentLoaded', () => {
+        dispatchEvent(new Event('beforeprint'));
+        dispatchEvent(new Event('afterprint'));
+    })""")
+    page.goto(paths["narrower"].as_uri())
+    page.locator("#scatter .plot-container").wait_for(state="attached")
+    assert "Charts need plotly" not in page.inner_text("body")
     context.close()
 
 

@@ -153,6 +153,7 @@ function redraw(place) {
 }
 
 function redrawAll() {
+  if (!started) return;
   for (const place of drawn.keys()) {
     if (place.isConnected) redraw(place); else drawn.delete(place);
   }

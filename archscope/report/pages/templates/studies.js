@@ -53,7 +53,7 @@ function trialTable(study) {
   const numbers = new Set(study.columns.map((_, place) => place).filter((place) => study.trials.every((trial) => trial[place] === null || typeof trial[place] === "number")));
   const told = (value, name) => (value === null ? "-" : name === study.score ? written(value, "share") : name in study.costs ? written(value, study.costs[name]) : String(value));
   const rows = shown.map((trial) => trial.map((value, place) => [value ?? "", told(value, study.columns[place])]));
-  return [...part, table(`Trials of ${study.name}`, study.columns, rows, numbers)];
+  return [...part, make("div", { class: "trials" }, table(`Trials of ${study.name}`, study.columns, rows, numbers))];
 }
 
 const scores = (study) => study.trials.map((trial) => trial[study.columns.indexOf(study.score)]);
