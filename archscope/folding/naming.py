@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from itertools import count, product
 from keyword import iskeyword
 
 from archscope.folding.pieces import Chain, Piece, all_pieces, inner_first, is_depthwise, weight
@@ -10,6 +11,7 @@ from archscope.language.syntax import LOOP_NAMES, MODIFIERS
 from archscope.ops import OPS
 
 SHORT = {"batchnorm": "bn"}
+LETTERS = "bcdefghijklmnopqrstuvwxyz"  # the first of several has none
 LONGEST = 4  # words of a name
 RESERVED = {"x", "in", "input", "gather", "features", "new", *LOOP_NAMES, *MODIFIERS}
 
@@ -27,12 +29,15 @@ def name_blocks(chain: Chain) -> None:
 
 
 def distinct(name: str, taken: Collection[str]) -> str:
-    """Return the name, with a letter appended if it is taken."""
-    if name not in taken:
-        return name
-    letters = "bcdefghijklmnopqrstuvwxyz"
-    made = (f"{name}_{a}{b}" for a in ("", *letters) for b in letters)
-    return next(candidate for candidate in made if candidate not in taken)
+    """Return the name, with letters appended if it is taken."""
+    return next(candidate for candidate in lettered(name) if candidate not in taken)
+
+
+def lettered(name: str) -> Iterator[str]:
+    """Yield the name, and without end: `name_b`, `name_c` ... `name_bb`, `name_bc` ..."""
+    yield name
+    for length in count(1):
+        yield from (f"{name}_{''.join(end)}" for end in product(LETTERS, repeat=length))
 
 
 def parameter_name(name: str, taken: Collection[str]) -> str:

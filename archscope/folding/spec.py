@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct, structs
 
 from archscope.errors import SpecError
 from archscope.folding.expressions import MISSING, Derived, FoldedBlock, Parameter, Path
-from archscope.folding.naming import RESERVED, distinct
+from archscope.folding.naming import RESERVED, distinct, lettered
 from archscope.folding.pieces import COUNTS, Chain, Piece, counts_of, nodes_of
 from archscope.ir import Graph, Source
 from archscope.language.document import Block, Document, Layer
@@ -60,9 +60,12 @@ def _names(chain: Chain, known: Mapping[str, str], blocks: Collection[str]) -> d
     words = {*OPS, *blocks}  # with numbers, these are default names of layers
     taken = {*words, *known.values()}
     names = {**known}
+    candidates: dict[str, Iterator[str]] = {}
     for piece in chain:
         if piece.read:
-            names[piece.value] = distinct(_scope(piece, words), taken)
+            scope = _scope(piece, words)
+            more = candidates.setdefault(scope, lettered(scope))
+            names[piece.value] = next(name for name in more if name not in taken)
             taken.add(names[piece.value])
     return names
 
@@ -142,7 +145,7 @@ class _LayerMaker(Struct):
         """Return the name, inputs, shared weights, counts and output of a layer."""
         share = None
         if piece.share is not None:
-            share = self.shares.setdefault(piece.share, distinct("shared", self.shares.values()))
+            share = self.shares.setdefault(piece.share, distinct("shared", {*self.shares.values()}))
         return {
             "name": self.names[piece.value] if piece.read else None,
             "sources": piece.sources and tuple(self.names[name] for name in piece.sources),

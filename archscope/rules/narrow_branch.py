@@ -70,7 +70,7 @@ def _branches(graph: Graph, end: Node, places: dict[str, int]) -> list[dict[Node
     """Return, for each operand of a node, the nodes between it and the common ancestor of all.
 
     Each node of a branch is mapped to whether everything in the branch passes through it. Empty if
-    the operands come from different inputs of the network. `places` maps nodes to their positions.
+    an operand has an input of the network for itself. `places` maps nodes to their positions.
     """
     reached: dict[str, int] = {}  # operands that a node leads to, as a bit mask
     waiting: list[tuple[int, str]] = []
@@ -83,7 +83,8 @@ def _branches(graph: Graph, end: Node, places: dict[str, int]) -> list[dict[Node
 
     for bit, name in enumerate(end.inputs):
         reach(name, 1 << bit)
-    while len(waiting) > 1:  # the last one is the common ancestor
+    # What several operands read belongs to no branch, and neither does what comes before it.
+    while any(reached[name].bit_count() == 1 for _, name in waiting) and len(waiting) > 1:
         node = graph.by_name[heappop(waiting)[1]]
         if not node.inputs:
             return []
