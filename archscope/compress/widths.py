@@ -54,11 +54,14 @@ class Widths(Struct, frozen=True):
     def allows(self, layer: str, kept: Callable[[int], int], *, strict: bool = False) -> bool:
         """Return whether the rules allow the width, and that of heads if it changed.
 
-        With `strict`, the width must have changed.
+        Beside channels that always stay, such as a gate that a layer makes with its features, the
+        others may have an allowed width instead. With `strict`, the width must have changed.
         """
         whole = -1 if strict else self.width(layer, self.whole)
+        width = self.width(layer, kept)
+        stay = sum(term.times for term in self.terms[layer] if not term.groups)
         inner = (term.groups[-1] for term in self.terms[layer] if len(term.groups) > 1)
-        return self.rules.allow(self.width(layer, kept), whole) and all(
+        return (self.rules.allow(width, whole) or self.rules.allow(width - stay, -1)) and all(
             self.rules.allow(kept(place), self.whole(place)) for place in inner
         )
 

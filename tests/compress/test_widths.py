@@ -83,6 +83,12 @@ def test_heads_and_their_width_are_narrowed_apart(
         assert some * wide % 8 == 0 or wide == width
 
 
+def test_channels_beside_some_that_stay_are_counted_alone() -> None:
+    """A gate and two features for each unit, as in MobileViTv2: 1 + 2 * 20 is odd."""
+    widths = Widths([group(20, a=2)], {"a": (Term(1, ()), Term(2, (0,)))}, Rules(8, 1))
+    assert [kept for (kept,) in configurations((0,), widths)] == [4, 8, 12, 16, 20]
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_configurations_keep_the_rules(data: st.DataObject) -> None:
