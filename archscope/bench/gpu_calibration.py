@@ -49,17 +49,22 @@ class GpuSample(Struct, frozen=True):
     wall_seconds: float  # until everything has run, as `archscope bench` measures
 
     def of_batch(self) -> Sample:
-        """Return the sample with the kernels of the batch."""
-        made = self.sample.kernels
+        """Return the sample with the kernels of the batch, equal ones added up, as they count."""
+        spent: dict[Kernel, list[float]] = {}
+        for kernel, seconds in zip(self.sample.kernels, self.sample.seconds, strict=True):
+            spent.setdefault(structs.replace(kernel, nodes=()), []).append(seconds)
         return structs.replace(
-            self.sample, kernels=tuple(_of_batch(kernel, self.batch) for kernel in made)
+            self.sample,
+            kernels=tuple(
+                structs.replace(kernel, features=self._grown(kernel, len(times)))
+                for kernel, times in spent.items()
+            ),
+            seconds=tuple(map(sum, spent.values())),
         )
 
-
-def _of_batch(kernel: Kernel, batch: int) -> Kernel:
-    values = zip(FEATURES, kernel.features, strict=True)
-    grown = (x if name in FIXED else x * batch for name, x in values)
-    return structs.replace(kernel, features=tuple(grown))
+    def _grown(self, kernel: Kernel, times: int) -> tuple[float, ...]:
+        values = zip(FEATURES, kernel.features, strict=True)
+        return tuple(times * (x if name in FIXED else x * self.batch) for name, x in values)
 
 
 def measure_on_gpu(
