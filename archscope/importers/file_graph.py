@@ -24,6 +24,7 @@ from archscope.ir import Builder, Graph, Op, Output, Shape, Source, text_of
 from archscope.ops import OPS
 from archscope.ops.attributes import attributes
 from archscope.scopes import scopes_of
+from archscope.transforms.join_attention import join_attention
 from archscope.transforms.shorten_moves import shorten_moves
 
 MOST_BYTES = 1 << 21  # of a file
@@ -134,7 +135,8 @@ class FileGraph:
             for title, node in zip(titles, ends, strict=True)
         )
         name = name_part(self.path.stem, "network")
-        return shorten_moves(Graph(name, tuple(nodes), outputs, "; ".join(self.notes)))
+        graph = Graph(name, tuple(nodes), outputs, "; ".join(self.notes))
+        return shorten_moves(join_attention(graph, masks=False)[0])
 
 
 def operator(word: str, **given: Any) -> Op:

@@ -21,7 +21,7 @@ from archscope.ops.attention import DotProductAttention
 from archscope.ops.dropout import Dropout
 from archscope.ops.facts import View, Weightless
 from archscope.ops.input import Input
-from archscope.ops.layout import Permute
+from archscope.ops.layout import Permute, Select
 from archscope.ops.merge import Add, Mul
 from archscope.ops.product import ScaledDotProductAttention
 from archscope.ops.reshape import Flatten, Reshape
@@ -144,14 +144,21 @@ class _ShorterGraph:
         """Add an element-wise operator to what its inputs are the same view of, if they are."""
         if not values or not is_elementwise(node.op, *node.ins):
             return None
-        first = values[0]
-        shapes = {self.builder.nodes[value.base].out for value in values}
-        if not first.moves or len(shapes) > 1 or not first.view.covers(*shapes):
+        nearest = min(values, key=lambda value: len(value.moves))
+        shape = self.builder.nodes[nearest.base].out
+        if not nearest.moves or any(value.view != nearest.view for value in values):
             return None
-        if any(value.view != first.view for value in values):
+        if not all(value.view.covers(self.builder.nodes[value.base].out) for value in values):
             return None
-        self.builder.again(node, node.op, [value.base for value in values])
-        return structs.replace(first, base=node.name)
+        bases = [self._shaped(value.base, shape, node) for value in values]
+        self.builder.again(node, node.op, bases)
+        return structs.replace(nearest, base=node.name)
+
+    def _shaped(self, base: str, shape: Shape, beside: Node) -> str:
+        """Return a node with the numbers of another in a shape of as many."""
+        moves = StridedView.whole(shape).moves_from(self.builder.nodes[base].out) or []
+        steps = [_Move(beside.scope, move, beside.at) for move in moves]
+        return self._node_of(self._value(base, steps))
 
     def _attention(self, node: Node, values: Sequence[_Value]) -> _Value | None:
         """Add attention to the channels that its heads are views of, if they are."""
@@ -222,11 +229,22 @@ class _ShorterGraph:
 
 
 def _joined(moves: Sequence[_Move], move: _Move) -> tuple[_Move, ...]:
-    """Return moves and one more; two permutations or two reshapes in a row are one."""
+    """Return moves and one more.
+
+    Two permutations or two reshapes in a row are one, and a selection comes before a permutation.
+    """
     last = moves[-1].op if moves else None
     if isinstance(last, Permute) and isinstance(move.op, Permute):
         order = tuple(last.order[axis] for axis in move.op.order)
         return (*moves[:-1], structs.replace(move, op=Permute(order=order)))
+    if isinstance(last, Permute) and isinstance(move.op, Select):
+        axis = last.order[move.op.axis]
+        rest = tuple(other - (other > axis) for other in last.order if other != axis)
+        selected = structs.replace(move, op=structs.replace(move.op, axis=axis))
+        turned = (
+            () if [*rest] == sorted(rest) else (structs.replace(moves[-1], op=Permute(order=rest)),)
+        )
+        return (*moves[:-1], selected, *turned)
     if isinstance(last, Reshape | Flatten) and isinstance(move.op, Reshape | Flatten):
         return (*moves[:-1], move)
     return (*moves, move)

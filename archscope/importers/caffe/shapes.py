@@ -10,6 +10,7 @@ from archscope.importers.caffe.definition import CaffeLayer
 from archscope.importers.caffe.text_format import Message
 from archscope.importers.caffe.unpooling import unpooled
 from archscope.importers.caffe.weights import Form
+from archscope.importers.darknet_reorg import reorg_steps
 from archscope.ir import text_of
 
 
@@ -184,13 +185,10 @@ def reorg(net: Conversion, layer: CaffeLayer) -> list[str]:
             " channels, and no 'reverse'",
             layer.line,
         )
-    thin, (height, width) = channels // step**2, sizes
-    wide = (thin, height * step, width * step)
-    node = net.part(layer, "wide", "reshape", [node], size=wide)
-    node = net.part(layer, "blocks", "space_to_depth", [node], block=step)
-    node = net.part(layer, "shuffle", "channel_shuffle", [node], groups=thin)
-    return [net.add(layer, "reshape", [node], size=(channels * step**2, height // step,
-                                                    width // step))]  # fmt: skip
+    *parts, (last, given) = reorg_steps(net.shape(layer), step)
+    for title, (word, attributes) in zip(("wide", "blocks", "shuffle"), parts, strict=True):
+        node = net.part(layer, title, word, [node], **attributes)
+    return [net.add(layer, last, [node], **given)]
 
 
 def shuffle(net: Conversion, layer: CaffeLayer) -> list[str]:

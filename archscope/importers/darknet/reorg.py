@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from archscope.importers.darknet.conversion import Conversion
 from archscope.importers.darknet.sections import Section
+from archscope.importers.darknet_reorg import reorg_steps
 
 LARGEST = 1024
 
 
 def reorg(net: Conversion, section: Section, title: str) -> str:
-    """Add darknet's reorganisation, which has its own order of channels.
-
-    The forward pass views the values as a map with `stride` times the size, and moves its
-    positions into channels.
-    """
+    """Add darknet's reorganisation, which has its own order of channels."""
     node, step = net.image(section, title), _step(net, section)
     channels, height, width = net.made.shape(node)
     extra = section.integer("extra", 0)
@@ -40,11 +37,9 @@ def reorg(net: Conversion, section: Section, title: str) -> str:
         )
     if step == 1:
         return node
-    thin = channels // step**2
-    node = add("reshape", node, size=(thin, height * step, width * step))
-    node = add("space_to_depth", node, block=step)
-    node = add("channel_shuffle", node, groups=thin)
-    return add("reshape", node, size=(channels * step**2, height // step, width // step))
+    for word, given in reorg_steps(net.made.shape(node), step):
+        node = add(word, node, **given)
+    return node
 
 
 def _turned(net: Conversion, section: Section, title: str, node: str) -> str:

@@ -27,6 +27,7 @@ from archscope.importers.onnx.translation import AtenTranslator
 from archscope.ir import Builder, Graph, Node, Output, Shape
 from archscope.ops import OPS
 from archscope.ops.foreign import RECOGNISERS, Recognised, Tensor
+from archscope.transforms.join_attention import join_attention, renamed
 from archscope.transforms.shorten_moves import shorten_moves
 
 
@@ -78,7 +79,8 @@ class _GraphBuilder:
         outputs, dtype = self.outputs(), model.dtype
         nodes = self.needed(outputs)
         graph = Graph(name, nodes, outputs, dtype="" if dtype == "float32" else dtype)
-        return Imported(shorten_moves(graph), self.weights.arrays)
+        graph, masks = join_attention(graph)
+        return Imported(shorten_moves(graph), renamed(self.weights.arrays, masks))
 
     def needed(self, outputs: Sequence[Output]) -> tuple[Node, ...]:
         """Return the inputs, and the nodes that outputs read."""

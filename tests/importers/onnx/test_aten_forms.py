@@ -173,6 +173,8 @@ def test_attention_is_recognised(windows: int, tmp_path: Path) -> None:
     result = analyze(from_file(path).graph)
     assert result.totals.params == sum(weights[word].size for word in learned)
     assert result.totals.macs == 16 * 8 * 32 + 2 * 16 * (16 // windows) * 8
+    words = [layer.op for layer in result.layers]
+    assert "scaled_dot_product_attention" in words and "softmax" not in words
 
 
 def recurrent(kind: str, sides: int, **attributes: Any) -> tuple[Any, Weights]:
