@@ -29,6 +29,18 @@ def hostile() -> Analysis:
     return analyze(structs.replace(net.graph(), name=HOSTILE))
 
 
+def test_the_legend_says_what_colours_mean() -> None:
+    """Its colours are those of boxes with the shares that it names."""
+    analysis = analyze(load("lenet5"))
+    root = ElementTree.fromstring(str(render(analysis, "svg", heat="memory")))
+    texts = [element.text for element in root.findall(f"{SPACE}text")]
+    assert texts == ["share of memory access", "0 %", "25 %", "100 %"]
+    bar = [element.get("fill") for element in root.findall(f"{SPACE}rect")][1:-1]
+    assert [bar[place] for place in (0, 5, 10)] == [colour(0.25**0.5 * part) for part in (0, 1, 2)]
+    plain = ElementTree.fromstring(str(render(analysis, "svg", heat=None)))
+    assert plain.findall(f"{SPACE}text") == [], "without colours there is none"
+
+
 def test_svg_has_every_box_and_every_line() -> None:
     analysis = analyze(load("googlenet"))
     root = ElementTree.fromstring(render(analysis, "svg"))

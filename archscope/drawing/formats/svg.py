@@ -23,6 +23,8 @@ MARGIN = 8.0
 LEGEND = 50.0  # height of the legend
 TITLE_LENGTH, SUBTITLE_LENGTH = 23, 27  # characters that fit into a box
 LEGEND_LENGTH = 100  # characters of a title
+AT = {"start": 0, "middle": 77, "end": 154}  # marks of the colour bar, by their anchor
+HEAT_WORDS = {"memory": "memory access"}
 CHARACTER = 7.5  # width of most characters of a title
 
 
@@ -30,7 +32,7 @@ def render(analysis: Analysis, fold: int | None, heat: Heat | None) -> str:
     """Return a network as an SVG document."""
     root = tree_of(analysis.layers, analysis.name)
     drawing = layout_of(root, lambda block, depth: is_open(block, depth, fold))
-    scale, wide = _legend(heat) if isinstance(heat, Overlay) else ([], 0.0)
+    scale, wide = _legend(heat) if heat else ([], 0.0)
     top = LEGEND if scale else 0.0
     width, height = max(drawing.width, wide) + 2 * MARGIN, drawing.height + 2 * MARGIN + top
     lines = [
@@ -48,21 +50,30 @@ def render(analysis: Analysis, fold: int | None, heat: Heat | None) -> str:
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
-def _legend(overlay: Overlay) -> tuple[list[str], float]:
-    """Return the legend of an overlay, a title and a colour bar with its ends, and its width."""
-    low, high = map(overlay.text, overlay.ends)
-    title = shortened(overlay.title, LEGEND_LENGTH)
+def _legend(heat: Heat) -> tuple[list[str], float]:
+    """Return the legend, a title and a colour bar with its marks, and its width."""
+    if isinstance(heat, Overlay):
+        title, first = shortened(heat.title, LEGEND_LENGTH), FAINTEST
+        places = dict(zip(("start", "end"), map(heat.text, heat.ends), strict=True))
+    else:
+        title, first = f"share of {HEAT_WORDS.get(heat, heat)}", 0.0
+        # Colours follow the square root of a share.
+        places = {"start": "0 %", "middle": "25 %", "end": "100 %"}
     lines = [
         f'<text x="0" y="-38">{_text(title)}</text>',
         *(
             f'<rect x="{14 * step}" y="-32" width="14" height="10" style="stroke:none"'
-            f' fill="{colour(FAINTEST + (1 - FAINTEST) * step / 10)}"/>'
+            f' fill="{colour(first + (1 - first) * step / 10)}"/>'
             for step in range(11)
         ),
-        f'<text class="size" x="0" y="-9">{_text(low)}</text>',
-        f'<text class="size" x="154" y="-9" text-anchor="end">{_text(high)}</text>',
+        f'<rect x="0" y="-32" width="{AT["end"]}" height="10" style="fill:none"/>',
+        *(
+            f'<text class="size" x="{AT[anchor]}" y="-9" text-anchor="{anchor}">{_text(mark)}'
+            "</text>"
+            for anchor, mark in places.items()
+        ),
     ]
-    return lines, max(154.0, CHARACTER * len(title))
+    return lines, max(float(AT["end"]), CHARACTER * len(title))
 
 
 def _path(edge: EdgePath) -> str:
