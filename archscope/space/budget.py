@@ -91,20 +91,22 @@ class Budget(Struct, frozen=True):
         unit = METRICS[self.metric].unit
         return unit.format(round(value) if unit.whole else value)
 
+    @property
+    def bounds(self) -> str:
+        """Both limits in words: `at most 300,000,000 and at least 255,000,000 macs`."""
+        metric = METRICS[self.metric]
+        limits = (("at most", self.most), ("at least", self.least))
+        told = [f"{word} {metric.unit.exact(end)}" for word, end in limits if end is not None]
+        return f"{' and '.join(told)} {metric.unit.name or metric.name}"
+
     def meaning(self, shape: str = "") -> str:
         """Return a line that explains the budget, for an input shape if one is given."""
         metric = METRICS[self.metric]
-        bounds = [
-            f"{word} {metric.unit.exact(limit)}"
-            for word, limit in (("at most", self.most), ("at least", self.least))
-            if limit is not None
-        ]
         about = "" if metric.is_measured else f" ({metric.about})"
         device = f" on {self.device}" if self.device else ""
         image = f", for one image of {shape}" if shape and metric.depends_on_input else ""
         note = f"; {self.note}" if self.note else ""
-        unit = metric.unit.name or metric.name
-        return f"{self.text}: {' and '.join(bounds)} {unit}{about}{device}{image}{note}"
+        return f"{self.text}: {self.bounds}{about}{device}{image}{note}"
 
 
 def budgets(

@@ -81,7 +81,7 @@ class Sampler:
             found = repair(self.space, self.budgets, choices, self.cost_model, self.random)
             if found is not None:
                 return found
-        listed = " and ".join(budget.text for budget in self.budgets)
+        listed = " and ".join(f"{budget.text} ({budget.bounds})" for budget in self.budgets)
         raise OptionError(
             f"no network of '{self.space.name}' was found within {listed};"
             f" 'archscope space' says which decision to relax"
