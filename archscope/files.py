@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import msgspec
 
@@ -56,6 +56,27 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, as `write_bytes` does."""
     write_text(path, msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+@overload
+def decode_json(content: bytes) -> Any: ...
+
+
+@overload
+def decode_json(content: bytes, kind: type[Record]) -> Record: ...
+
+
+def decode_json(content: bytes, kind: Any = Any) -> Any:
+    """Return the value of a type that JSON from anywhere holds.
+
+    Raises msgspec.DecodeError or msgspec.ValidationError, whatever is wrong with it.
+    """
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except UnicodeDecodeError:
+        raise msgspec.DecodeError("JSON is malformed: it is not UTF-8") from None
+    except RecursionError:
+        raise msgspec.DecodeError("JSON is nested too deeply") from None
 
 
 def append_bytes(path: Path, content: bytes) -> None:

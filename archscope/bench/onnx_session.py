@@ -67,6 +67,19 @@ class _Random:
         return next(self.feeds, None)
 
 
+def weights_with_one_scale(graph: Any) -> set[str]:
+    """Return the weights that get a scale for all channels: those of grouped `ConvTranspose`.
+
+    Their second axis, along which onnxruntime quantizes, has the channels of one group only.
+    """
+    return {
+        node.input[1]
+        for node in graph.node
+        if node.op_type == "ConvTranspose"
+        and any(attribute.name == "group" and attribute.i > 1 for attribute in node.attribute)
+    }
+
+
 def int8_model(model: bytes) -> bytes:
     """Return a model quantized to int8 for its speed: its ranges are those of one random image.
 
@@ -80,11 +93,14 @@ def int8_model(model: bytes) -> bytes:
     root.setLevel(logging.ERROR)  # it recommends a step that our files do not need
     try:
         with TemporaryDirectory() as folder:
-            path = Path(folder) / "int8.onnx"
+            path, proto = Path(folder) / "int8.onnx", onnx.load_from_string(model)
+            one_scale = [{"quant_type": QuantType.QInt8}]
+            overrides = dict.fromkeys(weights_with_one_scale(proto.graph), one_scale)
             quantize_static(
-                onnx.load_from_string(model), path, _Random(model),
+                proto, path, _Random(model),
                 quant_format=QuantFormat.QDQ, per_channel=True,
                 activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+                extra_options={"TensorQuantOverrides": overrides},
             )  # fmt: skip
             return path.read_bytes()
     finally:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from msgspec import Struct, structs
 
+from archscope.bench.onnx_session import weights_with_one_scale
 from archscope.errors import OptionError, UnavailableError, check_known
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class Quantizer:
             raise OptionError("the network has no layer with weights to quantize")
         self.overrides = {
             name: [{"quant_type": quantization.QuantType.QInt8, "reduce_range": not full_range}]
-            for name in _with_one_scale(proto.graph)
+            for name in weights_with_one_scale(proto.graph)
         }
         self.folder, self.batches, self.full_range = folder, batches, full_range
         self.input = proto.graph.input[0].name
@@ -179,19 +180,6 @@ def _layers(graph: Any) -> dict[str, list[str]]:
                     layer, _, weight = name.rpartition(".")
                     found[layer if weight.startswith("weight") else name].append(node.name)
     return dict(found)
-
-
-def _with_one_scale(graph: Any) -> set[str]:
-    """Return the weights that get a scale for all channels: those of grouped transposed ones.
-
-    Their second axis, along which onnxruntime quantizes, has the channels of one group only.
-    """
-    return {
-        node.input[1]
-        for node in graph.node
-        if node.op_type == "ConvTranspose"
-        and any(attribute.name == "group" and attribute.i > 1 for attribute in node.attribute)
-    }
 
 
 def _reader(name: str, batches: Sequence[NDArray[Any]]) -> Any:

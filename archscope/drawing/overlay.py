@@ -17,6 +17,7 @@ from msgspec import Struct, structs
 
 from archscope.drawing.tree import TreeNode
 from archscope.errors import OptionError, did_you_mean
+from archscope.files import decode_json
 
 FAINTEST = 0.2
 """Intensity of the lowest value, so that it differs from a box without a value."""
@@ -105,8 +106,8 @@ class OverlayFile(Struct, frozen=True):
 def read_overlay(path: Path) -> OverlayFile:
     """Read a file of values. Raises OptionError, which names the place of a wrong value."""
     try:
-        content = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        content = decode_json(path.read_bytes())
+    except (OSError, msgspec.MsgspecError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise OptionError(f"--overlay: cannot read '{path}': {reason}") from None
     title, unit = path.stem, ""

@@ -205,7 +205,8 @@ def _unlike(
         used[kernel.kind].append((kernel, time))
     for kind, group in used.items():
         if kind not in profile.kinds and kind != Kind.VIEW:
-            yield f"{len(group)} kernels of a kind that was not fitted: {kind}"
+            plural = "s" * (len(group) > 1)
+            yield f"{len(group)} kernel{plural} of a kind that was not fitted: {kind}"
         found = []
         for feature, (low, high) in profile.ranges.get(kind, {}).items():
             values = [feature_of(kernel, feature) for kernel, _ in group]

@@ -12,12 +12,18 @@ import msgspec
 from msgspec import Struct, structs
 
 from archscope.errors import OptionError, did_you_mean
-from archscope.files import data_folder, make_folder, write_json
+from archscope.files import data_folder, decode_json, make_folder, write_json
 from archscope.latency.kernel_kinds import FEATURES, FUSIONS, KINDS
 
 FORMAT = 1
 SHIPPED = Path(__file__).parent / "profiles"
 SUFFIX = ".json"
+LARGEST = 1 << 26
+"""The most bytes of a file that may be a profile; those that ship have some thousand."""
+
+DEVICES = ("cpu",)
+"""Devices of this machine, on which budgets measure latency; no profile has such a name."""
+
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
@@ -140,11 +146,15 @@ def load(name: str) -> Profile:
 def read(path: Path) -> Profile:
     """Read a profile. Raises OptionError if the file is not a profile, or was changed."""
     try:
-        profile = msgspec.json.decode(path.read_bytes(), type=Profile)
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise OptionError(f"'{path}' is larger than any latency profile")
+        profile: Profile = decode_json(content, Profile)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise OptionError(f"cannot read the latency profile '{path}': {reason}") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except msgspec.MsgspecError as error:
         raise OptionError(f"'{path}' is not a latency profile: {error}") from None
     for problem in _problems(profile):
         raise OptionError(f"'{path}' is not a latency profile: {problem}")
@@ -192,11 +202,13 @@ def keep(profile: Profile, path: Path | None = None) -> Path:
 
 
 def check_name(name: str) -> None:
-    """Raise OptionError for an invalid name of a profile."""
+    """Raise OptionError for a name that a profile cannot have."""
     if not NAME.fullmatch(name):
         raise OptionError(
             f"expected a name of letters, digits, '-', '_' and '.', such as pi5, got '{name}'"
         )
+    if name in DEVICES:
+        raise OptionError(f"'{name}' stands for measured latency in budgets; give another name")
 
 
 def renamed(profile: Profile, name: str) -> Profile:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 
 from archscope.errors import OptionError
-from archscope.files import write_json
+from archscope.files import decode_json, write_json
 
 FORMAT = 1
 FILE = "look.json"
@@ -91,6 +90,6 @@ def read_inspection(run: Path) -> Inspection | None:
     try:
         if file.stat().st_size > LARGEST:
             raise ValueError(f"larger than {LARGEST >> 20} MiB")
-        return msgspec.json.decode(file.read_bytes(), type=Inspection)
+        return decode_json(file.read_bytes(), Inspection)
     except (OSError, ValueError) as error:  # msgspec raises ValueErrors
         raise OptionError(f"{FILE}: {error}") from None

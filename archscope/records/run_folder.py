@@ -11,7 +11,7 @@ from filelock import FileLock
 from msgspec import Meta, Struct
 
 from archscope.errors import OptionError, did_you_mean
-from archscope.files import ASIDE, is_locked, locked
+from archscope.files import ASIDE, decode_json, is_locked, locked
 from archscope.records.training import (
     DistillationRecord,
     PixelStatistics,
@@ -147,8 +147,8 @@ def _checked(file: Path, field: str, value: Any, kind: type[Record]) -> Record:
 
 def _read(file: Path, kind: type[Record]) -> Record:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=kind)
+        return decode_json(file.read_bytes(), kind)
     except OSError as error:
         raise OptionError(f"cannot read '{file}': {error.strerror}") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except msgspec.MsgspecError as error:
         raise OptionError(f"cannot read '{file}': {error}") from None

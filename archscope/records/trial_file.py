@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from archscope.errors import OptionError
-from archscope.files import append_bytes, write_bytes
+from archscope.files import append_bytes, decode_json, write_bytes
 from archscope.records.study import Trial
 
 DAMAGED = "trials.damaged.jsonl"
@@ -38,7 +38,7 @@ def read_trials(file: Path) -> TrialLines:
     lines, damaged = [], []
     for place, line in enumerate(whole, 1):
         try:
-            trial = msgspec.json.decode(line, type=Trial)
+            trial = decode_json(line, Trial)
         except msgspec.MsgspecError:
             trial = None
         if trial is None or trial.number in trials or trial.number < 0 or _lacks_result(trial):

@@ -25,7 +25,15 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from archscope.errors import OptionError
-from archscope.files import append_bytes, locked, make_folder, refusal, write_json, write_text
+from archscope.files import (
+    append_bytes,
+    decode_json,
+    locked,
+    make_folder,
+    refusal,
+    write_json,
+    write_text,
+)
 from archscope.metrics import ACCURACY
 from archscope.records.study import PROFILES, Trial
 from archscope.records.trial_file import DAMAGED, repair_trials
@@ -95,7 +103,7 @@ class StudyFolder:
         if not file.exists():
             return None
         try:
-            return msgspec.json.decode(file.read_bytes(), type=kind)
+            return decode_json(file.read_bytes(), kind)
         except (OSError, msgspec.MsgspecError) as error:
             raise OptionError(f"cannot read '{file}': {error}") from None
 
@@ -116,7 +124,7 @@ class StudyFolder:
             self.write_json(file.name, config)
             return
         try:
-            before = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+            before = decode_json(file.read_bytes(), dict[str, Any])
         except (OSError, msgspec.MsgspecError) as error:
             raise OptionError(f"cannot read '{file}': {error}") from None
         now = msgspec.json.decode(msgspec.json.encode(config))

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from archscope.errors import OptionError, did_you_mean
 from archscope.latency import profile as profiles
-from archscope.latency.profile import Profile
+from archscope.latency.profile import DEVICES, Profile
 from archscope.metrics import MACS, METRICS, Metric, cost_metrics, metric_words
 from archscope.space.additive_costs import SUMMED, AdditiveCost, LatencyCost
 from archscope.space.costs import CostModel, Costs, needs_graph
@@ -21,9 +21,6 @@ EDGE = 0.85
 
 MOST = 1e30
 """The largest number in a budget; larger ones cannot be compared."""
-
-DEVICES = ("cpu",)
-"""Devices of this machine, on which latency is measured. For others, a profile predicts it."""
 
 EXAMPLES = (
     "300MFLOPs, 300MMACs, '5M params', 'macs<=300M', 'macs 250M..300M', 'peak 4MiB',"

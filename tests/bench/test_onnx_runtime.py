@@ -119,6 +119,15 @@ def test_int8_runs_kernels_of_int8(known_machine: Roofline) -> None:
     assert result.conditions.dtype == "int8"
 
 
+def test_int8_of_grouped_transposed_convolutions() -> None:
+    net = Net(x=(4, 5, 5))
+    net("conv_transpose", "x", name="up", out=8, kernel=3, groups=2)
+    content = int8_model(export_onnx(net.graph()).model.content())
+    session = open_session(content)
+    (result,) = session.run(None, random_feeds(session))
+    assert result.shape == (1, 8, 11, 11) and result.any()
+
+
 def test_inputs_are_the_same_every_time() -> None:
     session = open_session(export_onnx(residual()).model.content())
     one, again = random_feeds(session, 3), random_feeds(session, 3)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -208,6 +209,9 @@ def test_fused_is_not_for_training(run: Run) -> None:
 
 
 def test_a_microcontroller_is_a_target_and_its_limits_are_gates(run: Run) -> None:
+    result = run("analyze", "INPUT 1x4x4 -> FC 2", "--target", "mcu")
+    (time,) = re.findall(r"^ time +(\S+) ms", result.out, re.MULTILINE)
+    assert 0 < float(time) < 0.1  # two digits of it, however little it is
     result = run("analyze", "lenet5", "--target", "mcu", "--format", "json")
     data = json.loads(result.out)
     assert data["microcontroller"]["flash_bytes"] == data["totals"]["flash_bytes"] == 62414

@@ -82,6 +82,20 @@ def test_names_of_profiles(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     assert "did you mean 'calibrate'" in capsys.readouterr().err
 
 
+def test_no_profile_is_called_like_a_device_that_is_measured(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = str(tmp_path / "p.json")
+    assert main(["device", "export", "rtx4090", "-o", file]) == 0
+    assert main(["device", "import", file, "--name", "cpu"]) == 2
+    assert "'cpu' stands for measured latency in budgets" in capsys.readouterr().err
+
+
+def test_a_limit_without_a_unit_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", "lenet5", "--latency", "rtx4090", "--max-latency", "1"]) == 2
+    assert capsys.readouterr().err.startswith("error: --max-latency: expected ms such as 8ms, got")
+
+
 def test_another_version_of_the_runtime_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     keep(msgspec.structs.replace(FAKE, machine=this_host()))
     assert main(["analyze", "resnet18", "--latency", "board"]) == 0

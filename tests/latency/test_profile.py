@@ -136,6 +136,10 @@ def test_no_such_profile(tmp_path: Path) -> None:
         load("something else")
     with pytest.raises(OptionError, match="cannot read the latency profile"):
         load(str(tmp_path / "none.json"))
+    with (tmp_path / "endless.json").open("wb") as file:
+        file.truncate(1 << 32)  # without taking space
+    with pytest.raises(OptionError, match="is larger than any latency profile"):
+        load(str(tmp_path / "endless.json"))
     (tmp_path / "list.json").write_text("[1]")
     with pytest.raises(OptionError, match="is not a latency profile"):
         load(str(tmp_path / "list.json"))

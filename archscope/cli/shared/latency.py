@@ -58,13 +58,6 @@ class Latencies(Struct, frozen=True):
         return code
 
 
-def _milliseconds(text: str) -> float:
-    try:
-        return MILLISECONDS.parse(text)
-    except OptionError as error:
-        raise OptionError(f"--max-latency: {error}") from None
-
-
 def _profile(name: str) -> Profile:
     from archscope.latency.profile import load
 
@@ -76,7 +69,7 @@ _profile_option = click.option(
     help="Predict latency with this profile: one from `archscope device list`, or a file.",
 )  # fmt: skip
 _limit_option = click.option(
-    "--max-latency", type=Parsed(_milliseconds), metavar="MILLISECONDS",
+    "--max-latency", type=Parsed(MILLISECONDS.parse), metavar="MILLISECONDS",
     help="Exit with 1 if the latency predicted by --latency exceeds this: --max-latency 8ms.",
 )  # fmt: skip
 

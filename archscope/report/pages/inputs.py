@@ -15,6 +15,7 @@ from archscope.analysis import Analysis, analyze
 from archscope.drawing.overlay import OverlayFile, node_names
 from archscope.drawing.tree import tree_of
 from archscope.errors import ArchscopeError, OptionError
+from archscope.files import decode_json
 from archscope.ir import Graph
 from archscope.language import graph as graph_of
 from archscope.language import spaces, zoo
@@ -316,7 +317,7 @@ def _decoded(path: Path) -> Any:
     try:
         if path.stat().st_size > LARGEST:
             raise OptionError(f"'{path}' is larger than any analysis")
-        return msgspec.json.decode(path.read_bytes())
+        return decode_json(path.read_bytes())
     except (OSError, msgspec.MsgspecError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise OptionError(f"cannot read '{path}': {reason}") from None

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from archscope.errors import OptionError
+from archscope.files import decode_json
 from archscope.ir import text_of
 from archscope.records.evaluation import Evaluation
 from archscope.records.inspection import Inspection, read_inspection
@@ -152,7 +153,7 @@ def _confusion(
     counts = inspection.confusion if inspection else ()
     if file.exists():
         try:
-            counts = msgspec.json.decode(file.read_bytes(), type=Evaluation).confusion
+            counts = decode_json(file.read_bytes(), Evaluation).confusion
         except (OSError, msgspec.MsgspecError) as error:
             missing.append(f"evaluation.json: {error}")
     if not counts:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from archscope.errors import OptionError
+from archscope.files import decode_json
 from archscope.metrics import MACS, METRICS, metric_of
 from archscope.records.study import TRAINED, Finalist, Outcome, PriorReport, Trial, data_text
 from archscope.report.pages.budget_use import budget_use
@@ -148,7 +149,7 @@ def _trials(file: Path, missing: list[str]) -> list[Trial]:
     trials = []
     for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1):
         try:
-            trials.append(msgspec.json.decode(line, type=Trial))
+            trials.append(decode_json(line, Trial))
         except msgspec.MsgspecError as error:
             missing.append(f"{file.name}, line {number}: {error}")
     return trials
@@ -156,7 +157,7 @@ def _trials(file: Path, missing: list[str]) -> list[Trial]:
 
 def _object(file: Path, missing: list[str]) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+        return decode_json(file.read_bytes(), dict[str, Any])
     except (OSError, msgspec.MsgspecError) as error:
         missing.append(f"{file.name}: {getattr(error, 'strerror', error)}")
         return {}

@@ -46,7 +46,8 @@ def microcontroller_table(analysis: Analysis) -> list[Table]:
     if found.im2col_node is not None:
         scratch = f"more for the windows of {found.im2col_node}, as CMSIS-NN lays them out"
         rows.append(("im2col", format_bytes(found.im2col_bytes), scratch))
-    time = f"{more}{found.milliseconds:,.0f} ms"
+    digits = format(found.milliseconds, ",.0f" if found.milliseconds > 9.5 else ".2g")
+    time = f"{more}{digits} ms"
     rows.append(("time", time, f"estimated for {found.board}; not measured"))
     columns = Column("microcontroller", NAME), Column("", COUNT), Column("meaning")
     return [Table("", columns, tuple(rows))]
