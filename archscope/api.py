@@ -9,12 +9,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from msgspec import Struct
 
 from archscope import analysis, sources
-from archscope.analysis import Analysis
+from archscope.analysis import Analysis, AnalysisSettings
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.language.document import Document
@@ -40,12 +40,13 @@ def analyze(
     set: Mapping[str, Any] | None = None,
     input: GivenInputs = None,
     batch: int = 1,
-    **settings: Any,
+    **settings: Unpack[AnalysisSettings],
 ) -> Analysis:
     """Analyze a network: exact counts per batch, and bytes.
 
     `set` and `input` are those of `graph_of`; `settings` are those of `archscope.analysis.analyze`:
-    `dtype`, `optimizer`, `training`, `memory_bytes`, `count` and `target`. Raises ArchscopeError.
+    `dtype`, such as "float16", `optimizer` ("sgd", "momentum" or "adam"), `training`,
+    `memory_bytes`, `count`, such as "fvcore", and `target` ("mcu"). Raises ArchscopeError.
     """
     return analysis.analyze(_read(network, set, input, batch)[0], batch=batch, **settings)
 
@@ -90,7 +91,9 @@ class Comparison(Struct, frozen=True):
         return render(CommandOutput([comparison_table(self.networks)], wide=True), form)
 
 
-def compare(*networks: Any, input: GivenInputs = None, **settings: Any) -> Comparison:
+def compare(
+    *networks: Any, input: GivenInputs = None, **settings: Unpack[AnalysisSettings]
+) -> Comparison:
     """Compare networks; the result prints as a table with ratios relative to the first.
 
     `input` and `settings` are those of `analyze`, and apply to all. Raises ArchscopeError.

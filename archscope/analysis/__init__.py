@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archscope.analysis.analyzer import analyze
+from archscope.analysis.analyzer import AnalysisSettings, analyze
 from archscope.analysis.result import Analysis
 
-__all__ = ["Analysis", "analyze"]
+__all__ = ["Analysis", "AnalysisSettings", "analyze"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypedDict
 
 from msgspec import structs
 
@@ -30,6 +30,17 @@ from archscope.analysis.result import (
 from archscope.analysis.structure import Structure, structure
 from archscope.errors import GraphError, OptionError, check_known
 from archscope.ir import Graph, Output
+
+
+class AnalysisSettings(TypedDict, total=False):
+    """The keyword arguments of `analyze` other than the batch."""
+
+    dtype: str | None
+    optimizer: str
+    training: bool
+    memory_bytes: int | None
+    count: str
+    target: str | None
 
 
 def analyze(
