@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -17,6 +18,7 @@ from archscope.bench.latency_fit import (
     sum_of,
 )
 from archscope.bench.onnx_kernels import profile_kernels
+from archscope.cli import main
 from archscope.errors import OptionError
 from archscope.exporters.onnx_export import export_onnx
 from archscope.language import load
@@ -228,3 +230,13 @@ def test_a_small_network_is_measured(runtime: str) -> None:
 def test_only_known_runtimes() -> None:
     with pytest.raises(OptionError, match="expected a runtime of onnxruntime, torch, got 'tvm'"):
         measure_jobs([], "tvm", 1)
+
+
+def test_calibrate_says_which_networks_never_agreed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [structs.replace(sample, unsteady=sample.network < "r") for sample in samples()]
+    monkeypatch.setattr(calibration, "jobs", lambda: iter(()))
+    monkeypatch.setattr(calibration, "measure_jobs", lambda *args, **options: found)
+    assert main(["device", "calibrate", "-o", str(tmp_path / "here.json")]) == 0
+    assert "warning: 2 of 6 networks took different times" in capsys.readouterr().err
