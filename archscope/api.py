@@ -118,9 +118,10 @@ def _read(
         return _with_input(network, shapes), None
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(network, torch.nn.Module):
+        is_class = isinstance(network, type)
+        given = f"the class {network.__name__}" if is_class else f"a {type(network).__name__}"
         raise OptionError(
-            "a network is a Graph, an nn.Module, or a path or name as text,"
-            f" got a {type(network).__name__}"
+            f"a network is a Graph, an nn.Module, or a path, name or spec as text, got {given}"
         )
     if shapes is None:
         raise OptionError(

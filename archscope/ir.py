@@ -349,6 +349,10 @@ class Graph(Struct, frozen=True, dict=True):
                     f"output '{output.name}' refers to '{output.node}', which is not a node"
                 )
 
+    def __str__(self) -> str:
+        inputs = ", ".join(f"{node.name} {text_of(node.out)}" for node in self.inputs)
+        return f"{self.name}: {len(self.nodes)} nodes, from {inputs}"
+
     @cached_property
     def by_name(self) -> dict[str, Node]:
         """The nodes by name."""

@@ -52,6 +52,7 @@ def test_lint_knows_the_lines_of_a_spec() -> None:
 
 @pytest.mark.parametrize(("call", "words"), [
     (lambda: archscope.analyze(3), "got a int"),
+    (lambda: archscope.analyze(nn.ReLU, input=(3, 8, 8)), "got the class ReLU"),
     (lambda: archscope.analyze(module()), r"input=\(3, 224, 224\)"),
     (lambda: archscope.analyze(module(), input=(3, 8, 8), set={"width": 2}), "of a spec"),
     (lambda: archscope.analyze(archscope.load("lenet5"), set={"width": 2}), "of a spec"),
@@ -69,3 +70,7 @@ def test_an_analysis_prints_its_totals() -> None:
     assert lines[0] == "lenet5"
     assert " params            61,706" in lines
     assert not any("not recognised" in line for line in lines)
+
+
+def test_a_graph_prints_in_a_line() -> None:
+    assert str(archscope.load("siamese")) == "siamese: 21 nodes, from left 1x28x28, right 1x28x28"
