@@ -152,6 +152,8 @@ def test_a_filter_explains_itself(opened: Any) -> None:
         assert one.page.inner_text("#filtered").startswith(told)
         if shown is not None:
             assert len(one.column(1)) == shown, text
+            empty = "No network passes the filter." in one.page.inner_text("#scatter")
+            assert empty == (shown == 0) == (one.page.locator("#scatter .point").count() == 0)
     one.page.fill("#filter", "")
     assert one.page.inner_text("#filtered") == ""
 

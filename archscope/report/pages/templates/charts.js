@@ -130,8 +130,15 @@ function redraw(place) {
   if (layout.nothing) {
     if (place.querySelector(".plot-container")) Plotly.purge(place);
     place.replaceChildren(make("p", { class: "muted" }, layout.nothing));
+    place.dataset.height ??= place.style.height;
     place.style.height = "auto";
+    delete place.dataset.clickable;
     return;
+  }
+  if ("height" in place.dataset) {
+    place.replaceChildren();
+    place.style.height = place.dataset.height;
+    delete place.dataset.height;
   }
   const wholeLayout = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",

@@ -68,14 +68,15 @@ function showTradeoffs() {
   const alike = comparable(all, x, y);
   const front = paretoFront(alike, x, y);
   const comparableMeasures = measures.get(x).better && measures.get(y).better && x !== y;
-  chart(find("scatter"), () => scatter(find("scatter"), all, alike, front, comparableMeasures, x, y),
+  const empty = visible().length ? "No network has both measures." : "No network passes the filter.";
+  chart(find("scatter"), () => (all.length ? scatter(find("scatter"), all, alike, front, comparableMeasures, x, y) : nothing(empty)),
     (point) => pin(point.customdata, !pinned.has(point.customdata)));
   const names = [...front].sort((one, other) => one.values[x] - other.values[x]).map((one) => one.name);
   const direction = (key) => `${measures.get(key).better === "more" ? "higher" : measures.get(key).kind === "count" ? "fewer" : "lower"} ${measures.get(key).label}`;
   const images = [x, y].includes("accuracy") && alike[0]?.measured ? ` and ${alike[0].measured.on}` : "";
   const rest = (alike.length < all.length ? ` Only ${alike.length > 1 ? `the ${alike.length} networks` : "the network"} with input ${alike[0].input}${images} ${alike.length > 1 ? "are" : "is"} compared.` : "")
     + (alike.some((one) => spreadOf(one, x) || spreadOf(one, y)) ? " Error bars show the standard deviation between seeds, or the interval of a prediction." : "");
-  find("front").textContent = !all.length ? "No network has both measures."
+  find("front").textContent = !all.length ? ""
     : comparableMeasures ? `Pareto-optimal for ${direction(x)} and ${direction(y)}: ${names.slice(0, 20).join(", ")}${names.length > 20 ? ` and ${names.length - 20} more` : ""}.${rest}`
     : "For at least one of these measures, neither less nor more is better, so no network is dominated.";
   find("pinned").replaceChildren(...[...pinned].map((id) => pinCard(networks.get(id))));
