@@ -23,7 +23,7 @@ NOT_RUN = {
     "docs/compress.md": 4,
     "docs/export.md": 2,
     "docs/import.md": 5,
-    "docs/latency.md": 2,
+    "docs/latency.md": 3,
     "docs/onnx.md": 2,
     "docs/python.md": 1,
     "docs/search.md": 2,
