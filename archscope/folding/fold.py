@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct, structs
 
 from archscope import language
+from archscope.analysis.memory import peak_of
 from archscope.errors import ArchscopeError
 from archscope.folding.blocks import find_blocks
 from archscope.folding.parameters import blocks_of
@@ -30,11 +31,25 @@ def readable(graph: Graph) -> Folded:
     """Return a short spec of a graph, and the new names of its nodes.
 
     The text is read again and compared with the graph, node for node. If they differ, the flat
-    text is returned, in which every node keeps its name. The branches of a merge are written in the
-    order of its inputs, which need not be that of the graph. Raises GraphError.
+    text is returned, in which every node keeps its name.
+
+    The branches of a sum or a product are written in the order of the graph, those of other merges
+    in the order of their inputs. If that gives another peak of memory, branches in another order
+    are written one after the other before their merge, as long as that keeps the peak. Raises
+    GraphError.
     """
+    found = _folded(graph, in_order=False)
+    if found is not None and peak_of(found.graph) != (peak := peak_of(graph)):
+        ordered = _folded(graph, in_order=True)
+        if ordered is not None and peak_of(ordered.graph) == peak:
+            return ordered
+    return unfolded(graph) if found is None else found
+
+
+def _folded(graph: Graph, *, in_order: bool) -> Folded | None:
+    """Return the short spec of a graph, None if it cannot be written or is not the same graph."""
     try:
-        chain = chain_of(graph)
+        chain = chain_of(graph, in_order=in_order)
         find_blocks(chain, entry_of(graph))
         text = document_text(folded_document(graph, chain, blocks_of(chain)))
         made = language.graph(language.document("folded", text=text.encode()))
@@ -43,10 +58,8 @@ def readable(graph: Graph) -> Folded:
         ArchscopeError,
         RecursionError,
     ):  # also for branches nested deeper than the language allows
-        names = None
-    if names is not None:
-        return Folded(text, made, names)
-    return unfolded(graph)
+        return None
+    return None if names is None else Folded(text, made, names)
 
 
 def in_spec_order(graph: Graph) -> Graph:
@@ -88,8 +101,14 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
 def _plain(node: Node) -> Node:
     """Return a node without what a spec does not state: its location, and the bytes in a file.
 
-    Counts are kept; for shared weights they are those of the node that owns them.
+    Counts are kept; for shared weights they are those of the node that owns them. Inputs that may
+    be reordered are sorted.
     """
+    if node.op.commutative:
+        pairs = sorted(zip(node.inputs, node.ins, strict=True))
+        node = structs.replace(
+            node, inputs=tuple(name for name, _ in pairs), ins=tuple(shape for _, shape in pairs)
+        )
     usual = node.new_params == node.facts.params or node.shares is not None
     params, macs = None if usual else node.new_params, node.weight_macs
     macs = 0 if node.shares is not None else macs

@@ -6,21 +6,26 @@ In graph theory this is a series-parallel decomposition.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from archscope.folding.dense import find_dense
-from archscope.folding.pieces import Chain, Piece, leaf, mark_sources
+from archscope.folding.pieces import Chain, Piece, first_node, leaf, mark_sources, nodes_of
 from archscope.folding.shared_weights import mark_enclosed_shares
 from archscope.ir import Graph, Node, Output
 
 
-def chain_of(graph: Graph) -> Chain:
-    """Return the graph as a chain; pieces that do not read the previous one have `sources`."""
+def chain_of(graph: Graph, *, in_order: bool = False) -> Chain:
+    """Return the graph as a chain; pieces that do not read the previous one have `sources`.
+
+    `in_order` leaves branches beside their merge whose nodes would have another order in it.
+    """
     outputs = {output.node: output for output in graph.outputs}
     reads = Counter(name for node in graph.nodes for name in node.inputs)
     reads.update(list(outputs))
     owners = {node.shares for node in graph.nodes}
     pieces: dict[str, Piece] = {}
+    places = {node.name: place for place, node in enumerate(graph.nodes)}
     for node in graph.nodes:
         if not node.inputs:
             continue
@@ -30,7 +35,7 @@ def chain_of(graph: Graph) -> Chain:
             piece.share = node.shares or node.name
         pieces[node.name] = piece
         if node.op.branching and len(node.inputs) > 1 and node.op == type(node.op)():
-            _join(piece, node, pieces, reads)
+            _join(piece, node, pieces, reads, places, in_order)
     find_dense(pieces, reads)
     _leave_unsaid(graph, pieces)
     chain = _with_heads(graph, pieces, reads)
@@ -57,14 +62,28 @@ def _back(value: str, pieces: dict[str, Piece], reads: Counter[str]) -> tuple[st
     return value, way[::-1]
 
 
-def _join(merge: Piece, node: Node, pieces: dict[str, Piece], reads: Counter[str]) -> None:
+def _join(
+    merge: Piece,
+    node: Node,
+    pieces: dict[str, Piece],
+    reads: Counter[str],
+    places: Mapping[str, int],
+    in_order: bool,
+) -> None:
     """Move the branches of a merge into it, if all of them start at the same value."""
     ways = [_back(value, pieces, reads) for value in merge.inputs]
     forks = {fork for fork, _ in ways}
     if len(forks) != 1:
         return
     (fork,) = forks
-    merge.branches = [way for _, way in ways]
+    branches = [way for _, way in ways]
+    if node.op.commutative and len({*node.ins}) == 1:
+        _sort(branches, places)
+    if in_order:
+        order = [places[name] for way in branches for name in nodes_of(way)]
+        if order != sorted(order):
+            return
+    merge.branches = branches
     for way in merge.branches:
         for piece in way:
             del pieces[piece.value]
@@ -72,6 +91,16 @@ def _join(merge: Piece, node: Node, pieces: dict[str, Piece], reads: Counter[str
     merge.inputs = (fork,)
     merge.entry = next((way[0].entry for way in merge.branches if way), node.ins[0])
     _split(merge)
+
+
+def _sort(branches: list[Chain], places: Mapping[str, int]) -> None:
+    """Sort branches by when they are executed; those that do nothing stay where they are."""
+    full = [number for number, branch in enumerate(branches) if branch]
+    ordered = sorted(
+        (branches[number] for number in full), key=lambda way: places[first_node(way[0])]
+    )
+    for number, branch in zip(full, ordered, strict=True):
+        branches[number] = branch
 
 
 def _split(merge: Piece) -> None:
