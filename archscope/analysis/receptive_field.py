@@ -244,11 +244,11 @@ def _merge(
     return first if merged == first else merged
 
 
-def _clash(one: tuple[Reach, ...], other: tuple[Reach, ...]) -> str:
-    for a, b in zip(one, other, strict=True):
+def _clash(first: tuple[Reach, ...], second: tuple[Reach, ...]) -> str:
+    for a, b in zip(first, second, strict=True):
         if a.jump * b.period != b.jump * a.period:
             return "unequal stride"
-    for a, b in zip(one, other, strict=True):
+    for a, b in zip(first, second, strict=True):
         if a.period == b.period == 1 and a.at(0) and b.at(0):
             (left, right), (low, high) = a.at(0) or (0, 0), b.at(0) or (0, 0)
             if left + right != low + high:
@@ -256,18 +256,18 @@ def _clash(one: tuple[Reach, ...], other: tuple[Reach, ...]) -> str:
     return ""
 
 
-def _shared_period(one: Reach, other: Reach) -> int:
-    return one.period * other.period // gcd(one.period, other.period)
+def _shared_period(first: Reach, second: Reach) -> int:
+    return first.period * second.period // gcd(first.period, second.period)
 
 
 @lru_cache(maxsize=1 << 14)
-def _union(one: Reach, other: Reach) -> Reach:
+def _union(first: Reach, second: Reach) -> Reach:
     """Return the smallest reach that covers two reaches of equal stride."""
-    period = _shared_period(one, other)
+    period = _shared_period(first, second)
     lefts: list[int | None] = []
     rights: list[int | None] = []
     for position in range(period):
-        seen = [pair for pair in (one.at(position), other.at(position)) if pair is not None]
+        seen = [pair for pair in (first.at(position), second.at(position)) if pair is not None]
         lefts.append(min((left for left, _ in seen), default=None))
         rights.append(max((right for _, right in seen), default=None))
-    return Reach(tuple(lefts), tuple(rights), one.jump * period // one.period)
+    return Reach(tuple(lefts), tuple(rights), first.jump * period // first.period)

@@ -28,7 +28,7 @@ def anchors(
     drawn = [sampler.feasible() for _ in range(DRAWS)]
     for name in start:
         yield name, member(space, name, drawn)
-    drawn.sort(key=lambda one: one.costs[MACS])
+    drawn.sort(key=lambda candidate: candidate.costs[MACS])
     for name, place in (("smallest", 0), ("median", len(drawn) // 2), ("largest", -1)):
         yield name, drawn[place].choices
 
@@ -37,7 +37,7 @@ def member(space: Space, name: str, drawn: Sequence[Candidate]) -> dict[str, Any
     """Return the choices of the network of a spec. Raises OptionError if it is not found."""
     graph = load(name)
     wanted = canonical(graph)
-    near = [space.defaults, *(one.choices for one in drawn)]
+    near = [space.defaults, *(candidate.choices for candidate in drawn)]
     for choices in near:
         if canonical(space.graph(choices)) == wanted:
             return dict(choices)

@@ -65,7 +65,7 @@ def _least_difference(finalists: Sequence[Finalist], repeats: Sequence[Repeat]) 
     most = max(len(row.scores) for row in finalists)
     tables = [
         [row.scores for row in finalists if len(row.scores) == most],
-        [one.scores for one in repeats],
+        [row.scores for row in repeats],
     ]
     found = [residual_variation(table) for table in tables]
     squares, degrees = sum(part[0] for part in found), sum(part[1] for part in found)

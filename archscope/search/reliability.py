@@ -103,7 +103,7 @@ def reliability(
     """
     trained = [trial for trial in trials if trial.accuracy is not None]
     scores = [trial.accuracy or 0.0 for trial in trained]
-    pairs = [one.scores for one in repeats]
+    pairs = [row.scores for row in repeats]
     squares, degrees = residual_variation(pairs)
     noise = sqrt(squares / degrees) if degrees else None
     spread = stdev(scores) if len(scores) > 1 else None

@@ -18,8 +18,8 @@ def variants(
     changes = reader.changes
 
     def make(shapes: dict[str, Shape]) -> Graph:
-        one = next(iter(shapes.values())) if len(shapes) == 1 else shapes
-        changed = {**changes, "input": one} if shapes else changes
+        given = next(iter(shapes.values())) if len(shapes) == 1 else shapes
+        changed = {**changes, "input": given} if shapes else changes
         graph = space.graph(document, **changed, limits=reader.limits)
         if not training:
             graph = graph.inference()

@@ -41,10 +41,10 @@ def convolution(net: Conversion, op: TfliteOperator) -> list[Value]:
         raise net.error(op, f"needs a map with {rank} spatial axes")
     layout: Callable[[Any], Any]
     if op.kind == "DEPTHWISE_CONV_2D":
-        one, *kernel, out = weight.shape
+        first, *kernel, out = weight.shape
         inner, groups = 1, channels
         layout = lambda array: array.transpose(3, 0, 1, 2)  # noqa: E731
-        fits = one == 1
+        fits = first == 1
     elif op.kind == "CONV_3D":
         *kernel, inner, out = weight.shape
         groups = channels // inner if inner else 0

@@ -45,15 +45,17 @@ def recurrent(applied: Applied) -> Steps:
     steps.append(Foreign("aten.select.int", end, states))
     if sides == 1:
         return steps
-    one = (1, batch, hidden)
+    state = (1, batch, hidden)
     start = {"self": made or last(shape, ago=3), "dim": 0, "index": 0}
     part = {"dim": 0, "step": 1}
     return [
         *steps,
-        Foreign("aten.slice.Tensor", {"self": last(states), **part, "start": 0, "end": 1}, one),
+        Foreign("aten.slice.Tensor", {"self": last(states), **part, "start": 0, "end": 1}, state),
         Foreign("aten.select.int", start, states),
-        Foreign("aten.slice.Tensor", {"self": last(states), **part, "start": 1, "end": 2}, one),
-        Foreign("aten.cat.default", {"tensors": (last(one, ago=3), last(one)), "dim": 0}, states),
+        Foreign("aten.slice.Tensor", {"self": last(states), **part, "start": 1, "end": 2}, state),
+        Foreign(
+            "aten.cat.default", {"tensors": (last(state, ago=3), last(state)), "dim": 0}, states
+        ),
     ]
 
 
