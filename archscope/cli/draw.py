@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from archscope.analysis import analyze
+from archscope.cli.shared.given_weights import spec_of_run
 from archscope.cli.shared.options import (
     SpecReader,
     batch_option,
@@ -42,7 +43,7 @@ GROUP = "Understand"
 @click.option("--format", "form", type=click.Choice(FORMATS), default=None,
               help="Output format; by default that of the file's suffix.")  # fmt: skip
 @overlay_option
-@click.option("--before", metavar="SPEC",
+@click.option("--before", metavar="SPEC|RUN",
               help="Mark what each layer has lost since it was this network: its sizes then and"
                    " now, and as colour the share of --heat that is gone.")  # fmt: skip
 @output_option
@@ -83,7 +84,7 @@ def command(
         if overlay is not None or heat == "none":
             other = "--overlay" if overlay is not None else "--heat none"
             raise OptionError(f"--before paints the boxes, and so does not go with {other}")
-        old = reader.graph(before, batch)
+        old = reader.graph(spec_of_run(before)[0], batch)
         was = analyze(old, batch=batch, dtype=dtype, training=training)
         paint = losses(old, graph, was, analysis, heat)
     elif overlay is not None:

@@ -236,7 +236,8 @@ def _trained_in_bits(
         write_weights(weights, options["output"])
     runs = [tune.summary, *tune.results]
     record = {"name": graph.name, "method": "qat", "bits": bits, "runs": runs}
-    lines = f"weights and layer inputs have {bits} bits, those of the first and last layer 8"
+    width = f"{bits} bit{'s' * (bits > 1)}"
+    lines = f"weights and layer inputs have {width}, those of the first and last layer 8"
     return [steps_table(runs), lines], record
 
 

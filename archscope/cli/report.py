@@ -8,6 +8,7 @@ from typing import Any, Literal
 import click
 
 from archscope.cli.shared import completion
+from archscope.cli.shared.given_weights import spec_of_run
 from archscope.cli.shared.latency import Latencies, latency_options
 from archscope.cli.shared.options import (
     SpecReader,
@@ -49,7 +50,7 @@ HOME = Path("reports")
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
               help="File to write.  [default: reports/report.html]")  # fmt: skip
 @overlay_option
-@click.option("--before", metavar="SPEC",
+@click.option("--before", metavar="SPEC|RUN",
               help="Compare every network with this one, layer by layer, and mark in its drawing"
                    " what it has lost. Runs of prune, quantize and compress are compared with the"
                    " run that they come from.")  # fmt: skip
@@ -90,6 +91,7 @@ def command(
     from archscope.report.pages.dates import date_of
 
     form = _form(form, output)
+    before = None if before is None else spec_of_run(before)[0]
     inputs = read_inputs(sources, reader, costs, predictor, latencies, before)
     page = inputs.page(title, date_of(day), None if overlay is None else read_overlay(overlay))
     if form == "html":

@@ -30,6 +30,16 @@ def test_losses_are_drawn(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("specs")
+def test_the_network_before_may_be_that_of_a_run(run: Run) -> None:
+    folder = Path("runs/large")
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("{}", encoding="utf-8")
+    Path("large.yaml").rename(folder / "spec.yaml")
+    assert run("draw", "small.yaml", "--before", "runs/large", "-o", "gone.svg").code == 0
+    assert run("report", "small.yaml", "--before", "runs/large", "-o", "page.html").code == 0
+
+
+@pytest.mark.usefixtures("specs")
 @pytest.mark.parametrize("words", [("--heat", "none"), ("--overlay", "values.json")])
 def test_losses_are_what_is_painted(run: Run, words: tuple[str, str]) -> None:
     result = run("draw", "small.yaml", "--before", "large.yaml", *words)
