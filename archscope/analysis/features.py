@@ -40,7 +40,7 @@ def features(graph: Graph, classes: int | None = None) -> dict[str, float]:
     found |= _by_stage(weighted, side)
     found |= _kinds(weighted)
     found |= _others(pairs, len(weighted))
-    found |= _geometry(graph, pairs, weighted, side)
+    found |= _geometry(graph, weighted, side)
     return found
 
 
@@ -215,9 +215,7 @@ def _positions(shape: Shape) -> int:
     return prod(shape[1:]) if shape else 1
 
 
-def _geometry(
-    graph: Graph, pairs: list[tuple[Node, Facts]], weighted: list[_Layer], side: float
-) -> dict[str, float]:
+def _geometry(graph: Graph, weighted: list[_Layer], side: float) -> dict[str, float]:
     seen = receptive_fields(graph)
     trunk = seen.trunk(graph)
     field = seen.fields[trunk] if trunk else None

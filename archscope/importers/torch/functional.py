@@ -141,10 +141,10 @@ class _Names:
     def _source(self, node: fx.Node) -> fx.Node | None:
         """Return the argument that shares memory with a result, None for new memory."""
         if node.target is getitem:
-            source = node.args[0]
-            return source if len(self.paths.get(source, ())) > 1 else None  # type: ignore
+            source = node.all_input_nodes[0]
+            return source if len(self.paths.get(source, ())) > 1 else None
         if str(node.target) in DROPOUTS:
-            return node.args[0]  # type: ignore[return-value]
+            return node.all_input_nodes[0]
         return next((value for value, _ in memory(node)), None)
 
 
