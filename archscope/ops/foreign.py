@@ -122,12 +122,14 @@ def per_axis_or_one(values: Any) -> Any:
 
 def round_float(value: float) -> float:
     """Return the shortest number equal to this one in single precision: 1e-05, not 9.99e-06."""
-    from struct import pack, unpack
+    from contextlib import suppress
+    from struct import pack
 
     for digits in range(1, 9):
         shorter = float(f"{value:.{digits}g}")
-        if unpack("f", pack("f", shorter)) == unpack("f", pack("f", value)):
-            return shorter
+        with suppress(OverflowError):  # rounded up beyond the largest number
+            if pack("f", shorter) == pack("f", value):
+                return shorter
     return float(value)
 
 

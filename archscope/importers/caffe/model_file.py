@@ -29,6 +29,7 @@ from archscope.importers.wire_format import (
     WireField,
     WireReader,
 )
+from archscope.ops.foreign import round_float
 from archscope.signatures import BEGIN, described
 
 UNKNOWN = "field "
@@ -152,7 +153,7 @@ class ModelFile:
                 yield _signed(value)
         elif kind == "f" and field.kind in (LENGTH, FOUR_BYTES):
             for (value,) in struct.iter_unpack("<f", self.content[field.start : field.stop]):
-                yield _shortest(value)
+                yield round_float(value)
         elif kind in MESSAGES and field.kind == LENGTH:
             yield self._message(kind, field.start, field.stop)
         else:
@@ -198,15 +199,3 @@ def foreign_field(message: Message) -> str:
 def _signed(value: int) -> int:
     """Return the number that a varint of 64 bits means."""
     return value - (1 << 64) if value >= SIGNED else value
-
-
-def _shortest(value: float) -> float:
-    """Return the shortest decimal number that is the same in float32: 1e-05, not 9.99999975e-06."""
-    for digits in range(1, 10):
-        short = float(f"{value:.{digits}g}")
-        try:
-            if struct.pack("<f", short) == struct.pack("<f", value):
-                return short
-        except OverflowError:
-            continue
-    return value

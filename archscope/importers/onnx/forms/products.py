@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archscope.importers.onnx.forms.applied import Applied, Steps, form, single
+from archscope.ops.foreign import round_float
 
 
 @form("Linear")
@@ -30,7 +31,7 @@ def _norm(applied: Applied) -> Steps:
     name = "layer_norm" if kind == "LayerNormalization" else "rms_norm"
     return single(applied, f"{name}.default", input=x, normalized_shape=x.shape[axis:],
                 weight=applied.given(1), bias=applied.given(2),
-                eps=applied.attribute("epsilon", 1e-5))  # fmt: skip
+                eps=round_float(applied.attribute("epsilon", 1e-5)))  # fmt: skip
 
 
 @form("BatchNormalization")
@@ -41,4 +42,4 @@ def _batch_norm(applied: Applied) -> Steps:
     if applied.attribute("training_mode"):
         return ()
     return single(applied, "batch_norm.default", input=applied.x, **given, training=False,
-                  momentum=0.1, eps=applied.attribute("epsilon", 1e-5))  # fmt: skip
+                  momentum=0.1, eps=round_float(applied.attribute("epsilon", 1e-5)))  # fmt: skip
