@@ -33,11 +33,10 @@ from archscope.latency.kernels import Kernel
 from archscope.latency.predict import times_of
 from archscope.latency.profile import Machine, OnGpu, Profile
 
-RIDGE = 0.03
-"""How much a launch is drawn to the typical one of all kinds, which differ by less than others
-disturb the host."""
+RIDGE = 0.003
+"""How much a launch is drawn to the typical one of all kinds, where measurements hardly tell."""
 
-STEPS, DISTANT, EXACT = 8, 1.5, 1e-3  # as in `latency_fit`
+STEPS, DISTANT, EXACT = 3, 1.5, 1e-3  # as in `latency_fit`
 
 
 def launches(samples: Sequence[GpuSample]) -> dict[str, float]:

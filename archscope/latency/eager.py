@@ -36,8 +36,8 @@ def kind_in_eager(
 ) -> str:
     """Return the kind of a kernel that is of `kind` in general; `groups` are of a convolution."""
     if kind in CONVOLUTIONS:
-        if on_gpu:  # cuDNN has kernels for all of them
-            return Kind.VOLUME if len(_windows(op, ins)) > 2 else kind
+        if on_gpu:
+            return _convolution_on_gpu(kind, op, ins, out)
         return _convolution(kind, op, ins, out, groups)
     if op.scales_channels:
         return Kind.BATCH_NORM
@@ -80,6 +80,21 @@ def _convolution(kind: str, op: Op, ins: tuple[Shape, ...], out: Shape, groups: 
     if kind == Kind.GROUPED and any(channels // groups % BLOCK for channels in (ins[0][0], out[0])):
         return Kind.PLAIN_GROUPED
     return Kind.STRIDED if kind == Kind.POINTWISE else kind
+
+
+def _convolution_on_gpu(kind: str, op: Op, ins: tuple[Shape, ...], out: Shape) -> str:
+    """Return the kind of a convolution in cuDNN.
+
+    Its fast products of matrices read 16 bytes at once, so that rows must be aligned.
+    """
+    windows = _windows(op, ins)
+    if len(windows) > 2:
+        return Kind.VOLUME
+    if kind != Kind.POINTWISE:
+        return kind
+    if any(window.stride > 1 for window in windows):
+        return Kind.STRIDED
+    return Kind.UNALIGNED if prod(out[1:]) % ALIGNED else kind
 
 
 def is_unfolded(op: Op, ins: tuple[Shape, ...], groups: int) -> bool:

@@ -7,9 +7,9 @@ import torch
 
 from archscope.bench.machine import using_threads
 from archscope.ir import Shape
-from archscope.language import load
+from archscope.language import document, graph, load
 from archscope.latency.eager import is_unfolded
-from archscope.latency.kernel_kinds import FEATURES
+from archscope.latency.kernel_kinds import EAGER_GPU, FEATURES, Kind
 from archscope.latency.kernels import kernels
 from archscope.latency.operator_kernels import piece_of
 from archscope.ops.conv import Conv
@@ -104,3 +104,22 @@ def test_groups() -> None:
         "unfolded groups", "grouped", "plain grouped", "depthwise",
     ]  # fmt: skip
     assert found[0].features[FEATURES.index("kernels")] == 4  # a product for each group
+
+
+@pytest.mark.parametrize(
+    ("layer", "side", "kind"),
+    [
+        ("{conv: {out: 16, kernel: 1}}", 14, Kind.POINTWISE),
+        ("{conv: {out: 16, kernel: 1}}", 13, Kind.UNALIGNED),
+        ("{conv: {out: 16, kernel: 1, stride: 2}}", 14, Kind.STRIDED),
+        ("{conv: {out: 16, kernel: 3}}", 13, Kind.DENSE),
+        ("{conv: {out: 8, kernel: 3, groups: 8}}", 13, Kind.DEPTHWISE),
+        ("batchnorm", 13, Kind.BATCH_NORM),
+        ("sigmoid", 13, Kind.FUNCTION),
+    ],
+)
+def test_on_a_gpu_convolutions_differ_by_alignment(layer: str, side: int, kind: str) -> None:
+    text = f"input: [8, {side}, {side}]\nlayers: [{layer}]\n"
+    net = graph(document("net.yaml", text=text.encode()))
+    (kernel,) = kernels(net, EAGER_GPU)
+    assert kernel.kind == kind
