@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from msgspec import Struct, structs
 
-from archscope.bench.onnx_session import weights_with_one_scale
 from archscope.errors import OptionError, UnavailableError, check_known
 
 if TYPE_CHECKING:
@@ -124,6 +123,8 @@ class Quantizer:
             raise UnavailableError(
                 f"int8 needs the package {error.name}: pip install 'archscope[onnx]'"
             ) from None
+        from archscope.bench.onnx_session import weights_with_one_scale  # which loads numpy
+
         proto = onnx.load_from_string(model)
         _named_nodes(proto.graph)
         self.layers = _layers(proto.graph)
