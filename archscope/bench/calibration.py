@@ -153,7 +153,7 @@ def measure_jobs(
     """
     if runtime not in RUNTIMES:
         raise OptionError(f"expected a runtime of {', '.join(RUNTIMES)}, got '{runtime}'")
-    clock = clock or clock_of(processor_time=threads == 1)
+    clock = clock or clock_of("cpu", processor_time=threads == 1)
     timed = _in_onnxruntime if runtime == "onnxruntime" else _in_torch
     found: list[list[Sample]] = [[] for _ in work]
     steps = len(work) * (rounds + 1)  # the last for what is measured again

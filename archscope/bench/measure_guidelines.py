@@ -111,7 +111,7 @@ def guidelines(
     """
     place = this_machine(device)
     conditions = conditions_on(place, threads, **others)
-    clock = clock or clock_of(conditions.processor_time)
+    clock = clock or clock_of(conditions.device, conditions.processor_time)
     load = psutil.getloadavg()[0]
     results = []
     for experiment in experiments(place.device, scale, aligned):

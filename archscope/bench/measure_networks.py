@@ -88,7 +88,7 @@ def bench(
         raise OptionError("layers are timed at inference of a network that is not compiled")
     if per_layer and conditions.runtime == "openvino":
         raise OptionError("layers are timed in torch and in onnxruntime, not in openvino")
-    clock = clock or clock_of(conditions.processor_time)
+    clock = clock or clock_of(conditions.device, conditions.processor_time)
     load, roof = psutil.getloadavg()[0], None
     if per_layer:
         progress("measuring the machine")

@@ -16,10 +16,9 @@ import psutil
 import torch
 from msgspec import Struct
 from torch import nn
-from torch.utils.benchmark import timer
 
 from archscope.bench.machine import Machine, free_bytes, using_threads
-from archscope.bench.timing import Clock, measure, timing
+from archscope.bench.timing import Clock, clock_of, measure, timing
 from archscope.errors import UnavailableError
 from archscope.files import Cache
 
@@ -82,7 +81,7 @@ def known_roofline(
     threads: int | None = None,
     *,
     refresh: bool = False,
-    clock: Clock = timer,
+    clock: Clock | None = None,
 ) -> Roofline:
     """Return the roofline from the cache, or measure it, which takes about a second, and keep it.
 
@@ -103,7 +102,7 @@ def measure_roofline(
     threads: int = 1,
     *,
     seconds: float = SECONDS,
-    clock: Clock = timer,
+    clock: Clock | None = None,
 ) -> Roofline:
     """Measure a machine with the threads that torch uses now, for `seconds` per figure.
 
@@ -111,6 +110,7 @@ def measure_roofline(
     a = b + s c (McCalpin's STREAM: two arrays read, one written), and the median of one ReLU
     of one number through a module. Raises UnavailableError if torch cannot multiply the dtype.
     """
+    clock = clock or clock_of(machine.device)
     load = psutil.getloadavg()[0]
     try:
         with torch.inference_mode(), _precision_of_convolutions(machine):

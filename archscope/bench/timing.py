@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from statistics import median, quantiles
-from time import thread_time
+from time import perf_counter, thread_time
 
 from msgspec import Struct
 from torch.utils.benchmark import timer
@@ -18,9 +18,14 @@ Clock = Callable[[], float]
 """Returns seconds since some start; torch's `timer` waits for the accelerator first."""
 
 
-def clock_of(processor_time: bool) -> Clock:
-    """Return the clock of the CPU time of this thread, or else the wall clock."""
-    return thread_time if processor_time else timer
+def clock_of(device: str, processor_time: bool = False) -> Clock:
+    """Return the clock for a device: the CPU time of this thread, or else the wall clock.
+
+    On a CPU the clock does not wait for a GPU that the machine may have.
+    """
+    if processor_time:
+        return thread_time
+    return perf_counter if device == "cpu" else timer
 
 
 Turns = tuple[tuple[float, ...], ...]

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import gc
+import time
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.benchmark import timer
 
-from archscope.bench.timing import MIN_TURNS, TURN, WARM_UP, measure, quartiles, timing
+from archscope.bench.timing import MIN_TURNS, TURN, WARM_UP, clock_of, measure, quartiles, timing
 from tests.bench.conftest import Clock
 
 
@@ -89,3 +91,9 @@ def test_timing_of_all_turns() -> None:
     found = timing(((1.0, 2.0), (3.0,), (4.0, 5.0)))
     assert (found.median_seconds, found.fastest_seconds, found.runs) == (3.0, 1.0, 5)
     assert found.spread == pytest.approx(2 / 3)
+
+
+def test_only_the_clock_of_a_gpu_waits_for_it() -> None:
+    assert clock_of("cpu") is time.perf_counter
+    assert clock_of("cuda") is timer
+    assert clock_of("cpu", processor_time=True) is time.thread_time
