@@ -159,11 +159,10 @@ def _shape_of(given: Shape | str) -> Shape:
 
 
 def _is_model(word: str | Path, text: bytes | None) -> bool:
-    if text is not None or not isinstance(word, str) or language.is_text(word):
+    if text is not None or (isinstance(word, str) and language.is_text(word)):
         return False
-    if not is_foreign(word):
-        return False
-    return not Path(resolved(word)).is_dir()
+    word = str(word)
+    return is_foreign(word) and not Path(resolved(word)).is_dir()
 
 
 def _refuse(word: str) -> None:

@@ -83,9 +83,8 @@ class AdaptiveAvgPool(AdaptivePool, frozen=True):
         x: Value = X
         channels, *sizes = ins[0]
         for axis, (size, out) in enumerate(zip(sizes, self.shape(*ins)[1:], strict=True)):
-            shares = floats(*(_shares(size, out, position) for position in range(out)))
             x = node("Reshape", x, ints(0, channels, prod(sizes[:axis]), size, -1))
-            x = node("MatMul", shares, x)
+            x = node("MatMul", floats(*shares(size, out)), x)
             sizes[axis] = out
         return node("Reshape", x, ints(0, channels, *sizes))
 
@@ -182,10 +181,10 @@ def adaptive_window(size: int, out: int, position: int) -> range:
     return range(position * size // out, -(-(position + 1) * size // out))
 
 
-def _shares(size: int, out: int, position: int) -> tuple[float, ...]:
-    """Return the share of each input in the mean of a window."""
-    window = adaptive_window(size, out, position)
-    return tuple((place in window) / len(window) for place in range(size))
+def shares(size: int, out: int) -> list[tuple[float, ...]]:
+    """Return the share of each input in the mean of each window."""
+    windows = [adaptive_window(size, out, position) for position in range(out)]
+    return [tuple((place in window) / len(window) for place in range(size)) for window in windows]
 
 
 def even_pool(kind: str, x: Shape, out: Shape) -> Value | None:
@@ -226,12 +225,13 @@ def onnx_reduction(foreign: Foreign) -> Recognised | None:
 
 
 @recognises(
+    "onnx.AdaptiveAveragePool",  # as prepared by the importer
     "aten.adaptive_avg_pool1d.default",
     "aten.adaptive_avg_pool2d.default",
     "aten.adaptive_avg_pool3d.default",
 )
 def adaptive_avgpool_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's average pooling to a given size."""
+    """Recognise average pooling to a given size."""
     size = per_axis_or_one(foreign.out[2:])
     op = GlobalAvgPool() if size == 1 else AdaptiveAvgPool(size=size)
     return Recognised(op, foreign.ins)

@@ -199,6 +199,27 @@ def test_onnxruntime_quantizes_a_file(form: str, tmp_path: Path) -> None:
     assert np.abs(found - expected).max() < np.abs(expected).max()  # of random weights
 
 
+@pytest.mark.parametrize(
+    ("shape", "op", "words"),
+    [
+        ((3, 13, 9), "adaptive_avgpool", {"size": (5, 4)}),
+        ((3, 13, 9), "adaptive_avgpool", {"size": (13, 2)}),
+        ((2, 10), "adaptive_avgpool", {"size": 3}),
+        ((2, 5, 7, 8), "adaptive_avgpool", {"size": (2, 3, 3)}),
+        ((5, 6, 7), "normalize", {}),
+        ((5, 6), "normalize", {"axis": 1}),
+    ],
+)
+def test_operators_written_as_arithmetic_come_back(
+    shape: tuple[int, ...], op: str, words: dict[str, Any], tmp_path: Path
+) -> None:
+    net = Net(x=shape)
+    graph = net.graph(net(op, net("relu", "x"), **words))
+    path = tmp_path / "net.onnx"
+    path.write_bytes(export_onnx(graph).model.content())
+    assert [node.op for node in load(path).nodes] == [node.op for node in graph.nodes]
+
+
 def test_names_are_those_of_the_spec() -> None:
     net = Net(x=(4, 6, 6))
     shuffled = net("channel_shuffle", net("relu6", "x", name="a.act"), name="a.mix", groups=2)

@@ -13,7 +13,7 @@ MAX_VISIBLE = 64
 INPUT_NAMES = {
     **dict.fromkeys((
         "ChannelShuffle", "Range", "Swish", "Gelu", "HardSwish", "Mish", "FakeQuantize",
-        "Unshuffle", "Maxout", "Largest",
+        "Unshuffle", "Maxout", "Largest", "AdaptiveAveragePool",
     ), ("X",)),
     "Distance": ("a", "b"),
     "Linear": ("X", "W", "B"),

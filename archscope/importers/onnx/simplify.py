@@ -36,6 +36,7 @@ SHORT: Patterns = {
         data_movement.channel_shuffle,
         data_movement.unshuffle,
         decomposed.pooled_channels,
+        decomposed.adaptive_mean,
     ),
     "ReduceL1": (decomposed.distance,),
     "ReduceL2": (decomposed.distance,),

@@ -15,6 +15,10 @@ from archscope.importers.onnx.patterns.dataflow import (
     require,
 )
 from archscope.importers.onnx.resolve import OnnxOperator
+from archscope.ops.adaptive_pool import shares
+
+ROUNDING = 1e-6
+"""The difference that single precision makes of numbers up to 1."""
 
 
 def swish(flow: Dataflow, operator: OnnxOperator) -> Replacement:
@@ -187,6 +191,24 @@ def pooled_channels(flow: Dataflow, operator: OnnxOperator) -> Replacement:
     if kept == 1:
         return fuse(old, "ReduceMax", x, axes=[1], keepdims=1)
     return fuse(old, "Maxout", x, pieces=pieces)
+
+
+def adaptive_mean(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Match means over windows of unequal sizes that are products with shares along each axis."""
+    out, x = flow.shape(operator.outputs[0]), operator.inputs[0]
+    matched = [operator]
+    products: list[OnnxOperator] = []
+    for _ in out[2:]:
+        product = flow.match(x, "MatMul")
+        split = flow.match(product.inputs[1], "Reshape")
+        matched, products, x = [split, product, *matched], [product, *products], split.inputs[0]
+    image = flow.shape(x)
+    require(bool(products) and len(image) == len(out) and image[:2] == out[:2])
+    for product, size, count in zip(products, image[2:], out[2:], strict=True):
+        found = flow.constant(product.inputs[0])
+        require(found.shape == (count, size))
+        require(bool((abs(found - shares(size, count)) < ROUNDING).all()))
+    return fuse(matched, "AdaptiveAveragePool", (x,))
 
 
 def largest(flow: Dataflow, operator: OnnxOperator) -> Replacement:
