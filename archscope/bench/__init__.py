@@ -10,6 +10,8 @@
     layer_timings.py           the time of each layer
     roofline.py                arithmetic, memory bandwidth and call overhead of the machine, and
                                which of them limits a layer
+    calibration.py, latency_fit.py  measurements for a latency profile, and their fit
+    gpu_calibration.py, gpu_fit.py  the same for a GPU
 
 Importing this package does not import torch.
 """

@@ -82,10 +82,11 @@ def gpu_profile_of(
         for each in samples:
             if each.sample.family == family and not each.sample.varied:
                 predicted = sum(times_of(profile, each.sample.kernels, each.batch))
-                name_ = f"{each.sample.network} x {each.batch}"
-                found.append(LeftOut(name_, family, 1e3 * each.wall_seconds, predicted))
+                what = f"{each.sample.network} x {each.batch}"
+                found.append(LeftOut(what, family, 1e3 * each.wall_seconds, predicted))
     batches = [each.batch for each in samples]
     networks = len({s.sample.network for s in samples if not s.sample.varied})
+    measured = len({(each.sample.network, each.sample.kernels) for each in samples})
     shown = " and ".join(map(str, sorted(set(batches))))
     precision = ", convolutions in TF32" if conditions.dtype == "float32" and tf32() else ""
     profile = _fitted(
@@ -94,7 +95,7 @@ def gpu_profile_of(
         name=name,
         about=f"eager torch, {shown} images at once{precision}; measured by archscope device"
         " calibrate",
-        source=f"{len({s.sample for s in samples})} networks of the zoo, measured on this machine",
+        source=f"{measured} networks of the zoo, measured on this machine",
         version=installed_version("torch") or str(torch.__version__),
         batches=(min(batches), max(batches)),
         ranges=ranges_of([each.sample for each in samples]),

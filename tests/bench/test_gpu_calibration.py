@@ -84,6 +84,7 @@ def test_what_takes_longer_is_found_for_any_batch() -> None:
     profile, found = gpu_profile_of(samples, CUDA)
     assert profile.error.networks == len(NAMES)
     assert len(found) == len(samples)
+    assert profile.source.startswith(f"{len(NAMES)} networks")
     assert profile.error.mape < 0.05
     assert (profile.machine.name, profile.batches) == ("NVIDIA Toy", (1, 64))
     for each in samples:
