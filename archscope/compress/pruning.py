@@ -113,6 +113,8 @@ def prune(
         importance=importance, norm=norm, scope=scope, lanes=lanes, min_width=min_width, seed=seed,
         dtype=dtype,
     )  # fmt: skip
+    if not isinstance(budget, str | Sequence):
+        raise OptionError(f"'budget' must be a text such as '50%', or several, got {budget!r}")
     limits = targets([budget] if isinstance(budget, str) else budget, graph, costs_by_name, dtype)
     return prune_to(graph, weights, limits, choice, source, gradients)
 

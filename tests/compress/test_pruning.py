@@ -290,6 +290,8 @@ def test_networks_and_weights_that_cannot_be_pruned() -> None:
     plain = chain(("linear", {"out": 64}), ("linear", {"out": 10}), x=(8,))
     with pytest.raises(OptionError, match="no batch norm with a scale"):
         prune(plain, budget="50%", importance="bn-scale")
+    with pytest.raises(OptionError, match=r"must be a text such as '50%', or several, got 0.5"):
+        prune(small(), budget=0.5)  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="bn-scale needs trained weights"):
         prune(small(), budget="50%", importance="bn-scale")
     broken = {name: w * float("nan") for name, w in build(plain).state_dict().items()}
