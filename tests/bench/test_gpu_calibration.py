@@ -8,7 +8,7 @@ import pytest
 import torch
 from msgspec import structs
 
-from archscope.bench import gpu_calibration
+from archscope.bench import as_profiled, gpu_calibration
 from archscope.bench.calibration import Job, Sample
 from archscope.bench.conditions import Conditions
 from archscope.bench.gpu_calibration import GpuSample, measure_on_gpu
@@ -169,3 +169,23 @@ def test_the_host_of_a_gpu_limits_small_batches_of_a_space() -> None:
     assert LatencyCost("latency", structs.replace(profile, gpu=None)).exact
     graph = load("INPUT 3x8x8 -> CONV 4 -> RELU")
     assert LatencyCost("latency", profile).of_graph(graph) == pytest.approx(2000.0)
+
+
+@pytest.mark.parametrize("gpu", [None, OnGpu({}, channels_last=True)])
+def test_networks_are_measured_as_the_profile_was(
+    gpu: OnGpu | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {}
+
+    def bench(graphs: object, **conditions: object) -> SimpleNamespace:
+        asked.update(conditions)
+        timed = SimpleNamespace(timing=SimpleNamespace(median_seconds=0.002))
+        return SimpleNamespace(networks=[timed])
+
+    monkeypatch.setattr(as_profiled, "bench", bench)
+    profile = stub(EAGER_GPU, runtime="torch", dtype="float32", gpu=gpu)
+    assert as_profiled.milliseconds_as_profiled(profile, [load("lenet5")]) == [2.0]
+    on_gpu = gpu is not None
+    assert asked["device"] == ("cuda" if on_gpu else "cpu")
+    assert asked["channels_last"] == on_gpu
+    assert asked["processor_time"] != on_gpu
