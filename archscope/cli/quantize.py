@@ -217,7 +217,7 @@ def _trained_in_bits(
     """Fine-tune a run in few bits; return the comparison of the two runs as parts and a record."""
     from archscope.train.quantization_aware import (
         rate_factor,
-        rounded_graph,
+        rounded_network,
         without_replaced_steps,
     )
     from archscope.train.run_folder import read_recipe
@@ -226,19 +226,25 @@ def _trained_in_bits(
     bits = options["bits"] or BITS
     material = _material(graph, run, given, source, options)
     batches = (images for images, _ in material.loader(material.calibration))
-    rounded = rounded_graph(material.network, batches, bits)
+    rounded = rounded_network(material.network, batches, bits)
     rate = read_recipe(run).learning_rate * rate_factor(bits)
     tune = _fine_tuning(run, options, weight_bits=bits, learning_rate=rate)
-    weights = tune.tuned(f"w{bits}a{bits}", rounded, without_replaced_steps(given, graph, rounded))
+    initial = without_replaced_steps(given, graph, rounded.graph) | rounded.weights
+    weights = tune.tuned(f"w{bits}a{bits}", rounded.graph, initial)
     if options["output"] is not None:
         from archscope.weights import write_weights
 
         write_weights(weights, options["output"])
     runs = [tune.summary, *tune.results]
-    record = {"name": graph.name, "method": "qat", "bits": bits, "runs": runs}
+    added = len(rounded.norms)
+    record = {
+        "name": graph.name, "method": "qat", "bits": bits, "norms_added": added, "runs": runs,
+    }  # fmt: skip
     width = f"{bits} bit{'s' * (bits > 1)}"
-    lines = f"weights and layer inputs have {width}, those of the first and last layer 8"
-    return [steps_table(runs), lines], record
+    lines = [f"weights and layer inputs have {width}, those of the first and last layer 8"]
+    if added:
+        lines.append(f"batch norms added: {added}; archscope export folds them away")
+    return [steps_table(runs), *lines], record
 
 
 def _weights(

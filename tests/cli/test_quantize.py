@@ -117,19 +117,25 @@ def test_a_network_and_images(run: Run, trained: Path) -> None:
     assert len(other.err.splitlines()) == 1
 
 
-def test_a_run_is_trained_on_in_few_bits(run: Run, trained: Path) -> None:
-    words = ["quantize", str(trained), "--method", "qat", "--bits", "2", "--epochs", "1"]
+@pytest.mark.parametrize("bits", [2, 4])
+def test_a_run_is_trained_on_in_few_bits(run: Run, trained: Path, bits: int) -> None:
+    words = ["quantize", str(trained), "--method", "qat", "--bits", str(bits), "--epochs", "1"]
     data = json.loads(run(*words, "--format", "json").out)
-    assert [entry["name"] for entry in data["runs"]] == ["net", "net-w2a2"]
-    graph = load(str(trained.with_name("net-w2a2") / "spec.yaml"))
-    assert [node.op.name for node in graph.nodes].count("fake_quantize") == 1
+    name = f"net-w{bits}a{bits}"
+    assert [entry["name"] for entry in data["runs"]] == ["net", name]
+    ops = [node.op.name for node in load(str(trained.with_name(name) / "spec.yaml")).nodes]
+    assert ops.count("fake_quantize") == 1
+    assert (ops.count("batchnorm") == 1) == (bits == 2) == data["norms_added"]
     assert data["runs"][1]["test"]["top1"] > 0.5
-    # Steps are smaller than in the run, but for a single bit.
-    rates = [read_recipe(trained.with_name(name)).learning_rate for name in ("net", "net-w2a2")]
-    assert rates[1] == pytest.approx(rates[0] / 3)
-    assert rate_factor(4) == rate_factor(2) < rate_factor(1) == 1
-    one = run("quantize", str(trained), *SHARED, "--bits", "1")
-    assert (one.code, one.out) == (2, "") and "2 to 8 bits" in one.err
+    # Steps are smaller than in the run, but for one and two bits.
+    rates = [read_recipe(trained.with_name(each)).learning_rate for each in ("net", name)]
+    assert rates[1] == pytest.approx(rates[0] * (1 if bits == 2 else 1 / 3))
+    assert rate_factor(8) == rate_factor(4) < rate_factor(2) == rate_factor(1) == 1
+
+
+def test_weights_alone_need_two_bits(run: Run, trained: Path) -> None:
+    refused = run("quantize", str(trained), *SHARED, "--bits", "1")
+    assert (refused.code, refused.out) == (2, "") and "2 to 8 bits" in refused.err
 
 
 def test_the_run_before_teaches(run: Run, trained: Path) -> None:

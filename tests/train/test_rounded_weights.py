@@ -21,7 +21,7 @@ from archscope.nn.rounding import best_scales, level_range, rounded
 from archscope.ops.fake_quantize import FakeQuantize as FakeQuantizeOp
 from archscope.train import Recipe, train
 from archscope.train.loop import Diverged, Loop
-from archscope.train.quantization_aware import rounded_graph
+from archscope.train.quantization_aware import rounded_network
 from archscope.train.rounded_weights import RoundedWeights
 from archscope.transforms.round_inputs import SUFFIX
 from tests.nets import Net, chain
@@ -132,11 +132,36 @@ def test_values_may_move_part_of_the_way_to_their_levels() -> None:
 def test_new_roundings_replace_those_that_are_there() -> None:
     network = build(net())
     batch = torch.randn(4, 1, 8, 8)
-    once = rounded_graph(network, [batch], 4)
-    again = rounded_graph(build(once), [batch], 1)
+    once = rounded_network(network, [batch], 4).graph
+    again = rounded_network(build(once), [batch], 3).graph
     assert [node.name for node in again.nodes] == [node.name for node in once.nodes]
     levels = [node.op.levels for node in again.nodes if isinstance(node.op, FakeQuantizeOp)]
-    assert levels == [2, 256]  # the last layer's input has 8 bits
+    assert levels == [8, 256]  # the last layer's input has 8 bits
+
+
+def test_with_few_bits_layers_get_norms_that_change_nothing_at_first() -> None:
+    made = Net(x=(3, 8, 8))
+    plain = made("conv", "x", out=4, kernel=3, name="plain")
+    normed = made("batchnorm", made("conv", plain, out=4, kernel=1, name="normed"))
+    made("linear", made("flatten", normed), out=10, name="last")
+    torch.manual_seed(0)
+    network, batch = build(made.graph()).eval(), torch.randn(64, 3, 8, 8)
+    with torch.no_grad():
+        before = network(batch)
+    assert not rounded_network(network, [batch], 3).norms
+    found = rounded_network(network, [batch], 1)
+    assert found.norms == ("plain_norm",)
+    after = build(found.graph)
+    after.load_state_dict(network.state_dict() | found.weights, strict=False)
+    for module in after.modules():
+        if isinstance(module, FakeQuantize):
+            module.forward = lambda x: x  # type: ignore[method-assign]
+    norm = after.get_submodule("plain_norm")
+    for training in (False, True):  # with its own statistics, and with those of the batch
+        after.eval()
+        norm.train(training)
+        with torch.no_grad():
+            assert torch.allclose(after(batch), before, atol=1e-4)
 
 
 def test_roundings_that_others_read_stay() -> None:
@@ -146,13 +171,13 @@ def test_roundings_that_others_read_stay() -> None:
     second = made("conv", small, out=4, kernel=1)
     made("conv", made("add", second, small), out=2, kernel=1)
     graph = made.graph()
-    found = rounded_graph(build(graph), [torch.randn(4, 1, 8, 8)], 2)
+    found = rounded_network(build(graph), [torch.randn(4, 1, 8, 8)], 2).graph
     reads = {node.name: node.inputs for node in found.nodes}
     assert small in reads and reads[second] == (f"{first}{SUFFIX}",)
     assert small in next(reads[name] for name in reads if name.startswith("add"))
     # An image that is rounded before the first layer stays as it is.
     image = chain(("fake_quantize", {"scale": 0.1}), ("conv", {"out": 4, "kernel": 1}), x=(1, 4, 4))
-    same = rounded_graph(build(image), [torch.randn(2, 1, 4, 4)], 1)
+    same = rounded_network(build(image), [torch.randn(2, 1, 4, 4)], 1).graph
     assert [node.op for node in same.nodes] == [node.op for node in image.nodes]
 
 
@@ -204,7 +229,7 @@ def test_weights_of_one_bit_are_the_sign_times_the_mean_size() -> None:
 
 
 def test_one_bit_is_rounded_gradually() -> None:
-    network = build(rounded_graph(build(net()), [torch.randn(4, 1, 8, 8)], 1))
+    network = build(rounded_network(build(net()), [torch.randn(4, 1, 8, 8)], 1).graph)
     exact = {name: w.clone() for name, w in network.state_dict().items()}
     held = RoundedWeights(network, 1)
     inputs = [module for module in network.modules() if isinstance(module, FakeQuantize)]
@@ -269,7 +294,7 @@ def test_what_layers_read_is_rounded_and_nothing_else() -> None:
     net("linear", net("flatten", total, name="flat"), out=10, name="last")
     torch.manual_seed(0)
     network = build(net.graph())
-    graph = rounded_graph(network, [torch.randn(8, 3, 8, 8)], 2)
+    graph = rounded_network(network, [torch.randn(8, 3, 8, 8)], 3).graph
     read = {node.name: node.inputs for node in graph.nodes}
     assert read["first"] == ("x",)
     assert read["second"] == (f"active{SUFFIX}",)
@@ -277,7 +302,7 @@ def test_what_layers_read_is_rounded_and_nothing_else() -> None:
     assert read["last"] == (f"flat{SUFFIX}",)
     ops = {node.name: node.op for node in graph.nodes if node.name.endswith(SUFFIX)}
     assert {name: (op.zero, op.levels) for name, op in ops.items()} == {  # type: ignore[attr-defined]
-        f"active{SUFFIX}": (0, 4),  # never negative
+        f"active{SUFFIX}": (0, 8),  # never negative
         f"flat{SUFFIX}": (127, 255),  # of the last layer
     }
     fresh = build(graph)
