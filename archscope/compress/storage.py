@@ -21,6 +21,7 @@ FORMS = {
     "int8": "weights in 1 byte, biases in 4, batch norms folded; without scales",
     "codebook": "a code for each weight",
     "codebook_huffman": "codes of Huffman's lengths",
+    "levels": "even levels for each output channel, where weights are such, and its scale",
     "csr": "float32 weights that are not zero, their columns and rows",
     "relative_index": "float32 weights that are not zero and the distances between them",
     "deep_compression": "codes and distances of the weights that are not zero",
@@ -39,6 +40,7 @@ class LayerSize(Struct, frozen=True):
     weights: int  # those of kernels and matrices; biases and norms count only in bytes
     left: int | None  # non-zero weights; None if no weights were given
     values: int | None  # distinct values
+    level_bits: int | None  # of a weight as a level; None if some weights are no even levels
     error: float | None  # of codebooks: root mean square error, relative to that of the weights
     bytes: dict[str, int]
 
@@ -119,12 +121,14 @@ def _layer(
 ) -> LayerSize:
     """Return the bytes of a layer with some weights and a number of other values."""
     from archscope.compress.encodings import encoded
+    from archscope.compress.even_levels import level_bytes
 
     heavy = sum(tensor.numel() for tensor in held.values())
     found: dict[str, Any] = dict.fromkeys(FORMS if given else UNWEIGHTED, 4 * others)
     found |= {"float32": 4 * (heavy + others), "float16": 2 * (heavy + others)}
     left = values = 0
     squares = errors = 0.0
+    level_bits: list[int | None] = []
     for tensor in held.values():
         codes, distances = layout.of(tensor.ndim)
         if not given:
@@ -133,11 +137,16 @@ def _layer(
             encoding = encoded(tensor, codes, distances)
             for form, amount in encoding.bytes.items():
                 found[form] += amount
+            amount, bits = level_bytes(tensor.numpy())
+            found["levels"] += amount
+            level_bits.append(bits)
             left += encoding.left
             values += encoding.values
             squares += encoding.squares
             errors += encoding.errors
     if not given:
-        return LayerSize(name, heavy, None, None, None, found)
+        return LayerSize(name, heavy, None, None, None, None, found)
     error = (errors / squares) ** 0.5 if squares else 0.0
-    return LayerSize(name, heavy, left, values, error, found)
+    known = [bits for bits in level_bits if bits is not None]
+    most = max(known) if known and len(known) == len(level_bits) else None
+    return LayerSize(name, heavy, left, values, most, error, found)

@@ -26,6 +26,7 @@ def test_by_hand() -> None:
         "codebook": 16 + 4 * 4 + 40 * 2 // 8,
         # 36, 1 and 3 times: 1, 2 and 2 bits
         "codebook_huffman": 16 + 4 * 4 + 4 + (36 + 2 + 6 + 7) // 8,
+        "levels": 16 + 4 * 4 + 40 * 2 // 8,  # 0, 1 or 2 times each scale
         "csr": 16 + 8 * 4 + 4 * 5,
         "relative_index": 16 + 4 + 7 * 4 + (7 * 3 + 7) // 8,
         "deep_compression": 16 + 4 + 4 * 4 + (7 * 2 + 7) // 8 + (7 * 3 + 7) // 8,

@@ -14,6 +14,7 @@ HEADINGS = {
     "int8": "int8",
     "codebook": "codebook",
     "codebook_huffman": "codebook, Huffman",
+    "levels": "levels",
     "csr": "CSR",
     "relative_index": "relative index",
     "deep_compression": "codebook, relative index",
@@ -23,6 +24,9 @@ HEADINGS = {
 
 BY_LAYER = ("float32", "int8", "codebook", "relative_index", "deep_compression_huffman")
 """The forms in the table of layers; the record has all forms."""
+
+LEVELS = (Column("level bits", COUNT, "level_bits"), Column(HEADINGS["levels"], BYTES, "levels"))
+"""More columns of the table of layers, where weights are even levels."""
 
 
 def size_parts(name: str, found: Sizes) -> list[Part]:
@@ -39,6 +43,7 @@ def size_parts(name: str, found: Sizes) -> list[Part]:
         title=name,
     )
     shown = [form for form in BY_LAYER if form in totals]
+    levelled = any(layer.level_bits for layer in found.layers)
     layers = Table(
         "layers",
         (
@@ -47,9 +52,14 @@ def size_parts(name: str, found: Sizes) -> list[Part]:
             Column("left", COUNT),
             Column("values", COUNT),
             *(Column(HEADINGS[form], BYTES, form) for form in shown),
+            *(LEVELS if levelled else ()),
         ),
         tuple(
-            (layer.name, layer.weights, layer.left, layer.values, *map(layer.bytes.get, shown))
+            (
+                *(layer.name, layer.weights, layer.left, layer.values),
+                *map(layer.bytes.get, shown),
+                *((layer.level_bits, layer.bytes["levels"]) if levelled else ()),
+            )
             for layer in found.layers
         ),
     )
@@ -100,6 +110,7 @@ def _layer_record(layer: LayerSize) -> dict[str, Any]:
         "weights": layer.weights,
         "left": layer.left,
         "values": layer.values,
+        "level_bits": layer.level_bits,
         "error": layer.error,
         "bytes": layer.bytes,
     }
