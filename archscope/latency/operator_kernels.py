@@ -10,6 +10,7 @@ from math import prod, sqrt
 
 from msgspec import Struct
 
+from archscope.axes import Scatter, Window
 from archscope.ir import WHOLE, Op, Shape, Storage, facts
 from archscope.latency.eager import kind_in_eager
 from archscope.latency.kernel_kinds import (
@@ -59,7 +60,7 @@ def piece_of(op: Op, ins: tuple[Shape, ...], fusion: str = NONE) -> Piece:
         "input": read,
         "output": written,
         "weight": weight,
-        "patches": own.macs * groups / out[0] if out and own.params else 0.0,
+        "patches": own.macs * groups / out[0] if out and weight else 0.0,
         "work": own.elementwise,
         "mixed": sqrt(own.macs * (read + written + weight)),
         "spilled": max(read + written + weight - CACHE, 0),
@@ -112,7 +113,7 @@ def _in_onnxruntime(kind: str, form: Value | None, arranged: str) -> str:
 def _groups(op: Op, ins: tuple[Shape, ...], out: Shape) -> tuple[int, int]:
     """Return the groups of a convolution and the taps of its window; 1 and 1 for others."""
     own = facts(op, ins)
-    if not op.convolution or not own.macs:
+    if not own.macs or not _is_convolution(op, ins):
         return 1, 1
     taps = prod(getattr(window, "kernel", 1) for window in own.window or ())
     met = own.macs // prod(out)  # weights per output value
@@ -143,16 +144,27 @@ def _kind_of_product(op: Op, ins: tuple[Shape, ...], groups: int, taps: int) -> 
         if own.params > own.biases:  # products with weights, one position after another
             return Kind.RECURRENT
         return Kind.WINDOW_ATTENTION if op.in_windows else Kind.ATTENTION
-    if not own.params:
+    if not own.params + own.buffers - own.biases:
         return Kind.PRODUCT
-    if not op.convolution:
-        return Kind.TRANSPOSED if own.window else Kind.LINEAR
+    if not _is_convolution(op, ins):
+        return Kind.TRANSPOSED if _has(Scatter, op, ins) else Kind.LINEAR
     channels = ins[0][0]
     if groups > 1:
         return Kind.DEPTHWISE if groups == channels else Kind.GROUPED
     if channels <= FEW:
         return Kind.STEM
     return Kind.DENSE if taps > 1 else Kind.POINTWISE
+
+
+def _is_convolution(op: Op, ins: tuple[Shape, ...]) -> bool:
+    """Return whether an operator applies the same weights, of any form, in many windows."""
+    own = facts(op, ins)
+    weights = own.params + own.buffers - own.biases
+    return op.convolution or (0 < weights < own.macs and _has(Window, op, ins))
+
+
+def _has(axis: type, op: Op, ins: tuple[Shape, ...]) -> bool:
+    return any(isinstance(window, axis) for window in facts(op, ins).window or ())
 
 
 def _padding(lanes: int, ins: tuple[Shape, ...], out: Shape, groups: int, kind: str) -> float:

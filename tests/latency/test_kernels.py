@@ -8,8 +8,18 @@ import pytest
 from archscope.exporters.onnx_export import export_onnx
 from archscope.ir import Builder, Graph, Op, Output, Shape
 from archscope.language import load
-from archscope.latency.kernel_kinds import FEATURES, FUSIONS, KINDS, ONNXRUNTIME, Kind
+from archscope.latency.kernel_kinds import (
+    CONVOLUTIONS,
+    FEATURES,
+    FUSIONS,
+    KINDS,
+    NONE,
+    ONNXRUNTIME,
+    PRODUCTS,
+    Kind,
+)
 from archscope.latency.kernels import Kernel, kernels
+from archscope.latency.layouts import operators
 from archscope.latency.operator_kernels import piece_of
 from archscope.ops.activation import ReLU
 from archscope.ops.conv import Conv
@@ -207,3 +217,30 @@ def test_every_operator_is_of_some_kind(op: type[Op]) -> None:
             piece = piece_of(example.op, example.ins, fusion)
             assert piece.kind in KINDS
             assert min(piece.features) >= 0
+
+
+@pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
+def test_kinds_of_products_are_what_the_onnx_form_says(op: type[Op]) -> None:
+    for example in op.examples():
+        kind = piece_of(example.op, example.ins, NONE).kind
+        has_macs = bool(example.op.macs(*example.ins)) and not example.op.is_identity(*example.ins)
+        assert (kind in PRODUCTS) == has_macs
+        used = operators(example.op.onnx(*example.ins))
+        assert (kind == Kind.TRANSPOSED) == (has_macs and "ConvTranspose" in used)
+        assert (kind in CONVOLUTIONS) == (has_macs and "Conv" in used)
+        assert kind != Kind.LINEAR or not used & {"Conv", "ConvTranspose"}
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("dense", {}), ("grouped", {"groups": 4}), ("depthwise", {"groups": 16, "out": 16})],
+)
+def test_convolutions_are_of_a_kind_whatever_form_their_weights_have(
+    kind: str, words: dict[str, Any], fusion: str
+) -> None:
+    op = {"out": 32, "kernel": 3, "padding": 1, **words}
+    expected = piece_of(OPS["conv"](**op), ((16, 8, 8),), fusion).kind
+    assert fusion != NONE or expected == kind
+    for name in ("weight_norm_conv", "fixed_conv"):
+        assert piece_of(OPS[name](**op), ((16, 8, 8),), fusion).kind == expected
