@@ -9,7 +9,7 @@ import click
 
 from archscope import language
 from archscope.cli.shared import completion
-from archscope.cli.shared.given_weights import given_weights, own_weights
+from archscope.cli.shared.given_weights import check_exists, given_weights, own_weights
 from archscope.cli.shared.inapplicable import refuse_given, refused
 from archscope.cli.shared.options import (
     Output,
@@ -154,6 +154,7 @@ def _network(
     from archscope import datasets
     from archscope.train.given_network import evaluate_weights
 
+    check_exists(name)
     refuse_given(("keep", "runs_dir"), "is for a run")
     path = None if options["weights"] is None else Path(options["weights"])
     if path is None and not is_foreign(name):

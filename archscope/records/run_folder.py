@@ -50,8 +50,8 @@ def find_run(name: str | Path, home: Path = HOME) -> Path:
         raise OptionError(f"'{name}' is a study; its runs are the folders in {path / 'finals'}")
     if path.is_file():
         raise OptionError(f"a run is a folder, got the file '{name}'; `archscope runs` lists runs")
-    known = [path.name for path in all_runs(home)]
-    hint = did_you_mean(str(name), known) or "; `archscope runs` lists them"
+    known = [run.name for run in all_runs(home if path.parent == Path() else path.parent)]
+    hint = did_you_mean(path.name, known) or "; `archscope runs` lists them"
     raise OptionError(f"no run '{name}'{hint}")
 
 

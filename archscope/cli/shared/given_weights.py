@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archscope import language
 from archscope.cli.shared.options import shapes
-from archscope.errors import OptionError
+from archscope.errors import OptionError, WordError
 from archscope.ir import Graph
-from archscope.records.run_folder import is_run
-from archscope.sources import imported
+from archscope.records.run_folder import (
+    HOME,
+    all_runs,
+    find_run,
+    is_abandoned,
+    is_run,
+    runs_of_seeds,
+)
+from archscope.sources import imported, is_foreign
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,17 +32,49 @@ weights_option = click.option(
 
 
 def spec_of_run(spec: str) -> tuple[str, Path | None]:
-    """Return the spec that a word names, and the run if the word is a run's folder."""
+    """Return the spec that a word names, and the run if the word is a run's folder.
+
+    Raises ArchscopeError for a word that names neither, or several runs.
+    """
     run = Path(spec)
-    return ((run / "spec.yaml").as_posix(), run) if is_run(run) else (spec, None)
+    if is_run(run):
+        return (run / "spec.yaml").as_posix(), run
+    check_exists(spec)
+    return spec, None
+
+
+def check_exists(word: str) -> None:
+    """Raise ArchscopeError for a word that is no network, with the run that may be meant.
+
+    Without this, a mistyped run would be an error of options that are only for runs.
+    """
+    if word == "-" or "->" in word or language.is_text(word):
+        return
+    path = Path(word)
+    try:
+        if word in language.zoo() or word in language.spaces() or is_foreign(word):
+            return
+        if path.is_file():
+            return
+        if is_run(HOME / path):
+            raise WordError(f"'{word}' is no network", word, (HOME / path).as_posix())
+        beside = not path.suffix and not path.exists() and all_runs(path.parent)
+        if runs_of_seeds(word) or is_abandoned(path) or beside:
+            find_run(word)  # raises
+        if not path.exists():
+            language.document(word)  # raises
+    except (OSError, ValueError):
+        return  # no path: left to the code that reads it
 
 
 def weights_file(path: Path) -> Path:
     """Return the file of weights at a path: the path itself, or the best weights of a run.
 
-    Raises OptionError for a run without weights.
+    Raises OptionError for a run without weights, and for several runs.
     """
     if not path.is_dir():
+        if not path.exists() and runs_of_seeds(path):
+            find_run(path)  # raises
         return path
     file = path / "best.safetensors"
     if not file.exists():

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from archscope.cli.shared.given_weights import spec_of_run
 from archscope.errors import OptionError
+from archscope.records.run_folder import is_run
 
 
 def check_outputs(
@@ -31,8 +31,8 @@ def _files(word: str | None) -> list[Path]:
     """Return the files that a spec or the value of --weights may stand for."""
     if word is None:
         return []
-    _, run = spec_of_run(word)
-    if run is not None:
+    run = Path(word)
+    if is_run(run):
         return [run / "spec.yaml", run / "best.safetensors"]
     module, colon, _ = word.partition(":")
     files = [Path(word), Path(module)]
