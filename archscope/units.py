@@ -149,6 +149,11 @@ def format_bytes(value: float) -> str:
     return f"{value} B"
 
 
+def format_milliseconds(value: float) -> str:
+    """Format milliseconds with at most four digits: `8 ms`, `12.35 ms`, `1,235 ms`."""
+    return f"{value:.4g} ms" if abs(value) < 999.5 else f"{value:,.0f} ms"
+
+
 def format_measure(value: float) -> str:
     """Format a measured number with four digits, small ones with more: `5.476`, `0.00123`."""
     if value == 0 or abs(value) >= 0.9995:
@@ -224,13 +229,15 @@ BYTES = Unit(
 )
 MILLISECONDS = Unit(
     kind="milliseconds",
-    format=lambda value: f"{value:g} ms",
+    format=format_milliseconds,
     factors={"us": 0.001, "ms": 1.0, "s": 1000.0},
     name="ms",
     examples="8ms",
     whole=False,
 )
-SECONDS = Unit(kind="seconds", format=lambda value: f"{1000 * value:.4g} ms", whole=False)
+SECONDS = Unit(
+    kind="seconds", format=lambda value: format_milliseconds(1000 * value), whole=False
+)
 SHARE = Unit(kind="share", format=lambda value: f"{100 * value:.1f} %", whole=False)
 RATIO = Unit(kind="ratio", format=lambda value: f"{value:.2f}", whole=False)
 PLAIN = Unit(kind="number", format=lambda value: f"{value:,g}", whole=False)

@@ -172,8 +172,13 @@ def measure_jobs(
 
 def unsteady(samples: Sequence[Sample]) -> bool:
     """Return whether the two shortest times of a network over some rounds disagree."""
-    times = sorted(sample.whole_seconds for sample in samples)
-    return len(times) > 1 and times[1] > (1 + AGREE) * times[0]
+    return disagree([sample.whole_seconds for sample in samples])
+
+
+def disagree(times: Sequence[float]) -> bool:
+    """Return whether the two shortest of some times differ by more than `AGREE`."""
+    shortest = sorted(times)[:2]
+    return len(shortest) > 1 and shortest[1] > (1 + AGREE) * shortest[0]
 
 
 def undisturbed(samples: Sequence[Sample]) -> Sample:

@@ -45,6 +45,12 @@ function bytes(value) {
   return `${value} B`;
 }
 
+// At most four digits: `8 ms`, `12.35 ms`, `1,235 ms`.
+function milliseconds(value) {
+  const shown = Math.abs(value) < 999.5 ? Number(value.toPrecision(4)) : Math.round(value).toLocaleString("en-US");
+  return `${shown} ms`;
+}
+
 // A physical quantity in four digits with a prefix of its unit: `4.600 mJ`.
 function scaled(value, symbol) {
   for (const [factor, prefix] of [[1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"], [1e-6, "u"], [1e-9, "n"], [1e-12, "p"]]) {
@@ -60,8 +66,8 @@ function written(value, kind) {
   if (kind === "bytes") return bytes(value);
   if (kind === "share") return `${fixed(100 * value, 1)} %`;
   if (kind === "ratio") return fixed(value, 2);
-  if (kind === "milliseconds") return `${Number(value.toPrecision(6))} ms`;
-  if (kind === "seconds") return `${Number((1000 * value).toPrecision(4))} ms`;
+  if (kind === "milliseconds") return milliseconds(value);
+  if (kind === "seconds") return milliseconds(1000 * value);
   if (kind === "number") return value.toLocaleString("en-US");
   return scaled(value, kind);
 }
