@@ -88,6 +88,9 @@ class Saved(Struct, frozen=True, gc=False):
     least: bool = False  # a lower bound; the rest depends on the kernels that torch selects
 
 
+WEIGHTS, INNER = -1, -2  # weights, and values computed inside, as `factors` of an operator
+
+
 class Op(Struct, frozen=True, kw_only=True):
     """An operator: its fields are its attributes, its methods are facts.
 
@@ -114,6 +117,8 @@ class Op(Struct, frozen=True, kw_only=True):
     may_see_less: ClassVar[bool] = False  # less than its window, if that is the whole input
     relates: ClassVar[bool] = False  # weights positions by their relation, as attention does
     in_windows: ClassVar[bool] = False  # relates those of a window, which it brings together first
+    selects: ClassVar[bool] = False  # each value of its result is a value of an input, or zero
+    result_levels: ClassVar[int] = 0  # to which it rounds its result, 0 without rounding
     without_slope: ClassVar[tuple[int, ...]] = ()  # inputs with zero gradient
     absorbs_scale: ClassVar[bool] = False  # its weight and bias can scale and shift each channel
     scales_channels: ClassVar[bool] = False  # and shifts, by constants at inference
@@ -127,11 +132,6 @@ class Op(Struct, frozen=True, kw_only=True):
     def unknown(self) -> tuple[str, ...]:
         """The facts of an unrecognised operator that are known only in part."""
         return ()
-
-    @property
-    def step(self) -> float:
-        """The quantization step of results as a fraction of their range, 0 without rounding."""
-        return 0.0
 
     @property
     def vocabulary(self) -> int:
@@ -203,6 +203,15 @@ class Op(Struct, frozen=True, kw_only=True):
         a weight, or of two inputs, is computed again for the gradient of each factor.
         """
         return self.macs(*ins) * (bool(self.params(*ins)) + sum(needed))
+
+    def factors(self, *ins: Shape) -> tuple[tuple[int, int, int], ...]:
+        """Return the macs by what they multiply: two factors, and the number for one image.
+
+        A factor is the place of an input, `WEIGHTS` or `INNER`. By default the weights, or a second
+        input if there are no weights, multiply the first input.
+        """
+        second = 1 if len(ins) > 1 and not self.params(*ins) else WEIGHTS
+        return ((second, 0, self.macs(*ins)),)
 
     def biases(self, *ins: Shape) -> int:
         """Return the number of params that are added to results: int32 in int8 networks."""
@@ -289,6 +298,7 @@ class Node(Struct, frozen=True, gc=False):
     new_params: int | None = None  # where its weights are computed of others, or held by them
     weight_bytes: int | None = None  # of what it holds, in the file it comes from, where known
     weight_macs: int = 0  # of the products by which its weights are computed, beside its own
+    weight_bits: int | None = None  # of each of the weights, without biases, as stored, where known
 
     @property
     def own_params(self) -> int:
@@ -473,20 +483,18 @@ class Builder:
         self.nodes[name] = structs.replace(self.nodes[name], shares=owner)
 
     def count(
-        self,
-        name: str,
-        params: int | None,
-        weight_bytes: int | None = None,
-        weight_macs: int = 0,
-    ) -> None:
-        """Override the params that count at a node, their bytes, and the macs that compute them."""
+        self, name: str, params: int | None, weight_bytes: int | None = None,
+        weight_macs: int = 0, weight_bits: int | None = None,
+    ) -> None:  # fmt: skip
+        """Override what counts at a node: the attributes of `Node`, `params` as `new_params`."""
         self.nodes[name] = structs.replace(
-            self.nodes[name], new_params=params, weight_bytes=weight_bytes, weight_macs=weight_macs
-        )
+            self.nodes[name], new_params=params, weight_bytes=weight_bytes,
+            weight_macs=weight_macs, weight_bits=weight_bits,
+        )  # fmt: skip
 
     def again(self, node: Node, op: Op, inputs: Iterable[str]) -> None:
         """Add a node of another graph, with another operator or inputs. Raises ShapeError."""
         self.add(node.name, op, inputs, node.shares, node.at)
         same = self.nodes[node.name].facts.params == node.facts.params
         weight_bytes = node.weight_bytes if same else None
-        self.count(node.name, node.new_params, weight_bytes, node.weight_macs)
+        self.count(node.name, node.new_params, weight_bytes, node.weight_macs, node.weight_bits)

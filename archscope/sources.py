@@ -198,9 +198,18 @@ def is_plain(graph: Graph, limits: Limits) -> bool:
 
 def _as_stored(made: Graph, graph: Graph) -> Graph:
     """Copy what specs cannot express, types of numbers, from the original graph."""
-    bytes_of = {node.name: node.weight_bytes for node in graph.nodes}
-    nodes = (structs.replace(n, weight_bytes=bytes_of.get(n.name)) for n in made.nodes)
-    return structs.replace(made, nodes=tuple(nodes), dtype=graph.dtype)
+    known = graph.by_name
+    nodes = tuple(
+        structs.replace(
+            node,
+            weight_bytes=known[node.name].weight_bytes,
+            weight_bits=known[node.name].weight_bits,
+        )
+        if node.name in known
+        else node
+        for node in made.nodes
+    )
+    return structs.replace(made, nodes=nodes, dtype=graph.dtype)
 
 
 def _has_weights(node: Node) -> bool:

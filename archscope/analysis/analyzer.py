@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from msgspec import structs
 
 from archscope.analysis.backward import Backward, backward
+from archscope.analysis.bits import macs_by_bits
 from archscope.analysis.cost import DTYPES, Cost, bytes_by_node, costs, total
 from archscope.analysis.count import COUNTS, TOOLS
 from archscope.analysis.count import counted as count_by
@@ -115,6 +116,7 @@ def analyze(
         else _largest_batch(maps, memory_bytes, whole, size, optimizer),
         paper=graph.paper,
         microcontroller=device,
+        macs_by_bits=macs_by_bits(graph, dtype, batch, as_stored=as_stored),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from archscope.analysis.bits import BitMacs
 from archscope.analysis.microcontroller import Microcontroller
 from archscope.analysis.notebook import html_details, html_table
 from archscope.analysis.polynomials import Symbolic
@@ -165,6 +166,7 @@ class Analysis(Struct, frozen=True):
     latency: Latency | None = None  # predicted by a profile, if requested
     symbolic: Symbolic | None = None  # costs as polynomials, if requested
     microcontroller: Microcontroller | None = None  # needs of a microcontroller, if requested
+    macs_by_bits: tuple[BitMacs, ...] = ()  # the macs by the bits of weights and inputs
 
     @property
     def shape(self) -> Shape:

@@ -26,6 +26,7 @@ from archscope.cli.shared.variants import variants
 from archscope.errors import GraphError
 from archscope.report.table import Part
 from archscope.report.tables.analysis import (
+    bits_table,
     headline,
     layer_records,
     layer_table,
@@ -131,7 +132,7 @@ def command(
         result = structs.replace(result, symbolic=symbolic(make({}), make))
     parts: list[Part] = [headline(result), layer_table(result, depth), summary_table(result)]
     parts += [*microcontroller_table(result), *symbolic_parts(result)]
-    parts += [*unknown_lines(result), *saving_table(result)]
+    parts += [*bits_table(result), *unknown_lines(result), *saving_table(result)]
     if linted:
         from archscope.linter import lint  # loading the rules takes time
         from archscope.linter.records import record

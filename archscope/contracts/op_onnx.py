@@ -31,7 +31,8 @@ def computes_the_same(case: Example) -> None:
         feeds = {f"x{place}": tensor.numpy() for place, tensor in enumerate(inputs)}
         (found,) = session.run(["y"], feeds)
         scale = max(1.0, expected.abs().max().item())
-        tolerance = max(1e-5, case.op.step) * scale
+        levels = case.op.result_levels
+        tolerance = (1 / levels if levels else 1e-5) * scale
         expected = expected.to(torch.float32)  # places are whole numbers in torch alone
         torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=tolerance)
 

@@ -56,7 +56,12 @@ def largest_difference(
     names or shapes, or differ by more than `TOLERANCE`, or by `STEPS` steps where it rounds.
     """
     largest = 0.0
-    tolerance = max(TOLERANCE, *(STEPS * node.op.step for node in network.graph.nodes))
+    tolerance = max(
+        [
+            TOLERANCE,
+            *(STEPS / n.op.result_levels for n in network.graph.nodes if n.op.result_levels),
+        ]
+    )
     for batch in batches:
         inputs = random_inputs(network, batch)
         with torch.no_grad():

@@ -112,4 +112,6 @@ def _plain(node: Node) -> Node:
     usual = node.new_params == node.facts.params or node.shares is not None
     params, macs = None if usual else node.new_params, node.weight_macs
     macs = 0 if node.shares is not None else macs
-    return structs.replace(node, at=None, new_params=params, weight_bytes=None, weight_macs=macs)
+    return structs.replace(
+        node, at=None, new_params=params, weight_bytes=None, weight_macs=macs, weight_bits=None
+    )

@@ -56,6 +56,7 @@ class Activation(Weightless, frozen=True, kw_only=True):
 class ReLU(Activation, frozen=True):
     """max(x, 0)."""
 
+    selects = True
     modules = ("nn.ReLU",)
     onnx_kind = "Relu"
     cost, keeps, storage = 1, OUTPUT, Storage.IN_PLACE

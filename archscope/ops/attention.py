@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from archscope.axes import Resample
 from archscope.errors import ShapeError
-from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, text_of
+from archscope.ir import INNER, WHOLE, Call, Example, Op, Saved, Shape, Windows, call, text_of
 from archscope.onnx_form import Constant, Input, Value, X, floats, ints, node, scalar, weight
 from archscope.ops.attributes import Count, Flag, Number, Positive, Size
 from archscope.ops.facts import Weightless, free, moved, whole
@@ -90,6 +90,12 @@ class DotProductAttention(Weightless, frozen=True, kw_only=True):
         """Count the scores and the weighted sums, including those hidden by a causal mask."""
         width, value_width, queries, keys = self._widths(*ins)
         return self.heads * queries * keys * (width + value_width)
+
+    def factors(self, *ins: Shape) -> tuple[tuple[int, int, int], ...]:
+        width, value_width, queries, keys = self._widths(*ins)
+        scores = self.heads * queries * keys
+        key, value = (0, 0) if len(ins) == 1 else (1, 2)
+        return (key, 0, scores * width), (value, INNER, scores * value_width)
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
         """Count the gradients of each product; that of scores is needed for queries and keys."""
@@ -243,6 +249,10 @@ class WindowAttention(Op, frozen=True, kw_only=True):
         """Count the scores and the weighted sums, including those cut by the border."""
         window, _ = self._tiles(ins[0])
         return 2 * prod(self.shape(*ins)) * prod(window)
+
+    def factors(self, *ins: Shape) -> tuple[tuple[int, int, int], ...]:
+        each = self.macs(*ins) // 2
+        return (0, 0, each), (0, INNER, each)
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
         """Count each product twice; the gradient of scores is also that of the bias."""

@@ -17,7 +17,7 @@ class Drop(Weightless, frozen=True, kw_only=True):
 
     principal = "p"
     storage = Storage.VIEW
-    random = valuewise = keeps_zero = True
+    random = valuewise = keeps_zero = selects = True
 
     p: Annotated[Share, "probability of dropping"]
 

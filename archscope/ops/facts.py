@@ -71,7 +71,7 @@ class Weightless(Op, frozen=True, kw_only=True):
 class Rearrangement(Weightless, frozen=True):
     """The base class of operators that only move numbers; not an operator itself."""
 
-    keeps_zero = may_see_less = True
+    keeps_zero = may_see_less = selects = True
     elementwise = free
     saved = saves_nothing
 

@@ -26,6 +26,10 @@ class Fill(Rearrangement, frozen=True, kw_only=True):
     def keeps_zero(self) -> bool:  # type: ignore[override]
         return self.value == 0
 
+    @property
+    def selects(self) -> bool:  # type: ignore[override]
+        return self.value == 0
+
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
         if self.axis >= len(x) or not self.start < self.stop <= x[self.axis]:

@@ -110,7 +110,7 @@ class Mul(Merge, frozen=True, kw_only=True):
 class Concat(Merge, frozen=True, kw_only=True):
     """Concatenate all inputs along an axis, by default their channels."""
 
-    may_see_less = True
+    may_see_less = selects = True
     principal = "axis"
     modules = ("archscope.nn.Concat",)
 

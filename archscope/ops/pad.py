@@ -67,6 +67,10 @@ class Pad(Rearrangement, frozen=True, kw_only=True):
     def keeps_zero(self) -> bool:  # type: ignore[override]
         return self.value == 0
 
+    @property
+    def selects(self) -> bool:  # type: ignore[override]
+        return self.value == 0
+
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         return sliding(self.name, ins[0], 1, 1, self.padding) if len(ins[0]) > 1 else ()
 

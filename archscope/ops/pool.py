@@ -68,6 +68,7 @@ class Pool(Weightless, frozen=True, kw_only=True):
 class MaxPool(Pool, frozen=True, kw_only=True):
     """Maximum over each window."""
 
+    selects = True
     modules = (*by_rank("nn.MaxPool{}d"), *by_rank("archscope.nn.PaddedMaxPool{}d"))
 
     padding: Annotated[Padding, "padding by minus infinity; at most half the kernel"] = 0

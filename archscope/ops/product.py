@@ -9,7 +9,7 @@ from math import prod
 from typing import Annotated, Any
 
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Saved, Shape, call, text_of
+from archscope.ir import INNER, Call, Example, Op, Saved, Shape, call, text_of
 from archscope.onnx_form import Input, Value, X, floats, node, scalar, weight
 from archscope.ops.attention import NEVER, SCORE
 from archscope.ops.attributes import COUNT, Flag, Kind, Number, TensorShape, array_schema, listed
@@ -166,6 +166,14 @@ class Einsum(Weightless, frozen=True, kw_only=True):
     def macs(self, *ins: Shape) -> int:
         return sum(macs for macs, _ in self._products(*ins))
 
+    def factors(self, *ins: Shape) -> tuple[tuple[int, int, int], ...]:
+        path, places, found = self._path(len(ins)), list(range(len(ins))), []
+        for step, (macs, _) in enumerate(self._products(*ins)):
+            left, right = path[2 * step : 2 * step + 2]
+            found.append((places[right], places[left], macs))
+            places = [p for at, p in enumerate(places) if at not in (left, right)] + [INNER]
+        return tuple(found)
+
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
         """Count each product again for each side that needs a gradient."""
         path, wanted, macs = self._path(len(ins)), [*needed], 0
@@ -278,6 +286,10 @@ class ScaledDotProductAttention(Op, frozen=True, kw_only=True):
     def macs(self, *ins: Shape) -> int:
         """Count the scores and the weighted sums, including those hidden by a mask."""
         return self._scores(*ins) * (ins[0][-1] + ins[2][-1])
+
+    def factors(self, *ins: Shape) -> tuple[tuple[int, int, int], ...]:
+        scores = self._scores(*ins)
+        return (1, 0, scores * ins[0][-1]), (2, INNER, scores * ins[2][-1])
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
         """Count the gradients of each product; that of scores is needed for queries and keys."""

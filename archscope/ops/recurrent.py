@@ -10,7 +10,7 @@ from math import prod
 from typing import Annotated, Any, ClassVar
 
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Saved, Shape, call, text_of
+from archscope.ir import INNER, WEIGHTS, Call, Example, Op, Saved, Shape, call, text_of
 from archscope.onnx_form import Input, Value, X, ints, node, weight
 from archscope.ops.attributes import Count, Flag, Positive, choice
 from archscope.ops.facts import free, moved, whole
@@ -109,6 +109,11 @@ class Recurrent(Op, frozen=True, kw_only=True):
     def macs(self, *ins: Shape) -> int:
         """Count every matrix once for each position."""
         return self.directions * prod(ins[0][1:]) * sum(map(self.matrix, self.inputs(*ins)))
+
+    def factors(self, *ins: Shape) -> tuple[tuple[int, int, int], ...]:
+        """Return the products with the input, then those with states and inner layers."""
+        outer = self.directions * self.gates * self.hidden * prod(ins[0])
+        return (WEIGHTS, 0, outer), (WEIGHTS, INNER, self.macs(*ins) - outer)
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
         """Count all products twice, except for inputs, and first states, without gradient."""

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Saved, Shape, call, text_of
+from archscope.ir import INNER, WEIGHTS, Call, Example, Op, Saved, Shape, call, text_of
 from archscope.onnx_form import Input, Value, X, floats, ints, node, scalar, weight
 from archscope.ops.attributes import Flag, Positive, choice
 from archscope.ops.facts import free, moved, whole
@@ -62,6 +62,10 @@ class RecurrentCell(Op, frozen=True, kw_only=True):
     def macs(self, *ins: Shape) -> int:
         """Count both matrices, as torch also multiplies a state of zeros."""
         return self.rows * (ins[0][0] + self.hidden)
+
+    def factors(self, *ins: Shape) -> tuple[tuple[int, int, int], ...]:
+        state = 1 if len(ins) > 1 else INNER
+        return (WEIGHTS, 0, self.rows * ins[0][0]), (WEIGHTS, state, self.rows * self.hidden)
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
         """Count each matrix once, and once more for an input that needs a gradient."""

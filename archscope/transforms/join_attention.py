@@ -145,7 +145,9 @@ class _Joined:
             mask = found.mask
             if mask.shares is not None:
                 self.builder.share(node.name, self.masked[mask.shares])
-            self.builder.count(node.name, mask.new_params, mask.weight_bytes, mask.weight_macs)
+            self.builder.count(
+                node.name, mask.new_params, mask.weight_bytes, mask.weight_macs, mask.weight_bits
+            )
 
     def _only(self, name: str, kind: type[Op]) -> Node | None:
         """Return a node of a kind that is read once, None for others."""

@@ -46,6 +46,16 @@ def inputs_for(case: Example) -> list[Tensor]:
     return [tensor.detach() for tensor in inputs_of(case)]
 
 
+@every_case
+def test_operators_that_select_return_values_of_their_inputs_or_zero(case: Example) -> None:
+    if not case.op.selects:
+        return
+    inputs = inputs_for(case)
+    known = torch.cat([torch.zeros(1), *(tensor.flatten() for tensor in inputs)])
+    result = module_of(case).eval()(*inputs)
+    assert torch.isin(result, known).all()
+
+
 @pytest.mark.parametrize("name", MERGES)
 def test_commutative_operators_take_inputs_in_any_order_and_nested(name: str) -> None:
     module: nn.Module = module_of(Example(OPS[name](), (MAP, MAP)))

@@ -89,7 +89,7 @@ def quantized(net: Conversion, node: str, bits: int = 8) -> None:
     """Record that a layer holds its weights in so many bits and its bias in 32."""
     facts = net.made.builder.nodes[node].facts
     weights = -(-(facts.params - facts.biases) * bits // 8)
-    net.made.builder.count(node, None, weights + 4 * facts.biases)
+    net.made.builder.count(node, None, weights + 4 * facts.biases, weight_bits=bits)
 
 
 def convolution(net: Conversion, layer: ParamLayer) -> list[Value]:

@@ -237,7 +237,7 @@ class _GraphBuilder:
         reads = (self.node_of(name) for name in operator.inputs if name in self.values)
         sources = tuple(dict.fromkeys(reads))
         sources = sources or tuple(self.builder.nodes)[:1]
-        params, kept, stored = self.weights.count(operator)
+        params, kept, stored, bits = self.weights.count(operator)
         outputs = {name: place for place, name in enumerate(operator.outputs) if name in self.read}
         first = next(iter(outputs))
         elements = prod(self.size(first))
@@ -256,8 +256,8 @@ class _GraphBuilder:
             )
             title = node if name == first else take_name(f"{node}_{place}", self.taken)
             self.keep(name, self.builder.add(title, op, sources))
-            self.builder.count(title, None, stored)
-            stored = None
+            self.builder.count(title, None, stored, weight_bits=bits)
+            stored = bits = None
             params = kept = products = work = 0  # those of the first node
 
     def pointwise(self, operator: OnnxOperator, out: Shape) -> bool:

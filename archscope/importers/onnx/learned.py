@@ -28,6 +28,7 @@ class LearnedWeights:
         self.model = model
         self.counted: set[str] = set()
         self.bytes = 0  # of everything counted so far, as stored
+        self.largest: Any = None  # the largest array counted since it was reset
         self.alike: dict[tuple[Any, ...], dict[bytes, str]] = {}  # by content, if requested twice
 
     def params(self, operator: OnnxOperator) -> int:
@@ -66,6 +67,8 @@ class LearnedWeights:
                     array = self.model.constants[source]
                     count += array.size
                     self.bytes += stored_bytes(array)
+                    if self.largest is None or array.size > self.largest.size:
+                        self.largest = array
         return count
 
     def _states(self, operator: OnnxOperator) -> int:
@@ -116,9 +119,13 @@ def _content(array: Any) -> bytes:
 
 def stored_bytes(array: Any) -> int:
     """Return the bytes of an array in a file, in which two 4-bit numbers share a byte."""
-    if array.dtype.name in ("int4", "uint4", "float4_e2m1fn"):
-        return -(-int(array.size) // 2)
-    return int(array.nbytes)
+    return -(-int(array.size) * stored_bits(array) // 8)
+
+
+def stored_bits(array: Any) -> int:
+    """Return the bits of an element of an array in a file."""
+    packed = array.dtype.name in ("int4", "uint4", "float4_e2m1fn")
+    return 4 if packed else 8 * int(array.dtype.itemsize)
 
 
 def _fills(operator: OnnxOperator, value: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archscope.analysis.cost import DTYPES
-from archscope.importers.onnx.learned import LearnedWeights
+from archscope.importers.onnx.learned import LearnedWeights, stored_bits
 from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
 from archscope.ir import Builder
 from archscope.ops.foreign import Recognised
@@ -28,25 +28,33 @@ class NodeWeights:
         if held:
             key = (found.op.weights_key(*ins), *held.items())
             owner = self.owners.setdefault(key, node)
-        params, _, stored = self.count(operator)
+        params, _, stored, bits = self.count(operator)
         if owner != node:
             self.builder.share(node, owner)
             return
         new_params = None if params == self.builder.nodes[node].facts.params else params
-        self.builder.count(node, new_params, stored)
+        self.builder.count(node, new_params, stored, weight_bits=bits)
         for word, tensor in weights.items():
             self.constants[f"{node}.{word}"] = tensor.name
 
-    def count(self, operator: OnnxOperator) -> tuple[int, int, int | None]:
+    def count(self, operator: OnnxOperator) -> tuple[int, int, int | None, int | None]:
         """Return the params and statistics of an operator that were not counted before.
 
-        The third number is their bytes, None if they are of the network's type.
+        The others are their bytes and the bits of a weight, the largest array, None if they are of
+        the network's type.
         """
-        before = self.learned.bytes
+        before, self.learned.largest = self.learned.bytes, None
         params, kept = self.learned.params(operator), self.learned.statistics(operator)
         stored = self.learned.bytes - before
-        usual = (params + kept) * DTYPES[self.model.dtype]
-        return params, kept, None if stored == usual else stored
+        plain = DTYPES[self.model.dtype]
+        largest = self.learned.largest
+        bits = 8 * plain if largest is None else stored_bits(largest)
+        return (
+            params,
+            kept,
+            None if stored == (params + kept) * plain else stored,
+            None if bits == 8 * plain else bits,
+        )
 
     def arrays(self) -> dict[str, Any]:
         """Return the weights as arrays for torch, with the step counters of its norms."""

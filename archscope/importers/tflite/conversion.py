@@ -206,11 +206,19 @@ class Conversion:
         """Record how many params of a node no earlier one has, and their bytes in the file."""
         new = [number for number in dict.fromkeys(tensors) if number not in self.counted]
         self.counted.update(new)
-        size = sum(prod(self.model.tensors[number].shape) for number in new)
+        sizes = {number: prod(self.model.tensors[number].shape) for number in new}
+        size = sum(sizes.values())
         stored = sum(self.model.tensors[number].data.size for number in new)
         plain = all(self.model.tensors[number].kind == "FLOAT32" for number in new)
+        largest = max(new, key=sizes.__getitem__, default=None)
+        bits = None
+        if not plain and largest is not None:
+            bits = 8 * int(self.model.tensors[largest].data.size) // sizes[largest]
         self.made.builder.count(
-            node, None if size == params else size, None if plain else int(stored)
+            node,
+            None if size == params else size,
+            None if plain else int(stored),
+            weight_bits=bits,
         )
 
     def arrays(self) -> dict[str, Any]:

@@ -150,6 +150,23 @@ def unknown_lines(analysis: Analysis) -> list[str]:
     return lines
 
 
+def bits_table(analysis: Analysis) -> list[Table]:
+    """Return the macs by the bits of weights and inputs, if some are not those of the dtype."""
+    plain = 8 * DTYPES[analysis.dtype]
+    if all(row.weights == row.inputs == plain for row in analysis.macs_by_bits):
+        return []
+    whole = sum(row.macs for row in analysis.macs_by_bits)
+    columns = (
+        Column("bits of weights", COUNT, "weights"), Column("bits of inputs", COUNT, "inputs"),
+        Column("macs", COUNT), Column("% macs", SHARE),
+    )  # fmt: skip
+    rows = tuple(
+        (str(row.weights), str(row.inputs), row.macs, row.macs / whole)
+        for row in analysis.macs_by_bits
+    )
+    return [Table("macs by bits", columns, rows)]
+
+
 def saving_table(analysis: Analysis) -> list[Table]:
     """Return the costs before and after folding batch norms, if they were folded."""
     if analysis.fused is None:

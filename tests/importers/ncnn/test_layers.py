@@ -286,6 +286,7 @@ def test_block_quantized_products(tmp_path: Path) -> None:
     graph = graph_of(tmp_path, layer_lines("Gemm", "3=1 5=1 6=1 8=64 9=32 10=4 18=400", (5, 32)))
     sizes = [node.weight_bytes for node in graph.nodes if node.facts.params]
     assert sizes == [prod((64, 32)) // 2 + 4 * 64]
+    assert [node.weight_bits for node in graph.nodes if node.facts.params] == [4]
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,7 @@ def test_outputs_are_bounded(tmp_path: Path) -> None:
 def test_int8_layers_hold_bytes(tmp_path: Path) -> None:
     graph = load(tmp_path, [data(8, 8, 3), "Convolution a 1 1 data a 0=4 1=3 5=1 6=108 8=2"])
     assert graph.nodes[1].weight_bytes == 108 + 4 * 4
+    assert graph.nodes[1].weight_bits == 8
 
 
 def test_heads_and_unknown_layers_are_listed(tmp_path: Path) -> None:

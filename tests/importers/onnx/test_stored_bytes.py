@@ -13,6 +13,7 @@ pytest.importorskip("onnx", reason="needs archscope[onnx]")
 from onnx import TensorProto, helper
 
 from archscope import analyze, load
+from archscope.analysis.result import Analysis
 from archscope.importers.onnx import from_file
 from tests.importers.onnx.models import model, numbers, saved
 from tests.importers.onnx.test_onnx_ops import node, num
@@ -34,6 +35,10 @@ def typed(made: Any, kind: int) -> Any:
     return made
 
 
+def bits_of(result: Analysis) -> list[tuple[int, int, int]]:
+    return [(row.weights, row.inputs, row.macs) for row in result.macs_by_bits]
+
+
 def test_weights_of_8_bits(tmp_path: Path) -> None:
     graph = from_file(saved(model(QDQ, IMAGE, WEIGHTS), tmp_path)).graph
     result = analyze(graph)
@@ -41,6 +46,8 @@ def test_weights_of_8_bits(tmp_path: Path) -> None:
     assert result.totals.weight_bytes == 216 + 4 * 6
     assert result.totals.weight_bytes == sum(layer.weight_bytes for layer in result.layers)
     assert result.dtype == "float32"
+    assert bits_of(result) == [(8, 8, 216 * 36)]
+    assert bits_of(analyze(graph, dtype="float16")) == [(16, 8, 216 * 36)]
     conv = result.layers[-1]
     assert conv.memory_access_bytes == 4 * (256 + 216) + 240
     assert analyze(graph, dtype="float32").totals.weight_bytes == 4 * 222
@@ -53,8 +60,9 @@ def test_weights_of_4_bits(tmp_path: Path) -> None:
                  {"s": num(0.1)}, opset=21)  # fmt: skip
     packed = helper.make_tensor("w", TensorProto.INT4, (6, 4, 1, 1), [1] * 24)
     made.graph.initializer.append(packed)
-    totals = analyze(from_file(saved(made, tmp_path)).graph).totals
-    assert (totals.params, totals.weight_bytes) == (24, 12)
+    result = analyze(from_file(saved(made, tmp_path)).graph)
+    assert (result.totals.params, result.totals.weight_bytes) == (24, 12)
+    assert bits_of(result) == [(4, 32, 24 * 64)]
 
 
 @pytest.mark.parametrize(
@@ -76,4 +84,5 @@ def test_shared_weights_are_stored_once(tmp_path: Path) -> None:
     result = analyze(from_file(saved(made, tmp_path)).graph)
     assert result.totals.weight_bytes == 240
     assert result.layers[-1].weight_bytes == 0
+    assert bits_of(result) == [(8, 8, 216 * (36 + 9))]
     assert result.layers[-1].memory_access_bytes == 4 * (256 + 6 * 9) + 240
