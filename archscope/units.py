@@ -235,9 +235,7 @@ MILLISECONDS = Unit(
     examples="8ms",
     whole=False,
 )
-SECONDS = Unit(
-    kind="seconds", format=lambda value: format_milliseconds(1000 * value), whole=False
-)
+SECONDS = Unit(kind="seconds", format=lambda value: format_milliseconds(1000 * value), whole=False)
 SHARE = Unit(kind="share", format=lambda value: f"{100 * value:.1f} %", whole=False)
 RATIO = Unit(kind="ratio", format=lambda value: f"{value:.2f}", whole=False)
 PLAIN = Unit(kind="number", format=lambda value: f"{value:,g}", whole=False)

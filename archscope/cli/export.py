@@ -93,13 +93,14 @@ def command(
 
     ONNX is written without torch, with batch norms folded into the layers before them, and
     checked by onnx; --check also compares its outputs with those of the network. Every other
-    export is loaded and compared, for two batch sizes, before the file is written; a difference of
-    more than 1e-5 is an error. Python source (--to torch) needs only torch, has a class for each
-    kind of block, and names its weights as `archscope.build` does; with --weights or --seed these
-    are written to a .safetensors file next to it. An imported model keeps its own weights. A run is
-    exported with its best weights, and files that hold weights normalise images as its training
-    did. A network with layers that darknet (.cfg, with .weights) or Caffe (.prototxt) cannot
-    express is an error in these formats. ONNX needs `pip install archscope[onnx]`.
+    export is loaded and compared, for two batch sizes, before the file is written; a difference
+    of more than 1e-5 is an error, unless values round to another level (fake_quantize). Python
+    source (--to torch) needs only torch, has a class for each kind of block, and names its
+    weights as `archscope.build` does; with --weights or --seed these are written to a
+    .safetensors file next to it. An imported model keeps its own weights. A run is exported
+    with its best weights, and files that hold weights normalise images as its training did. A
+    network with layers that darknet (.cfg, with .weights) or Caffe (.prototxt) cannot express
+    is an error in these formats. ONNX needs `pip install archscope[onnx]`.
 
     \b
     Examples:

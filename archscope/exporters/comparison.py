@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from archscope.build import Network
 from archscope.errors import GraphError
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-5
 """Accepted difference of outputs as a fraction of the largest output; rounding order varies."""
 
-STEPS = 16
-"""Accepted difference in quantization steps, for networks that round to a few levels.
+IN_BYTES = 16 / 256
+"""Accepted difference of networks that round to levels: runtimes may compute in int8 in between."""
 
-Rounding errors can select a neighbouring level, and differences grow in later layers.
-"""
+FLIPS = 4
+"""Accepted difference as a multiple of what rounding errors before the levels were seen to cost."""
+
+NUDGES = (1.0, -1.0, None, None)
+"""The directions of these errors: up, down, and either at random."""
 
 
 def random_inputs(network: Network, batch: int) -> tuple[Tensor, ...]:
@@ -53,15 +56,12 @@ def largest_difference(
     """Return the largest difference of outputs as a fraction of the largest output.
 
     `called` names the exported network in errors. Raises GraphError if its outputs have other
-    names or shapes, or differ by more than `TOLERANCE`, or by `STEPS` steps where it rounds.
+    names or shapes, or differ by more than `TOLERANCE`. Where it rounds to levels, a rounding error
+    can select a neighbouring level: they may then differ by `IN_BYTES`, or by what that costs.
     """
     largest = 0.0
-    tolerance = max(
-        [
-            TOLERANCE,
-            *(STEPS / n.op.result_levels for n in network.graph.nodes if n.op.result_levels),
-        ]
-    )
+    rounds = any(node.op.result_levels for node in network.graph.nodes)
+    usual = IN_BYTES if rounds else TOLERANCE
     for batch in batches:
         inputs = random_inputs(network, batch)
         with torch.no_grad():
@@ -80,14 +80,46 @@ def largest_difference(
                 raise GraphError("with these weights the network's outputs are not finite numbers")
             scale = max(value.abs().max().item(), 1e-30)
             difference = (value - found[name]).abs().max().item() / scale
+            tolerance = usual
+            if rounds and not difference <= tolerance:
+                flips = (_by_name(other)[name] for other in _nudged(network, inputs))
+                cost = max((value - other).abs().max().item() / scale for other in flips)
+                tolerance = max(tolerance, FLIPS * cost)
             if not difference <= tolerance:  # also refuses NaN
+                why = ", which values between two levels explain" if rounds else ""
                 raise GraphError(
                     f"the {called} computes different outputs: they differ by"
-                    f" {difference:.1e} of the largest output, more than {tolerance:.0e};"
+                    f" {difference:.1e} of the largest output, more than {tolerance:.0e}{why};"
                     " nothing was written"
                 )
             largest = max(largest, difference)
     return largest
+
+
+def _nudged(network: Network, inputs: tuple[Tensor, ...]) -> Iterator[Outputs]:
+    """Yield outputs for which all values were moved by `TOLERANCE` before they are rounded.
+
+    It is a fraction of the largest of them. Those close to the middle of two levels then round to
+    the other.
+    """
+    generator = torch.Generator().manual_seed(0)
+    rounding = {network.part(node.name) for node in network.graph.nodes if node.op.result_levels}
+    for direction in NUDGES:
+
+        def moved(
+            module: nn.Module, args: tuple[Tensor], by: float | None = direction
+        ) -> tuple[Tensor]:
+            (x,) = args
+            signs = torch.randint(0, 2, x.shape, generator=generator) * 2 - 1
+            return (x + TOLERANCE * x.abs().max() * (signs if by is None else by),)
+
+        hooks = [module.register_forward_pre_hook(moved) for module in rounding]
+        try:
+            with torch.no_grad():
+                yield network(*(tensor.clone() for tensor in inputs))
+        finally:
+            for hook in hooks:
+                hook.remove()
 
 
 def _by_name(outputs: Outputs) -> Mapping[str, Tensor]:

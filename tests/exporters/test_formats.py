@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -162,6 +163,33 @@ def test_a_file_that_computes_something_else_is_not_written() -> None:
     nn.init.constant_(network.part("conv1").bias, torch.inf)
     with pytest.raises(GraphError, match="outputs are not finite"):
         comparison.largest_difference(network, network, "onnx file")
+
+
+@pytest.mark.parametrize("levels", [256, 4])
+def test_what_rounds_to_another_level_may_differ_by_a_level(
+    levels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runtimes divide by the step, or multiply with its inverse."""
+    rounding = ("fake_quantize", {"scale": 1.0, "zero": 1, "levels": levels})
+    network = build(chain(rounding, ("conv", {"out": 3}), x=(3, 4, 4))).eval()
+    plain = build(chain(("conv", {"out": 3}), x=(3, 4, 4))).eval()
+    values = torch.randint(0, 3, (3, 3, 4, 4), generator=torch.Generator().manual_seed(0))
+
+    def compared(of: Network, place: float, by: Callable[[Tensor], Tensor]) -> float:
+        monkeypatch.setattr(comparison, "random_inputs", lambda _, batch: (values[:batch] + place,))
+        return comparison.largest_difference(of, lambda x: of(by(x)), "onnx file")
+
+    def nudged(x: Tensor) -> Tensor:
+        return x + 1e-6
+
+    assert compared(network, 0.5, nudged) > comparison.IN_BYTES
+    assert compared(network, 0.25, nudged) == 0
+    with pytest.raises(
+        GraphError, match="more than 6e-02, which values between two levels explain"
+    ):
+        compared(network, 0.25, lambda x: x + 1)
+    with pytest.raises(GraphError, match=r"more than 1e-05; nothing was written"):
+        compared(plain, 0.5, lambda x: x + 1e-3)
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
