@@ -19,6 +19,8 @@ _NAME = r"[A-Za-z_]\w*"
 _DOTTED = rf"{_NAME}(?:\.{_NAME})*"
 PATTERN = rf"[^\n]*\.py|(?:[^\n]*\.py|{_DOTTED}):{_DOTTED}(?:\([^\n]*)?"
 """The regular expression of import strings."""
+REGISTRIES = {"timm": "timm", "torchvision": "torchvision.models"}
+"""Packages that make models by name, and their modules with the list of names."""
 _PARTS = re.compile(
     rf"(?P<file>.*\.py)?(?P<module>{_DOTTED})?(?::(?P<name>{_DOTTED})(?P<call>.*))?"
 )
@@ -38,11 +40,6 @@ class ImportString(Struct, frozen=True):
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = {}
     called: bool = False
-
-    @property
-    def last_name(self) -> str:
-        """The name of a network without a name of its own."""
-        return self.name.rpartition(".")[2]
 
 
 def parse(text: str) -> ImportString:
@@ -73,9 +70,15 @@ def file_of(word: str) -> Path | None:
 
 
 def with_colon(word: str) -> str | None:
-    """Return `mynet:Net` for `mynet.Net` if there is a file or a package `mynet`."""
+    """Return `mynet:Net` for `mynet.Net` if there is a file or a package `mynet`.
+
+    Models of packages that list them may also be written as `timm/resnet18`.
+    """
     from importlib.util import find_spec
 
+    path = re.fullmatch(rf"({'|'.join(REGISTRIES)})/({_DOTTED}(?:\([^\n]*)?)", word)
+    if path is not None:
+        return f"{path[1]}:{path[2]}"
     if not re.fullmatch(rf"{_DOTTED}\.{_NAME}(?:\([^\n]*)?", word) or Path(word).exists():
         return None
     dotted, bracket, rest = word.partition("(")

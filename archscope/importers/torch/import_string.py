@@ -20,6 +20,7 @@ from archscope.importers.formats import Imported
 from archscope.importers.import_strings import ImportString, parse
 from archscope.importers.torch.arguments import arguments_of
 from archscope.importers.torch.likely_inputs import input_that_runs
+from archscope.importers.torch.model_registries import is_registered, model_name, registered
 from archscope.importers.torch.program import from_module
 from archscope.importers.torch.torchvision_operators import declare_for_import
 from archscope.importers.torch.tracing import device_and_dtype
@@ -36,9 +37,10 @@ def from_import_string(
     with _without_garbage_collection():
         named = parse(source)
         model = _loaded(named)
+        name = model_name(named)
         try:
             given = DEFAULT_INPUT if input is None else input
-            return from_module(model, given, named.last_name, batch)
+            return from_module(model, given, name, batch)
         except ArchscopeError as error:
             if "cannot run" not in str(error):
                 raise
@@ -56,7 +58,7 @@ def from_import_string(
                     f"{error}; give its input shape with --input, such as 3x32x32"
                 ) from None
             tried, text = text_of(DEFAULT_INPUT), text_of(shape)
-            message = f"'{named.last_name}' does not run on {tried}, but on {text}"
+            message = f"'{name}' does not run on {tried}, but on {text}"
             raise WordError(message, source, more=("--input", text)) from None
 
 
@@ -99,7 +101,9 @@ def load_module(source: str) -> nn.Module:
 def _loaded(named: ImportString) -> nn.Module:
     source = named.text
     with _first_in_path(_folder_of(named)):
-        found = _attribute(_import(named), named)
+        package = _import(named)
+        is_model = is_registered(package, named)
+        found = registered(named) if is_model else _attribute(package, named)
         if isinstance(found, nn.Module) and not named.called:
             return found
         if not callable(found) or isinstance(found, nn.Module):
