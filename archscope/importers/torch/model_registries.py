@@ -50,4 +50,4 @@ def registered(named: ImportString) -> Callable[..., Any]:
         return partial(registry.create_model, named.name)
     make = registry.get_model_builder(name)
     downloads = "weights_backbone" in inspect.signature(make).parameters
-    return partial(make, weights_backbone=None) if downloads else make  # type: ignore[no-any-return]
+    return partial(make, weights_backbone=None) if downloads else make
