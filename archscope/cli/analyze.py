@@ -22,6 +22,7 @@ from archscope.cli.shared.options import (
     reader_options,
 )
 from archscope.cli.shared.prediction import Predictor, predict_options
+from archscope.cli.shared.runs_as_networks import read_network, with_weights
 from archscope.cli.shared.variants import variants
 from archscope.errors import GraphError
 from archscope.report.table import Part
@@ -95,7 +96,9 @@ def command(
     """Show the params, MACs, memory and receptive field of a network.
 
     Bytes are for one batch of --dtype elements. Macs are the multiply-accumulates of convolutions
-    and matrix products, which papers often call FLOPs. PyTorch is not loaded.
+    and matrix products, which papers often call FLOPs. PyTorch is not loaded. SPEC may be the
+    folder of a run: bytes of weights are then those of its best weights, as they are stored, or as
+    even levels of few bits.
 
     \b
     Examples:
@@ -106,6 +109,7 @@ def command(
       archscope analyze resnet50 --symbolic          (macs = a*H*W*N + b*N)
       archscope analyze resnet50 --predict           (ImageNet accuracy)
       archscope analyze resnet50 --latency rtx4090   (milliseconds)
+      archscope analyze runs/lenet5-digits           (weights as stored)
       archscope analyze net.onnx --input 3x224x224   (an ONNX file)
       archscope analyze resnet50 --count ptflops     (reconcile says why)
       archscope analyze mobilenet_v1 --target mcu --max-ram 512KiB
@@ -113,13 +117,15 @@ def command(
     """
     reader.refuse_training(costs["training"])
     costs = with_target(costs, limits)
-    graph, document = reader.unfused.document(spec, costs["batch"])
+    network = read_network(reader, spec, costs["batch"])
+    graph, document = network.graph, network.document
     result = analyze(graph, memory_bytes=memory_bytes, count=count, **costs)
     deployed = graph
     if reader.fused:
         deployed = fuse(graph)
         folded = analyze(deployed, memory_bytes=memory_bytes, count=count, **costs)
         result = with_totals_before(result, folded)
+    result = with_weights(result, network.weights, costs["dtype"])
     result = predictor.complete(result, graph)
     result = latencies.complete(result, deployed)
     if strict and result.unknown:

@@ -18,6 +18,7 @@ from archscope.cli.shared.options import (
     reader_options,
 )
 from archscope.cli.shared.prediction import Predictor, predict_options
+from archscope.cli.shared.runs_as_networks import read_networks, with_weights
 from archscope.report.table import Part
 from archscope.report.tables.analysis import unknown_lines
 from archscope.report.tables.networks import comparison_table
@@ -46,8 +47,8 @@ def command(
 ) -> int:
     """Compare networks, one row each, with ratios relative to the first.
 
-    Each SPEC may be a spec, a network of the zoo or a model. The exit code is 1 if any is over a
-    limit.
+    Each SPEC may be a spec, a network of the zoo, a model, or the folder of a run, whose weights
+    then count as stored. The exit code is 1 if any is over a limit.
 
     \b
     Examples:
@@ -59,21 +60,29 @@ def command(
     """
     reader.refuse_training(costs["training"])
     costs = with_target(costs, limits)
-    graphs = reader.graphs(specs, costs["batch"])
-    results = [predictor.complete(analyze(graph, **costs), graph) for graph in graphs]
+    networks = read_networks(reader, specs, costs["batch"])
+    graphs = [network.graph for network in networks]
+    results = [
+        with_weights(analyze(network.graph, **costs), network.weights, costs["dtype"])
+        for network in networks
+    ]
+    results = list(map(predictor.complete, results, graphs))
     results = list(map(latencies.complete, results, graphs))
     parts: list[Part] = [comparison_table(results)]
     parts += [f"{result.name}: {line}" for result in results for line in unknown_lines(result)]
+    parts += [
+        f"{result.name}: weights as in {result.weights}" for result in results if result.weights
+    ]
     if plot and output.form == "table":
         from archscope.report.pages.network_section import describe_network
         from archscope.report.pages.text_page import pictures
 
         taken: list[str] = []
-        networks = []
+        drawn = []
         for result, graph in zip(results, graphs, strict=True):
-            networks.append(describe_network(result, graph, taken=taken))
-            taken.append(networks[-1].id)
-        parts += pictures(networks)
+            drawn.append(describe_network(result, graph, taken=taken))
+            taken.append(drawn[-1].id)
+        parts += pictures(drawn)
     output.show(parts, lambda: {"format": 1, "networks": results})
     slow = latencies.exit_code((result.name, result.latency) for result in results)
     return max(exit_code(results, limits), slow)

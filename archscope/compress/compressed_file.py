@@ -21,7 +21,8 @@ from torch import Tensor
 from archscope.build import build
 from archscope.compress.codebooks import Codebook, codebook, relative_entries
 from archscope.compress.layout import PUBLISHED
-from archscope.compress.tensors import fitted_weights, is_weight
+from archscope.compress.tensors import fitted_weights
+from archscope.compress.weight_names import is_weight
 from archscope.errors import OptionError
 from archscope.files import write_bytes
 from archscope.ir import Graph
@@ -93,7 +94,7 @@ def _layers(graph: Graph) -> dict[str, tuple[Tensor, Tensor | None]]:
     state = build(graph, device="meta").state_dict()
     for key, tensor in state.items():
         name, _, what = key.rpartition(".")
-        if what == "weight" and is_weight(key, tensor):
+        if what == "weight" and is_weight(key, tensor.ndim):
             found[name] = (tensor, state.get(f"{name}.bias"))
         elif what != "bias" or name not in found:
             raise OptionError(

@@ -109,10 +109,10 @@ def _by_layer(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 def _numbers(state: Mapping[str, Tensor]) -> tuple[int, int]:
     """Return how many values of a layer are weights, and how many are not."""
-    from archscope.compress.tensors import is_weight
+    from archscope.compress.weight_names import is_weight
 
     total = sum(tensor.numel() for tensor in state.values())
-    heavy = sum(tensor.numel() for name, tensor in state.items() if is_weight(name, tensor))
+    heavy = sum(tensor.numel() for name, tensor in state.items() if is_weight(name, tensor.ndim))
     return heavy, total - heavy
 
 

@@ -11,14 +11,12 @@ from torch import Tensor
 from archscope.build import build
 from archscope.compress.channels import Axes, Channels, Flow
 from archscope.compress.groups import ChannelGroups
+from archscope.compress.weight_names import LENGTH, is_weight
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.module_names import module_path
 from archscope.ops.norm import BatchNorm
 from archscope.weights import load_weights
-
-LENGTH = "weight_g"
-"""The lengths of the filters of a layer with weight norm; `weight_v` are their directions."""
 
 
 def seeded_weights(graph: Graph, seed: int) -> dict[str, Tensor]:
@@ -136,12 +134,6 @@ def scales(groups: ChannelGroups, weights: Mapping[str, Tensor]) -> dict[int, fl
     return {root: sum(values) / len(values) for root, values in found.items()}
 
 
-def is_weight(name: str, tensor: Tensor) -> bool:
-    """Return whether a tensor of a layer is a kernel or matrix, not a bias, norm or factor."""
-    kind = name.rpartition(".")[2]
-    return tensor.ndim > 1 and "weight" in kind and kind != LENGTH
-
-
 def kernels(graph: Graph) -> frozenset[str]:
     """Return the names of the kernels and matrices of convolutions and other layers with products.
 
@@ -151,7 +143,7 @@ def kernels(graph: Graph) -> frozenset[str]:
     return frozenset(
         name
         for name, tensor in build(graph, device="meta").named_parameters()
-        if is_weight(name, tensor) and name.rpartition(".")[0] in layers
+        if is_weight(name, tensor.ndim) and name.rpartition(".")[0] in layers
     )
 
 

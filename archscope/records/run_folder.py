@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -75,7 +76,7 @@ def runs_of_seeds(name: str | Path, home: Path = HOME) -> list[Path]:
 
 def is_run(path: Path) -> bool:
     """Return whether a folder is a run."""
-    return (path / SUMMARY).is_file()
+    return os.path.isfile(path / SUMMARY)  # noqa: PTH113 - False for names that are too long
 
 
 def is_abandoned(path: Path) -> bool:

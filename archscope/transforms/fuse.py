@@ -28,6 +28,10 @@ def fuse(graph: Graph) -> Graph:
         op = structs.replace(node.op, bias=True) if node.name in layers else node.op
         inputs = (gone.get(name, name) for name in node.inputs)
         builder.again(node, op, inputs)
+        if op != node.op and node.weight_bytes is not None:
+            more = 4 * (builder.nodes[node.name].facts.biases - node.facts.biases)
+            stored, bits = node.weight_bytes + more, node.weight_bits
+            builder.count(node.name, node.new_params, stored, node.weight_macs, bits)
     outputs = tuple(
         Output(output.name, gone.get(output.node, output.node), output.weight, output.train_only)
         for output in graph.outputs

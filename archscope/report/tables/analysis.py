@@ -125,7 +125,9 @@ def headline(analysis: Analysis) -> str:
     about = f"  {analysis.about}" if analysis.about else ""
     mode = ", with the parts that serve only training" if analysis.mode == "training" else ""
     shapes = input_text(analysis.input)
-    return f"{analysis.name}{about}\ninput {shapes}, batch {analysis.batch}, {analysis.dtype}{mode}"
+    stored = f", weights as in {analysis.weights}" if analysis.weights else ""
+    conditions = f"batch {analysis.batch}, {analysis.dtype}{stored}{mode}"
+    return f"{analysis.name}{about}\ninput {shapes}, {conditions}"
 
 
 def at_least(analysis: Analysis) -> dict[str, str]:

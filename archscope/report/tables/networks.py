@@ -41,6 +41,7 @@ def comparison_table(results: Sequence[Analysis]) -> Table:
             Column("ratio", RATIO, "macs_ratio", rank=MINOR),
             lambda result: _macs_ratio(result, first),
         ),
+        *_stored(results),
         *MEMORY,
         *_targeted(results),
         *latency_fields(results),
@@ -52,6 +53,13 @@ def comparison_table(results: Sequence[Analysis]) -> Table:
         RECEPTIVE_FIELD,
         *_accuracy(results),
     )
+
+
+def _stored(results: Sequence[Analysis]) -> tuple[Field[Analysis], ...]:
+    """Return the column of the bytes of weights if these are those of runs."""
+    if not any(result.weights for result in results):
+        return ()
+    return ((Column("weights", BYTES, "weight_bytes"), lambda result: result.totals.weight_bytes),)
 
 
 def _targeted(results: Sequence[Analysis]) -> tuple[Field[Analysis], ...]:
