@@ -85,7 +85,9 @@ class PriorSearch:
         """Run the study and return its result. Raises OptionError if no network fits."""
         found = self.optimum = self.model.best(self.config.budgets)
         if found is not None and found.proved and not len(found.rows):
-            raise OptionError(f"no network of '{self.space.name}' is within {self._budgets()}")
+            raise OptionError(
+                f"no network of '{self.space.name}' is within {self._budgets()}{self._below()}"
+            )
         study = Study(
             self.space,
             self.config.strategy(self.space, self.model),
@@ -113,6 +115,21 @@ class PriorSearch:
 
     def _budgets(self) -> str:
         return " and ".join(budget.text for budget in self.budgets) or "any budget"
+
+    def _below(self) -> str:
+        """Return a hint if networks exist that are only below the lower end of a budget."""
+        lower = [limit for limit in self.config.budgets if limit.least is not None]
+        upper = [structs.replace(limit, least=None) for limit in self.config.budgets
+                 if limit.most is not None]  # fmt: skip
+        below = self.model.best(upper) if lower else None
+        if below is None or not len(below.rows):
+            return ""
+        (limit, *_) = lower
+        least = limit.readable(limit.least or 0)
+        return (
+            f": those within its upper end are below its lower end of {least};"
+            " to include them, write both ends: macs 250M..300M"
+        )
 
     def _with_latency(
         self, rows: Sequence[Predicted], graphs: Sequence[Graph], measured: bool
@@ -226,7 +243,8 @@ def _checked(
     results = train_all(
         executor, [(trainer, trained.graph(network.choices), None) for network in networks]
     )
-    what = f"{recipe['epochs']} epochs of {trainer.data} at {side}x{side}"
+    epochs = recipe["epochs"]
+    what = f"{epochs} epoch{'' if epochs == 1 else 's'} of {trainer.data} at {side}x{side}"
     pairs = zip(networks, results, strict=True)
     return tuple(_check(network, result) for network, result in pairs), what
 

@@ -76,5 +76,7 @@ def test_references_stand_by_the_same_yardstick_or_are_refused(tmp_path: Path) -
 
 
 def test_budget_that_nothing_fits_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"no network .* is within"):
+    with pytest.raises(OptionError, match=r"no network .* is within macs 1K$"):
         run(tmp_path / "study", "macs 1K")
+    with pytest.raises(OptionError, match=r"are below its lower end of 850.0 G; .*both ends"):
+        run(tmp_path / "large", "macs 1T")
