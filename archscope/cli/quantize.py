@@ -107,7 +107,8 @@ def command(spec: str, reader: SpecReader, form: str, **options: Any) -> None:
     Accuracy, size and latency are compared with the same model in float32.
 
     qat fine-tunes a run with weights and layer inputs rounded to --bits, down to 1; the rounding is
-    part of the resulting spec. The first and the last layer have 8 bits.
+    part of the resulting spec. The first and the last layer have 8 bits. With 1 and 2 bits, layers
+    without a batch norm get one.
 
     codebook and uniform round weights only. Zeros stay zero, so the weights of `prune --sparsity`
     become those of deep compression: sparse, with codebooks and Huffman codes. With --epochs the
