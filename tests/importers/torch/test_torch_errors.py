@@ -206,7 +206,7 @@ def test_right_ones_run(nets: Path, run: Run) -> None:
 def test_a_failed_import_writes_nothing(nets: Path, run: Run) -> None:
     files = sorted(nets.iterdir())
     result = run(
-        "import", "somenets:small", "--input", "1x8x8", "-o", "no/such/net.yaml",
+        "import", "somenets:small", "--input", "1x8x8", "-o", "net.yaml",
         "--weights", "net.bin",
     )  # fmt: skip
     assert_one_line(result, "weights are written as .safetensors, got 'net.bin'")
