@@ -101,6 +101,24 @@ def make_folder(path: Path) -> None:
         raise refusal(path, error) from None
 
 
+def check_writable(path: Path) -> None:
+    """Raise OptionError if no file can be written to a path, so that work for it is not lost."""
+    if path.is_dir():
+        raise OptionError(f"cannot write '{path}': is a directory")
+    if not path.parent.is_dir():
+        raise OptionError(f"cannot write '{path}': there is no folder '{path.parent}'")
+    if writer(path) is _replace:
+        if path.exists() and _is_read_only(path):
+            raise OptionError(f"cannot write '{path}': the file is read-only")
+        if not os.access(os.path.realpath(path.parent), os.W_OK):
+            raise OptionError(f"cannot write '{path}': the folder '{path.parent}' is read-only")
+
+
+def _is_read_only(file: Path) -> bool:
+    # The mode is asked too, because root may write to everything.
+    return not (file.stat().st_mode & 0o222 and os.access(file, os.W_OK))
+
+
 def refusal(path: Path, error: OSError) -> OptionError:
     """Return the error for a file that the system refuses to write."""
     reason = error.strerror or str(error)
@@ -124,8 +142,7 @@ def writer(path: Path) -> Callable[[Path, Iterable[Content]], None]:
 def _replace(path: Path, parts: Iterable[Content]) -> None:
     target = Path(os.path.realpath(path))
     before = target.stat() if target.exists() else None
-    # The mode is asked too, because root may write to everything.
-    if before and not (before.st_mode & 0o222 and os.access(target, os.W_OK)):
+    if before and _is_read_only(target):
         raise PermissionError(0, "the file is read-only")
     aside = target.with_name(f"{ASIDE}{os.urandom(8).hex()}")
     try:

@@ -74,8 +74,10 @@ def calibrate(device: str, name: str | None, path: Path | None, **options: Any) 
     if name is not None:
         profiles.check_name(name)
     on_gpu = device != "cpu" and _is_gpu(device)
+    name = name or (HERE_GPU if on_gpu else HERE)
+    path = path or profiles.own_file(name)  # refused before minutes of work
     try:
-        profile = _on_gpu(name or HERE_GPU, options) if on_gpu else _on_cpu(name or HERE, options)
+        profile = _on_gpu(name, options) if on_gpu else _on_cpu(name, options)
     finally:
         tell("")
     say(f"wrote {profiles.keep(profile, path)}")

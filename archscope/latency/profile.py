@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from archscope.errors import OptionError, did_you_mean
-from archscope.files import data_folder, decode_json, make_folder, write_json
+from archscope.files import check_writable, data_folder, decode_json, make_folder, write_json
 from archscope.latency.kernel_kinds import FEATURES, FUSIONS, KINDS
 
 FORMAT = 1
@@ -194,10 +194,16 @@ def _problems(profile: Profile) -> Iterator[str]:
 
 def keep(profile: Profile, path: Path | None = None) -> Path:
     """Write a profile, by default into the user's folder, and return its file."""
-    if path is None:
-        make_folder(user_folder())
-        path = user_folder() / f"{profile.name}{SUFFIX}"
+    path = path or own_file(profile.name)
     write_json(path, profile.sealed())
+    return path
+
+
+def own_file(name: str) -> Path:
+    """Return the file of a profile in the user's folder, which is created. Raises OptionError."""
+    make_folder(user_folder())
+    path = user_folder() / f"{name}{SUFFIX}"
+    check_writable(path)
     return path
 
 

@@ -63,7 +63,7 @@ def test_results_may_be_written_again(run: Run, folder: Path) -> None:
         assert run("prune", "net.yaml", "-b", "90%", "--lanes", "2", "-o", "small.yaml").code == 0
 
 
-@pytest.mark.parametrize(
+LINES = pytest.mark.parametrize(
     "line",
     [
         "analyze net.yaml -o {}", "prune net.yaml --budget 50% -o {}", "quantize net.yaml -o {}",
@@ -71,6 +71,9 @@ def test_results_may_be_written_again(run: Run, folder: Path) -> None:
         "device calibrate -o {}", "plot pareto net.yaml -o {}", "convert net.yaml --flat -o {}",
     ],
 )  # fmt: skip
+
+
+@LINES
 def test_a_missing_folder_is_found_before_the_work(run: Run, folder: Path, line: str) -> None:
     result = run(*line.format("nowhere/x.yaml").split())
     assert (result.code, result.out) == (2, "")
@@ -78,3 +81,32 @@ def test_a_missing_folder_is_found_before_the_work(run: Run, folder: Path, line:
     result = run(*line.format(".").split())
     assert (result.code, result.out) == (2, "")
     assert "cannot write '.': is a directory" in result.err
+
+
+@LINES
+def test_what_is_read_only_is_found_before_the_work(
+    run: Run, folder: Path, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("kept.json").write_text("old")
+    Path("kept.json").chmod(0o444)
+    result = run(*line.format("kept.json").split())
+    assert (result.code, result.out) == (2, "")
+    assert "cannot write 'kept.json': the file is read-only" in result.err
+    assert Path("kept.json").read_text() == "old"
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write anywhere
+    result = run(*line.format("new.json").split())
+    assert (result.code, result.out) == (2, "")
+    assert "cannot write 'new.json': the folder '.' is read-only" in result.err
+
+
+def test_the_folder_of_profiles_is_checked_before_a_calibration(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARCHSCOPE_DATA", "net.yaml")
+    result = run("device", "calibrate")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "error: cannot write 'net.yaml/latency': not a directory\n"
+
+
+def test_devices_can_be_written_to(run: Run, folder: Path) -> None:
+    assert run("analyze", "net.yaml", "-o", "/dev/null").code == 0

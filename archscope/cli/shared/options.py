@@ -17,7 +17,7 @@ from archscope.analysis.microcontroller import TARGETS
 from archscope.cli.shared import completion
 from archscope.cli.shared.terminal import show
 from archscope.errors import OptionError
-from archscope.files import write_text
+from archscope.files import check_writable, write_text
 from archscope.ir import Graph, Shape
 from archscope.language import LIMITS
 from archscope.language.document import Document
@@ -90,10 +90,7 @@ class OutputPath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path; raise OptionError at once if no file can be written there."""
         path = Path(str(super().convert(value, param, ctx)))
-        if path.is_dir():
-            raise OptionError(f"cannot write '{path}': is a directory")
-        if not path.parent.is_dir():
-            raise OptionError(f"cannot write '{path}': there is no folder '{path.parent}'")
+        check_writable(path)
         return path
 
 
