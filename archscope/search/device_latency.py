@@ -8,7 +8,6 @@ by the ratio; at the end the best networks are measured.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from statistics import median
 
 from msgspec import Struct, structs
 
@@ -51,7 +50,7 @@ class Ratios(Struct, frozen=True):
     def notes(self, budgets: Sequence[Budget]) -> list[str]:
         """Return a sentence for each corrected budget."""
         return [
-            f"networks within '{budget.text}' took {ratio:.2f} times as long as predicted"
+            f"networks within '{budget.text}' took up to {ratio:.2f} times as long as predicted"
             f" ({self.networks} measured here), so it is held to"
             f" {budget.readable(held.most or held.least or 0)} predicted"
             for budget, held in zip(budgets, self.held(budgets), strict=True)
@@ -81,9 +80,9 @@ def measured_ratios(
 ) -> Ratios:
     """Return by what factor networks within budgets are slower here than predicted.
 
-    The networks are the best by a prior, or drawn. With the corrected budgets, others are measured
-    until the ratios are stable. There is no ratio for budgets of other machines, nor for correct
-    predictions.
+    The networks are the best by a prior, or drawn; that of the largest factor counts, as a budget
+    is a limit. With the corrected budgets, others are measured until the ratios are stable. There
+    is no ratio for budgets of other machines, nor for correct predictions.
     """
     here = profiles_here(budgets)
     found, seen = Ratios({}), 0
@@ -96,9 +95,10 @@ def measured_ratios(
         for cost, profile in here.items():
             times = (measure or _measure)(profile, graphs)
             predicted = [predict(profile, graph).milliseconds for graph in graphs]
-            ratios[cost] = median(a / b for a, b in zip(times, predicted, strict=True))
+            ratios[cost] = max(a / b for a, b in zip(times, predicted, strict=True))
         before = found.ratios
         if all(abs(ratio / before.get(cost, 1.0) - 1) <= CLOSE for cost, ratio in ratios.items()):
+            found = Ratios({cost: max(ratio, ratios[cost]) for cost, ratio in before.items()})
             break
         found = Ratios(ratios, seen)
     return structs.replace(found, networks=seen)
