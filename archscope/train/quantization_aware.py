@@ -55,15 +55,14 @@ def rounded_network(network: Network, batches: Iterable[Tensor], bits: int) -> R
     wanted = read_by_layers(graph)
     layers = layers_without_norm(graph) if bits <= FEW_BITS else []
     seen: dict[str, list[Tensor]] = defaultdict(list)
-    outputs: dict[str, list[Tensor]] = defaultdict(list)
+    moments: dict[str, Tensor] = {}
 
     def probe(name: str, value: Tensor) -> Tensor:
         if name in wanted:
             flat = value.flatten()
             seen[name].append(flat[:: max(1, len(flat) // SAMPLE)].clone())
         if name in layers:
-            rows = value.movedim(1, 0).flatten(1)
-            outputs[name].append(rows[:, :: max(1, rows.shape[1] // SAMPLE)].clone())
+            moments[name] = moments.get(name, 0) + _moments(value)
         return value
 
     network.eval()
@@ -82,20 +81,30 @@ def rounded_network(network: Network, batches: Iterable[Tensor], bits: int) -> R
     for layer, norm in norms.items():
         op = normalised.by_name[norm].op
         assert isinstance(op, BatchNorm)
-        for word, tensor in _unchanging(torch.cat(outputs[layer], 1), op.eps).items():
+        for word, tensor in _unchanging(moments[layer], op.eps).items():
             weights[f"{module_path(norm)}.{word}"] = tensor
     return Rounded(normalised, tuple(norms.values()), weights)
 
 
-def _unchanging(rows: Tensor, eps: float) -> dict[str, Tensor]:
-    """Return the weights of a batch norm that returns the values it saw, (channels, N)."""
-    variance, mean = torch.var_mean(rows, 1, correction=0)
-    return {
+def _moments(value: Tensor) -> Tensor:
+    """Return the count, the sum and the sum of squares of each channel of (N, C, ...): (3, C)."""
+    rows = value.movedim(1, 0).flatten(1)
+    variance, mean = (moment.double() for moment in torch.var_mean(rows, 1, correction=0))
+    return rows.shape[1] * torch.stack((torch.ones_like(mean), mean, variance + mean.square()))
+
+
+def _unchanging(moments: Tensor, eps: float) -> dict[str, Tensor]:
+    """Return the weights of a batch norm that returns the values it saw, given their moments."""
+    count, total, squares = moments
+    mean = total / count
+    variance = (squares / count - mean.square()).clamp(min=0)
+    found = {
         "weight": (variance + eps).sqrt(),
         "bias": mean,
-        "running_mean": mean.clone(),
+        "running_mean": mean,
         "running_var": variance,
     }
+    return {name: tensor.float() for name, tensor in found.items()}
 
 
 def without_replaced_steps(
