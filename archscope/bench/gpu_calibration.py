@@ -197,12 +197,12 @@ class TimedRuns:
 
 def _wait(cycles: int) -> None:
     """Let the GPU do nothing for a while, as torch's own tests do."""
-    torch.cuda._sleep(cycles)  # type: ignore[no-untyped-call]
+    torch.cuda._sleep(cycles)  # type: ignore[no-untyped-call]  # torch is untyped there
 
 
 def _now() -> torch.cuda.Event:
     """Return an event that tells when everything launched before has run."""
-    event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # as above
     event.record()
     return event
 

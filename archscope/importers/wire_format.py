@@ -39,7 +39,7 @@ class WireReader:
     def fields(self, start: int, stop: int) -> Iterator[WireField]:
         """Yield the fields of the message between two positions.
 
-        Raises ValueError for what is not a message, LimitError for too many fields.
+        Raises ValueError if they are not a message, LimitError if there are too many.
         """
         at = start
         while at < stop:

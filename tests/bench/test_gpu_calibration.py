@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
-from time import perf_counter
 from types import SimpleNamespace
 
 import pytest
@@ -30,14 +31,22 @@ LAUNCH = 0.01  # milliseconds of each kernel
 CUDA = Conditions("cuda")
 
 
+def ticking() -> Callable[[], float]:
+    """Return a clock that only moves when it is read, by 10 microseconds."""
+    ticks = count()
+    return lambda: 1e-5 * next(ticks)
+
+
 class Event:
     """An event of a GPU that runs everything at once."""
+
+    clock = ticking()
 
     def __init__(self, enable_timing: bool) -> None:
         self.at = 0.0
 
     def record(self) -> None:
-        self.at = perf_counter()
+        self.at = Event.clock()
 
     def elapsed_time(self, later: Event) -> float:
         return 1e3 * (later.at - self.at)
@@ -48,6 +57,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the CPU pass for a GPU."""
     known = SimpleNamespace(name="NVIDIA Toy", multi_processor_count=2)
     monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(gpu_calibration, "perf_counter", Event.clock)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: known)
     for name in ("synchronize", "empty_cache"):

@@ -57,6 +57,7 @@ def gathered(
 
         before = len(getattr(command, "__click_params__", ()))
         decorated: Callable[..., Any] = options(run)
+        # click leaves it on functions, whose types have no such attribute
         names = [param.name for param in getattr(decorated, "__click_params__")[before:]]  # noqa: B009
         return decorated
 
