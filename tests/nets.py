@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from archscope.ir import Builder, Graph, Output, Shape
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Graph, Output, Shape
 from archscope.ops import OPS
 
 
@@ -12,7 +13,7 @@ class Net:
     """`net = Net(x=(3, 8, 8)); y = net("conv", "x", out=4); net.graph()`."""
 
     def __init__(self, **inputs: Shape) -> None:
-        self.builder = Builder()
+        self.builder = GraphBuilder()
         for name, shape in inputs.items():
             self.builder.add(name, OPS["input"](size=shape))
 

@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from archscope.errors import ShapeError
-from archscope.ir import Builder, Graph, Output, Shape
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Graph, Output, Shape
 from archscope.ops import OPS
 
 LARGEST_MAP = 4096  # elements of any value, so that an example stays cheap
@@ -27,7 +28,7 @@ class Sketch:
 
     def __init__(self, draw: st.DrawFn) -> None:
         self.draw = draw
-        self.builder = Builder()
+        self.builder = GraphBuilder()
 
     def pick(self, *choices: Any) -> Any:
         return self.draw(st.sampled_from(choices))

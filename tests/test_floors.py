@@ -17,7 +17,7 @@ FLOORS = {
         "errors extras axes printable module_names onnx_form scopes signatures",
         "units files stats project callable_package",
         "ir records plugins",
-        "ops nn",
+        "ops nn graph_builder",
         "language analysis datasets",
         "transforms",
         "metrics folding importers latency",

@@ -14,7 +14,8 @@ from msgspec import Struct, structs
 
 from archscope.compress.channels import Channels, Flow, Tracker
 from archscope.compress.operators import follow, narrowed, share
-from archscope.ir import Builder, Graph
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Graph
 
 PRUNED = "_pruned"
 """Suffix of the name of a pruned network, however often it was pruned."""
@@ -80,7 +81,7 @@ class ChannelGroups(Struct, frozen=True, dict=True):
             return counts[key]
 
         held: list[Channels] = []
-        builder = Builder()
+        builder = GraphBuilder()
         for node in self.graph.nodes:
             builder.again(node, narrowed(node.op, self.flows[node.name], kept), node.inputs)
             if node.new_params is not None or node.weight_macs:  # it now holds its weights itself

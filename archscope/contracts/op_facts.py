@@ -14,7 +14,8 @@ from archscope.axes import Axis, Window
 from archscope.build import build
 from archscope.contracts.check import expect
 from archscope.contracts.op_cases import inputs_of, module_of
-from archscope.ir import POINTWISE, Builder, Example, Graph, Output, Storage
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import POINTWISE, Example, Graph, Output, Storage
 from archscope.ops import OPS
 from archscope.verify.oracles import MATRIX_WORK, fvcore_analysis
 
@@ -26,7 +27,7 @@ def equal(what: str, stated: object, found: object) -> None:
 
 def graph_of(case: Example, *, activation: bool = False) -> Graph:
     """Return the graph of an operator, optionally followed by a relu."""
-    builder = Builder()
+    builder = GraphBuilder()
     names = [
         builder.add(f"x{place}", OPS["input"](size=shape)) for place, shape in enumerate(case.ins)
     ]

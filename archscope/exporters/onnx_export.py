@@ -17,7 +17,8 @@ from archscope.exporters.onnx_writer import OnnxModel, write_onnx
 from archscope.exporters.preprocessing import Preprocessing
 from archscope.exporters.streamed_arrays import scaled
 from archscope.exporters.weight_arrays import Arrays, Streamed, fitted, random_arrays, untrained
-from archscope.ir import Builder, Graph
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Graph
 from archscope.language.write import to_yaml
 from archscope.module_names import module_path
 from archscope.ops.norm import BatchNorm
@@ -89,7 +90,7 @@ def _normalising(
     graph: Graph, arrays: Streamed, preprocessing: Preprocessing
 ) -> tuple[Graph, Streamed]:
     """Return the network with a batch norm after each input that normalises images."""
-    builder, held = Builder(), dict(arrays)
+    builder, held = GraphBuilder(), dict(arrays)
     norm = BatchNorm(eps=0.0, affine=False)
     names: dict[str, str] = {}
     for node in graph.nodes:

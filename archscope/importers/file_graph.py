@@ -18,9 +18,10 @@ from archscope.errors import (
     quoted,
     shortened,
 )
+from archscope.graph_builder import GraphBuilder
 from archscope.importers.formats import Inputs
 from archscope.importers.names import name_part, take_name, valid_start
-from archscope.ir import Builder, Graph, Op, Output, Shape, Source, text_of
+from archscope.ir import Graph, Op, Output, Shape, Source, text_of
 from archscope.ops import OPS
 from archscope.ops.attributes import attributes
 from archscope.scopes import scopes_of
@@ -58,7 +59,7 @@ class FileGraph:
     def __init__(self, path: Path, titles: Iterable[str] = ()) -> None:
         """`titles` are the names of all layers, if known, so that none becomes another's scope."""
         self.path = path
-        self.builder = Builder()
+        self.builder = GraphBuilder()
         self.notes: list[str] = []
         self.read: set[str] = set()
         self.names: dict[str, int] = {}

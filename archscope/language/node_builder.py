@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import prod
 
 from archscope.errors import LimitError, ShapeError, SpecError
-from archscope.ir import Builder, Graph, Op, Output, Shape, Source, text_of
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Graph, Op, Output, Shape, Source, text_of
 from archscope.language.document import Document
 from archscope.language.elaborate import Instance
 from archscope.language.limits import Limits, StepCounter
@@ -20,7 +21,7 @@ class NodeBuilder:
 
     def __init__(self, limits: Limits, steps: StepCounter) -> None:
         self.limits, self.steps = limits, steps
-        self.builder = Builder()
+        self.builder = GraphBuilder()
         self.nodes = self.builder.nodes  # by name
         self.outputs: list[Output] = []
         self.sites: dict[str, Source] = {}  # the location of each use of a block

@@ -10,7 +10,8 @@ from __future__ import annotations
 from math import prod
 
 from archscope.errors import GraphError
-from archscope.ir import POINTWISE, Builder, Graph, Node, Shape
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import POINTWISE, Graph, Node, Shape
 from archscope.ops.conv import Conv
 from archscope.ops.geometry import short
 from archscope.ops.linear import Linear
@@ -24,7 +25,7 @@ def fully_convolutional(graph: Graph) -> Graph:
     (out, C, H, W). Raises GraphError if there is no linear layer, or if a flattened map reaches
     an operator that needs it flat.
     """
-    builder = Builder()
+    builder = GraphBuilder()
     renamed: dict[str, str] = {}  # removed flattens, by the node that they read
     flattened: dict[str, Shape] = {}  # the shape of the map of each value that was flat
     found = False

@@ -9,7 +9,8 @@ from __future__ import annotations
 from msgspec import structs
 
 from archscope.analysis.batch_norms import foldable
-from archscope.ir import Builder, Graph, Output
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Graph, Output
 
 
 def fuse(graph: Graph) -> Graph:
@@ -21,7 +22,7 @@ def fuse(graph: Graph) -> Graph:
     graph = graph.inference()
     gone = foldable(graph)
     layers = set(gone.values())
-    builder = Builder()
+    builder = GraphBuilder()
     for node in graph.nodes:
         if node.name in gone:
             continue

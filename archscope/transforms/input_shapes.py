@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from msgspec import structs
 
 from archscope.errors import GraphError, ShapeError
-from archscope.ir import Builder, Graph, Node, Shape
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Graph, Node, Shape
 
 
 def with_inputs(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
@@ -19,7 +20,7 @@ def with_inputs(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
     unknown = set(shapes) - {node.name for node in graph.inputs}
     if unknown:
         raise GraphError(f"'{min(unknown)}' is no input of '{graph.name}'")
-    builder = Builder()
+    builder = GraphBuilder()
     for node in graph.nodes:
         op = node.op
         if node.name in shapes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from archscope.ir import Builder, Graph
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Graph
 from archscope.ops.norm import BatchNorm
 from archscope.transforms.round_inputs import is_weighted
 
@@ -36,7 +37,7 @@ def insert_norms(graph: Graph, layers: list[str]) -> tuple[Graph, dict[str, str]
 
     Everything that read a layer reads its norm. `fuse` takes the norms out again.
     """
-    builder = Builder()
+    builder = GraphBuilder()
     norms: dict[str, str] = {}
     for node in graph.nodes:
         builder.again(node, node.op, (norms.get(name, name) for name in node.inputs))

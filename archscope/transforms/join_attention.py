@@ -9,7 +9,8 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from archscope.ir import Builder, Graph, Node, Op
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Graph, Node, Op
 from archscope.module_names import free_name
 from archscope.ops.activation import Softmax
 from archscope.ops.facts import View
@@ -74,7 +75,7 @@ class _Joined:
 
     def __init__(self, graph: Graph) -> None:
         self.nodes = graph.by_name
-        self.builder = Builder()
+        self.builder = GraphBuilder()
         self.taken = set(self.nodes)
         self.readers = Counter(name for node in graph.nodes for name in node.inputs)
         self.readers.update(output.node for output in graph.outputs)

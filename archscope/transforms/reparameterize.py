@@ -12,7 +12,8 @@ from msgspec import Struct, structs
 
 from archscope.axes import Window
 from archscope.errors import GraphError
-from archscope.ir import Builder, Graph
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Graph
 from archscope.module_names import free_name
 from archscope.ops.conv import Conv
 from archscope.ops.merge import Add
@@ -124,7 +125,7 @@ def merge(graph: Graph, merges: tuple[MergedBranches, ...]) -> Graph:
     at = {found.add: found for found in merges}
     gone = {name for found in merges for name in found.branches if name != found.source}
     renamed: dict[str, str] = {}
-    builder = Builder()
+    builder = GraphBuilder()
     for node in graph.nodes:
         if node.name in gone:
             continue

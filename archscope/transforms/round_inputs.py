@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import structs
 
-from archscope.ir import Builder, Graph
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Graph
 from archscope.ops.fake_quantize import FakeQuantize
 
 SUFFIX = "_rounded"
@@ -18,7 +19,7 @@ def round_inputs(graph: Graph, roundings: Mapping[str, FakeQuantize]) -> Graph:
     Other readers, such as the additions of residual networks, get the original values. Roundings
     that the graph has of the same values make way.
     """
-    builder = Builder()
+    builder = GraphBuilder()
     replaced = _replaced(graph, roundings)
     names = {name: _new_name(graph, name, replaced) for name in roundings}
     for node in graph.nodes:

@@ -14,7 +14,8 @@ from math import isclose, prod
 
 from msgspec import Struct, structs
 
-from archscope.ir import Builder, Graph, Node, Op, Output, Shape, Source
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Graph, Node, Op, Output, Shape, Source
 from archscope.module_names import free_name
 from archscope.ops.arithmetic import Pair
 from archscope.ops.attention import DotProductAttention
@@ -82,7 +83,7 @@ class _ShorterGraph:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.builder = Builder()
+        self.builder = GraphBuilder()
         self.taken = set(graph.by_name)
         self.values: dict[str, _Value] = {}
         self.made: dict[tuple[str, StridedView], str] = {}  # the node of each view that is read

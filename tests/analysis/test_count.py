@@ -6,14 +6,15 @@ from archscope import analyze, load
 from archscope.analysis.count import COUNTS
 from archscope.analysis.im2col import im2col
 from archscope.errors import GraphError
-from archscope.ir import Builder, Graph, Op, Output
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Graph, Op, Output
 from archscope.ops import OPS
 
 conv = OPS["conv"]
 
 
 def one_layer(channels: int, size: int, op: Op) -> Graph:
-    builder = Builder()
+    builder = GraphBuilder()
     builder.add("input", OPS["input"](size=(channels, size, size)))
     builder.add("conv", op, ["input"])
     return Graph("one", tuple(builder.nodes.values()), (Output("output", "conv"),))

@@ -15,7 +15,8 @@ from archscope import language
 from archscope.analysis.cost import costs, total
 from archscope.folding import fold
 from archscope.folding.fold import Folded, readable
-from archscope.ir import Builder, Graph, Node, Output
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Graph, Node, Output
 from archscope.language.write import to_yaml
 from archscope.ops import OPS
 from tests.strategies import graphs, specs
@@ -216,7 +217,7 @@ def test_values_that_several_layers_read_have_names_in_their_block() -> None:
 
 def test_layers_that_read_all_before_them_are_one_block() -> None:
     """DenseNet as torchvision writes it: each concat takes every earlier value by itself."""
-    builder = Builder()
+    builder = GraphBuilder()
     x = builder.add("input", OPS["input"](size=(4, 8, 8)))
     for depth in (3, 5):
         features = [x]

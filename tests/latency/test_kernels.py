@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from archscope.exporters.onnx_export import export_onnx
-from archscope.ir import Builder, Graph, Op, Output, Shape
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Graph, Op, Output, Shape
 from archscope.language import load
 from archscope.latency.kernel_kinds import (
     CONVOLUTIONS,
@@ -84,7 +85,7 @@ def test_what_has_no_blocks_in_onnxruntime_is_plain() -> None:
 
 
 def test_sums_join_convolutions_of_images_only() -> None:
-    builder = Builder()
+    builder = GraphBuilder()
     for rank in (1, 2, 3):
         x, a, b, total = (f"{name}{rank}" for name in ("x", "a", "b", "sum"))
         builder.add(x, Input(size=(16, *(8,) * rank)))
@@ -100,7 +101,7 @@ def test_sums_join_convolutions_of_images_only() -> None:
 
 
 def test_groups() -> None:
-    builder = Builder()
+    builder = GraphBuilder()
     builder.add("x", Input(size=(16, 8, 8)))
     builder.add("depthwise", Conv(out=16, kernel=3, groups=16), ("x",))
     builder.add("grouped", Conv(out=32, kernel=3, groups=4), ("depthwise",))
@@ -132,7 +133,7 @@ def test_attention_with_a_learned_bias_is_not_recurrent(
 
 
 def test_values_that_others_read_are_written_before_they_are_activated() -> None:
-    builder = Builder()
+    builder = GraphBuilder()
     builder.add("x", Input(size=(16, 8, 8)))
     builder.add("conv", Conv(out=16), ("x",))
     builder.add("relu", ReLU(), ("conv",))
@@ -178,7 +179,7 @@ def test_onnxruntime_reorders_as_often(name: str, tmp_path: Path) -> None:
 
 
 def test_what_is_computed_twice_runs_once() -> None:
-    builder = Builder()
+    builder = GraphBuilder()
     builder.add("x", Input(size=(16, 8, 8)))
     for name in ("a", "b"):
         builder.add(f"relu_{name}", ReLU(), ("x",))

@@ -92,10 +92,10 @@ def test_groups_against_a_dense_convolution_of_equal_macs(groups: int) -> None:
 
 
 def load_conv(c1: int, c2: int, groups: int):  # type: ignore[no-untyped-def]
-    from archscope.ir import Builder
+    from archscope.graph_builder import GraphBuilder
     from archscope.ops import OPS
 
-    builder = Builder()
+    builder = GraphBuilder()
     builder.add("input", OPS["input"](size=(c1, 56, 56)))
     builder.add("conv", OPS["conv"](out=c2, groups=groups, bias=False), ["input"])
     return builder.nodes["conv"]

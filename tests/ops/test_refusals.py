@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from archscope.errors import ShapeError
-from archscope.ir import Builder, Shape
+from archscope.graph_builder import GraphBuilder
+from archscope.ir import Shape
 from archscope.ops import OPS
 from archscope.ops.attributes import (
     COUNT,
@@ -66,7 +67,7 @@ METRIC = attributes(OPS["distance"])["metric"].kind
 def test_refused_shapes_are_explained(
     name: str, attributes: dict[str, Any], ins: list[Shape], words: str
 ) -> None:
-    builder = Builder()
+    builder = GraphBuilder()
     for number, shape in enumerate(ins):
         builder.add(f"x{number}", OPS["input"](size=shape))
     with pytest.raises(ShapeError) as caught:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from archscope.importers.onnx.graph_builder import from_file
+from archscope.importers.onnx.conversion import from_file
 
 __all__ = ["from_file"]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from archscope.analysis.cost import DTYPES
+from archscope.graph_builder import GraphBuilder
 from archscope.importers.onnx.learned import LearnedWeights, stored_bits
 from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
-from archscope.ir import Builder
 from archscope.ops.foreign import Recognised
 
 
 class NodeWeights:
     """The weights of nodes, and the constants of the file that they are."""
 
-    def __init__(self, model: ResolvedModel, builder: Builder) -> None:
+    def __init__(self, model: ResolvedModel, builder: GraphBuilder) -> None:
         self.model, self.builder = model, builder
         self.learned = LearnedWeights(model)
         self.constants: dict[str, str] = {}  # the constant behind each name in the state dict

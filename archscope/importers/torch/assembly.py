@@ -8,10 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from torch import nn
 
 from archscope.analysis.cost import DTYPES
+from archscope.graph_builder import GraphBuilder
 from archscope.importers.names import first_few
 from archscope.importers.torch.layers import names_of
 from archscope.importers.torch.translation import OperatorTranslator
-from archscope.ir import Builder, Graph, Output, Shape
+from archscope.ir import Graph, Output, Shape
 from archscope.ops.foreign import Tensor
 from archscope.ops.input import Input
 from archscope.ops.reshape import Identity
@@ -35,7 +36,7 @@ def assemble(
     kept = {key: layer for key, layer in translator.layers.items() if key in wanted}
     leaves = {path for path, part in model.named_modules() if not part._modules}
     names = names_of(kept, leaves, list(inputs))
-    builder = Builder()
+    builder = GraphBuilder()
     for input_, shape in inputs.items():
         builder.add(input_, Input(size=shape))
     for key, layer in kept.items():

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import structs
 
 from archscope.errors import ArchscopeError, ShapeError
+from archscope.graph_builder import GraphBuilder
 from archscope.importers.aten.batch import Batch
 from archscope.importers.aten.canonical import layout_of
 from archscope.importers.formats import Imported, Inputs
@@ -24,7 +25,7 @@ from archscope.importers.onnx.operator_costs import POINTWISE, operator_cost
 from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel, resolve
 from archscope.importers.onnx.simplify import simplify
 from archscope.importers.onnx.translation import AtenTranslator
-from archscope.ir import Builder, Graph, Node, Output, Shape
+from archscope.ir import Graph, Node, Output, Shape
 from archscope.ops import OPS
 from archscope.ops.foreign import RECOGNISERS, Recognised, Tensor
 from archscope.transforms.join_attention import join_attention, renamed
@@ -43,16 +44,16 @@ def from_file(path: str | Path, input: Inputs = None) -> Imported:
         resolved = simplify(resolve(*read_model(path), input))
     except ArchscopeError as error:
         raise type(error)(f"{path.as_posix()}: {error}") from None
-    return _GraphBuilder(resolved).graph(name_part(path.stem, "network"))
+    return _Conversion(resolved).graph(name_part(path.stem, "network"))
 
 
-class _GraphBuilder:
+class _Conversion:
     """Builds a graph node by node; unrecognised operators become opaque."""
 
     def __init__(self, model: ResolvedModel) -> None:
         self.model = model
         self.read = {*model.readers(), *model.outputs}
-        self.builder = Builder()
+        self.builder = GraphBuilder()
         self.taken: dict[str, int] = {}  # names of nodes, including those to come
         self.images, self.shapes = marked_shapes(model)
         self.values: dict[str, Tensor] = {}  # the tensor of each value, named after its node
