@@ -315,7 +315,7 @@ def _output(form: str | None, output: Path | None, wide: bool) -> Output:
     return Output(form or SUFFIXES.get(suffix, "table"), output, wide)
 
 
-SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown"}
+SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown", ".tex": "latex"}
 BINARY = {".pdf", ".png", ".jpg", ".jpeg", ".svg", ".html", ".xlsx", ".docx", ".parquet"}
 output_options = gathered("output", _output, together(
     click.option(

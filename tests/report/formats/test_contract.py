@@ -62,6 +62,7 @@ def check(form: str, analysis: Analysis) -> None:
         one_object = "\n{" not in text.strip()[1:]
         for document in [text] if one_object else text.splitlines():
             json.loads(document)
+    text = text.replace(r"\_", "_").replace(r"\,", " ")  # as LaTeX writes them
     words = set(re.split(r"[\s|,\"]+", text))
     for layer in analysis.layers:
         assert layer.name in words

@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 
 from archscope.report import formats
-from archscope.report.table import COUNT, NAME, Column, CommandOutput, Heading, Table
+from archscope.report.table import COUNT, NAME, SHAPE, SHARE, Column, CommandOutput, Heading, Table
 
 PLAIN = Table("the title", (Column("name", NAME), Column("params", COUNT, "n")), (("tiny", 1234),))
 WIDE = Table("", (Column("name", NAME), Column("about", wide=True)), (("tiny", "very small"),))
@@ -16,7 +16,7 @@ OUTPUT = CommandOutput([Heading("Networks"), PLAIN, "a line\n", WIDE], lambda: {
 
 
 def test_formats_that_tools_rely_on_are_there() -> None:
-    assert {"csv", "json", "markdown", "table"} <= set(formats.FORMATS)
+    assert {"csv", "json", "latex", "markdown", "table"} <= set(formats.FORMATS)
 
 
 @pytest.mark.parametrize("form", formats.FORMATS)
@@ -93,4 +93,57 @@ def test_lines_of_markdown_are_neither_html_nor_headings() -> None:
     text = "- ours\n# not ours\n> no quote\n===\n+ no list\n`a < b` <b> \x1b"
     assert formats.render(CommandOutput([text]), "markdown") == (
         "- ours\n\\# not ours\n\\> no quote\n\\===\n\\+ no list\n`a < b` &lt;b> \\x1b\n"
+    )
+
+
+def test_latex() -> None:
+    columns = (Column("net"), Column("out", SHAPE), Column("macs", COUNT), Column("change", SHARE))
+    table = Table("both", columns, (("a", (3, 8, 8), 12345678, -0.25),), (("all", "", 5, None),))
+    assert (
+        formats.render(CommandOutput([Heading("Nets"), table, "one\ntwo\n"]), "latex")
+        == r"""
+% needs the packages booktabs, longtable and textcomp
+
+\subsection*{Nets}
+
+\medskip
+\textbf{both}
+
+\begin{tabular}{llrr}
+\toprule
+net & out & macs & change \\
+\midrule
+a & 3$\times$8$\times$8 & 12.35\,M & $-$25.0\,\% \\
+\midrule
+all &  & 5 &  \\
+\bottomrule
+\end{tabular}
+
+\medskip
+one \\
+two
+""".lstrip()
+    )
+
+
+def test_long_tables_of_latex_have_a_heading_on_each_page() -> None:
+    text = formats.render(CommandOutput([Table("", (Column("n"),), (("x",),) * 41)]), "latex")
+    assert r"\begin{longtable}{l}" in text and "\\endhead\nx" in text
+
+
+@pytest.mark.parametrize(
+    "text, written",
+    [
+        (r"a_b & 50 % of #1 {$x^2$}", r"a\_b \& 50 \% of \#1 \{\$x\textasciicircum{}2\$\}"),
+        (r"\input{/etc/passwd}", r"\textbackslash{}input\{/etc/passwd\}"),
+        ("[1] * a\nb ~ 'c' \"d\"", r"{[}1] {*} a b \textasciitilde{} \textquotesingle{}c"
+         r"\textquotesingle{} ''d''"),
+        ("1 <= 2 -> --x", r"1 $\leq$ 2 $\rightarrow$ {-}-x"),
+        ("\x1b[31mred", r"\textbackslash{}x1b{[}31mred"),
+    ],
+)  # fmt: skip
+def test_latex_is_literal(text: str, written: str) -> None:
+    table = Table("", (Column(text),), ((text,),))
+    assert f"\n{written} \\\\\n\\midrule\n{written} \\\\\n" in formats.render(
+        CommandOutput([table]), "latex"
     )
