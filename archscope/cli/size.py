@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import structs
 
-from archscope.cli.shared.given_weights import given_weights, own_weights, spec_of_run
+from archscope.cli.shared.given_weights import (
+    fused_with_weights,
+    given_weights,
+    own_weights,
+    spec_of_run,
+)
 from archscope.cli.shared.inapplicable import indifferent, refused
 from archscope.cli.shared.options import (
     Output,
@@ -83,7 +88,10 @@ def command(
     source = f"'{path or spec}'"
     given = _weights(spec, reader, graph, path)
     if reader.fused:
-        graph, given = _fused(graph, given, source)
+        if given is None:
+            graph = fuse(graph)
+        else:
+            graph, given = fused_with_weights(graph, given, source)
     layout = PUBLISHED if path is not None and path.suffix in COMPRESSED else PAPER
     layout = structs.replace(
         layout,
@@ -109,18 +117,6 @@ def _weights(
     from archscope.compress.compressed_file import read_compressed
 
     return read_compressed(path, graph)
-
-
-def _fused(
-    graph: Graph, given: dict[str, Tensor] | None, source: str
-) -> tuple[Graph, dict[str, Tensor] | None]:
-    """Return a network with its batch norms folded, and its weights."""
-    if given is not None:
-        from archscope.compress.tensors import fitted_weights
-        from archscope.fused import fused_weights
-
-        given = fused_weights(graph, fitted_weights(graph, given, source))
-    return fuse(graph), given
 
 
 def _write(weights: dict[str, Tensor], graph: Graph, path: Path) -> None:

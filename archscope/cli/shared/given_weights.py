@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from archscope.records.run_folder import (
     runs_of_seeds,
 )
 from archscope.sources import imported, is_foreign
+from archscope.transforms.fuse import fuse
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -110,3 +111,16 @@ def own_weights(spec: str, inputs: Sequence[str], graph: Graph) -> dict[str, Ten
     from archscope.weights import state_dict_of
 
     return state_dict_of(graph, imported(spec, shapes(inputs)).weights())
+
+
+def fused_with_weights(
+    graph: Graph, given: Mapping[str, Tensor], source: str
+) -> tuple[Graph, dict[str, Tensor]]:
+    """Return a network with its batch norms folded, and its weights.
+
+    Raises OptionError, which names `source`, for weights that do not fit.
+    """
+    from archscope.compress.tensors import fitted_weights
+    from archscope.fused import fused_weights
+
+    return fuse(graph), fused_weights(graph, fitted_weights(graph, given, source))

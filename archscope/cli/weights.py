@@ -1,0 +1,96 @@
+"""`archscope weights`: show what the numbers of a network's weights are like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from archscope.cli.shared.given_weights import (
+    fused_with_weights,
+    given_weights,
+    own_weights,
+    spec_of_run,
+    weights_option,
+)
+from archscope.cli.shared.inapplicable import indifferent, refused
+from archscope.cli.shared.options import (
+    Output,
+    SpecReader,
+    one_spec,
+    output_options,
+    reader_options,
+)
+from archscope.errors import OptionError
+from archscope.ir import Graph
+from archscope.module_names import module_path
+from archscope.report.tables.weights import weights_parts, weights_record, weights_records
+from archscope.sources import is_foreign
+from archscope.weights import COUNTER, SAFETENSORS, TORCH_FILES, read_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GROUP = "Understand"
+
+
+@click.command("weights")
+@one_spec
+@reader_options
+@indifferent(batch="weights do not depend on it")
+@refused(dtype="weights have the types of their file")
+@weights_option
+@output_options
+def command(spec: str, reader: SpecReader, weights: Path | None, output: Output) -> int:
+    """Show what the numbers of weights are like: range, spread, zeros, levels and histogram.
+
+    SPEC is a run, a model of another framework, a network with --weights, or a file of weights
+    alone. `zero rows` are output channels (slices of the first axis) with zeros only, `levels` the
+    distinct values, if there are at most 256. The exit code is 1 if a value is not finite.
+
+    \b
+    Examples:
+      archscope weights runs/lenet5-digits
+      archscope weights resnet18 --weights resnet18.safetensors
+      archscope weights model.pth --format csv
+      archscope weights net.onnx
+    """
+    from archscope.weight_statistics import weight_statistics
+
+    name, tensors = _weights(spec, reader, weights)
+    found = weight_statistics({n: value for n, value in tensors.items() if not n.endswith(COUNTER)})
+    output.show(
+        weights_parts(name, found),
+        lambda: weights_record(name, found),
+        lambda: weights_records(found),
+    )
+    return int(any(item.not_finite for item in found))
+
+
+def _weights(spec: str, reader: SpecReader, path: Path | None) -> tuple[str, dict[str, Tensor]]:
+    """Return the name and the weights of a run, a model, a network with a file, or a file."""
+    alone = Path(spec)
+    if path is None and alone.suffix in (SAFETENSORS, *TORCH_FILES):
+        if reader.fused:
+            raise OptionError("--fused needs a network: give a SPEC and --weights")
+        return alone.name, read_weights(alone)
+    spec, run = spec_of_run(spec)
+    graph = reader.unfused.graph(spec)
+    path = path or run
+    if path is not None:
+        tensors = given_weights(path, graph)
+    elif is_foreign(spec):
+        tensors = own_weights(spec, reader.inputs, graph)
+    else:
+        raise OptionError(f"'{spec}' has no weights: give --weights, or a run")
+    if reader.fused:
+        graph, tensors = fused_with_weights(graph, tensors, f"'{path or spec}'")
+    return graph.name, _in_order(graph, tensors)
+
+
+def _in_order(graph: Graph, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights in the order of the network's layers; files are sorted by name."""
+    places = {module_path(node.name): place for place, node in enumerate(graph.nodes)}
+    names = sorted(tensors, key=lambda name: places.get(name.rpartition(".")[0], len(places)))
+    return {name: tensors[name] for name in names}

@@ -1,0 +1,78 @@
+"""Statistics of weights as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from archscope.report.sparkline import sparkline
+from archscope.report.table import (
+    COUNT,
+    MEASURE,
+    NAME,
+    SHAPE,
+    SHARE,
+    Column,
+    Part,
+    Table,
+    table_of,
+)
+from archscope.units import format_count
+from archscope.weight_statistics import WeightStatistics
+
+
+def weights_parts(name: str, found: Sequence[WeightStatistics]) -> list[Part]:
+    """Return a row for each tensor, and lines about all of them."""
+    tensors = table_of(
+        found,
+        (Column("weights", NAME), lambda item: item.name),
+        (Column("shape", SHAPE), lambda item: item.shape),
+        (Column("dtype", wide=True), lambda item: item.dtype),
+        (Column("mean", MEASURE), lambda item: item.mean),
+        (Column("std", MEASURE), lambda item: item.std),
+        (Column("least", MEASURE), lambda item: item.least),
+        (Column("largest", MEASURE), lambda item: item.largest),
+        (Column("zeros", SHARE), lambda item: item.zeros / item.values if item.zeros else None),
+        (Column("zero rows", COUNT, "zero_rows", rank=2), lambda item: item.zero_rows or None),
+        (Column("levels", COUNT), _shown_levels),
+        (Column("histogram", rank=0), lambda item: sparkline(item.histogram)),
+        title=name,
+    )
+    return [tensors, *_lines(found)]
+
+
+def weights_records(found: Sequence[WeightStatistics]) -> Table:
+    """Return a row for each tensor with all its statistics, for CSV."""
+    fields = WeightStatistics.__struct_fields__
+    columns = tuple(Column(field, SHAPE if field == "shape" else COUNT) for field in fields)
+    rows = (tuple(getattr(item, field) for field in fields) for item in found)
+    return Table("", columns, tuple((*row[:-1], " ".join(map(str, row[-1]))) for row in rows))
+
+
+def weights_record(name: str, found: Sequence[WeightStatistics]) -> dict[str, Any]:
+    """Return the statistics for programs."""
+    return {"format": 1, "name": name, "weights": found}
+
+
+def _shown_levels(item: WeightStatistics) -> int | None:
+    """Return the distinct values of a tensor, None where they say nothing: each is another."""
+    return item.levels if item.levels is not None and item.levels < item.values else None
+
+
+def _lines(found: Sequence[WeightStatistics]) -> list[str]:
+    values, zeros = sum(item.values for item in found), sum(item.zeros for item in found)
+    rows = {item.name: item.zero_rows for item in found if item.zero_rows}
+    lines = [f"{format_count(values)} values in {len(found)} tensors, {_share(zeros, values)} zero"]
+    if rows:
+        most = max(rows, key=lambda name: rows[name])
+        lines.append(
+            f"{sum(rows.values()):,} rows of zeros, most in {most}: filters without effect"
+        )
+    broken = [f"{item.name} ({item.not_finite:,})" for item in found if item.not_finite]
+    if broken:
+        lines.append(f"not finite: {', '.join(broken)}")
+    return lines
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "none"

@@ -1,0 +1,66 @@
+"""`archscope weights`: runs, files, models; every format; values that are not finite."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from archscope import load
+from archscope.build import build
+from tests.cli.conftest import Run
+
+NET = "INPUT 1x8x8 -> CONV 4 -> BN -> RELU -> FC 3"
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    state = build(load(NET)).state_dict()
+    state["conv.weight"][2] = 0.0
+    path = tmp_path / "w.safetensors"
+    save_file(state, path)
+    return path
+
+
+def test_a_row_for_each_tensor_in_the_order_of_the_network(run: Run, weights: Path) -> None:
+    result = run("weights", NET, "--weights", str(weights))
+    assert (result.code, result.err) == (0, "")
+    layers = [line.split(".")[0].strip() for line in result.out.splitlines() if "." in line]
+    assert layers[:8] == ["conv"] * 2 + ["batchnorm"] * 4 + ["linear"] * 2
+    assert "1 rows of zeros, most in conv.weight" in result.out
+    assert "num_batches_tracked" not in result.out
+
+
+def test_numbers_for_programs(run: Run, weights: Path) -> None:
+    words = ["weights", NET, "--weights", str(weights), "--format"]
+    data = json.loads(run(*words, "json").out)
+    rows = list(csv.DictReader(io.StringIO(run(*words, "csv").out)))
+    kernel = next(item for item in data["weights"] if item["name"] == "conv.weight")
+    assert (kernel["shape"], kernel["zeros"], kernel["zero_rows"]) == ([4, 1, 3, 3], 9, 1)
+    assert [row["name"] for row in rows] == [item["name"] for item in data["weights"]]
+    assert sum(map(int, rows[0]["histogram"].split())) == int(rows[0]["values"])
+
+
+def test_a_file_alone(run: Run, weights: Path, tmp_path: Path) -> None:
+    torch.save({"state_dict": {"a.b": torch.ones(3)}}, tmp_path / "x.pth")
+    assert "conv.weight" in run("weights", str(weights)).out
+    assert "a.b" in run("weights", str(tmp_path / "x.pth")).out
+
+
+def test_folded_batch_norms(run: Run, weights: Path) -> None:
+    words = ["weights", NET, "--weights", str(weights), "--fused", "--format", "json"]
+    names = [item["name"] for item in json.loads(run(*words).out)["weights"]]
+    assert names == ["conv.weight", "conv.bias", "linear.weight", "linear.bias"]
+
+
+def test_values_that_are_not_finite(run: Run, tmp_path: Path) -> None:
+    save_file({"w": torch.tensor([1.0, float("nan")])}, tmp_path / "w.safetensors")
+    result = run("weights", str(tmp_path / "w.safetensors"))
+    assert result.code == 1
+    assert "not finite: w (1)" in result.out
