@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from msgspec import Struct
 
@@ -19,6 +19,12 @@ from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.language.document import Document
 from archscope.sources import GivenInputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GivenWeights: TypeAlias = "str | Path | Mapping[str, Tensor] | None"
+"""Weights of a network: a file, the folder of a run, or a state dict."""
 
 
 def graph_of(
@@ -40,15 +46,22 @@ def analyze(
     set: Mapping[str, Any] | None = None,
     input: GivenInputs = None,
     batch: int = 1,
+    weights: GivenWeights = None,
     **settings: Unpack[AnalysisSettings],
 ) -> Analysis:
     """Analyze a network: exact counts per batch, and bytes.
 
+    `weights` are a file, the folder of a run or a state dict, whose names and shapes are those of
+    the network: bytes of weights are then as stored, and those of even levels in few bits, as for
+    a network that is the folder of a run with weights of its own.
     `set` and `input` are those of `graph_of`; `settings` are those of `archscope.analysis.analyze`:
     `dtype`, such as "float16", `optimizer` ("sgd", "momentum" or "adam"), `training`,
     `memory_bytes`, `count`, such as "fvcore", and `target` ("mcu"). Raises ArchscopeError.
     """
-    return analysis.analyze(_read(network, set, input, batch)[0], batch=batch, **settings)
+    if weights is not None and settings.get("dtype") is not None:
+        raise OptionError("weights exclude dtype: bytes are those of the weights as stored")
+    graph = _read(network, set, input, batch, weights)[0]
+    return analysis.analyze(graph, batch=batch, **settings)
 
 
 def lint(
@@ -59,15 +72,17 @@ def lint(
     set: Mapping[str, Any] | None = None,
     input: GivenInputs = None,
     batch: int = 1,
+    weights: GivenWeights = None,
 ) -> tuple[Any, ...]:
     """Lint a network, and return the findings of every severity.
 
     `document` and `config` are those of `archscope.linter.lint`; a spec's own document is used
-    automatically. `set` and `input` are those of `graph_of`. Raises ArchscopeError.
+    automatically. `set` and `input` are those of `graph_of`, `weights` those of `analyze`. Raises
+    ArchscopeError.
     """
     from archscope import linter  # loading the rules takes time
 
-    graph, found = _read(network, set, input, batch)
+    graph, found = _read(network, set, input, batch, weights)
     return linter.lint(graph, document or found, config, batch=batch)
 
 
@@ -104,9 +119,33 @@ def compare(
 
 
 def _read(
+    network: Any,
+    set: Mapping[str, Any] | None,
+    input: GivenInputs,
+    batch: int,
+    weights: GivenWeights = None,
+) -> tuple[Graph, Document | None]:
+    """Return the graph of a network, and the document it was read from, if any.
+
+    The graph has the bytes of its weights, if there are some.
+    """
+    own, best = sources.run_of(network) or (network, None)
+    graph, document = _read_network(own, set, input, batch)
+    if weights is not None:
+        from archscope.compress.stored_weights import with_given_weights  # slow to import
+
+        given = Path(weights) if isinstance(weights, str) else weights
+        return with_given_weights(graph, given), document
+    if best is not None:
+        from archscope.compress.stored_weights import with_stored_weights
+
+        return with_stored_weights(graph, best), document
+    return graph, document
+
+
+def _read_network(
     network: Any, set: Mapping[str, Any] | None, input: GivenInputs, batch: int
 ) -> tuple[Graph, Document | None]:
-    """Return the graph of a network, and the document it was read from, if any."""
     shapes = sources.shapes_of(input)
     if isinstance(network, (str, Path)):
         return sources.read(network, set=set, input=shapes, batch=batch)

@@ -343,6 +343,7 @@ class Graph(Struct, frozen=True, dict=True):
     paper: str = ""
     sites: Mapping[str, Source] = {}  # where each block instance is used, by scope
     dtype: str = ""  # of its tensors in the file or module that it comes from
+    weights: str = ""  # the file whose tensors its nodes have the bytes and bits of
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

@@ -22,6 +22,7 @@ from archscope.units import BYTES, COUNT, MILLISECONDS, PLAIN, RATIO, SHARE, Uni
 ACCURACY, MACS = "accuracy", "macs"
 PREDICTED, PUBLISHED = "predicted_top1", "published_top1"
 PREDICTED_MS = "predicted_ms"
+WEIGHT_BYTES = "weight_bytes"
 
 
 Sums = Any
@@ -54,7 +55,8 @@ class Metric(Struct, frozen=True, kw_only=True):
     key: str = ""  # in reports and JSON; the name unless said
     label: str = ""  # heading in reports; the name unless said
     kind: str = ""  # how reports write it; that of the unit unless said
-    column: Literal["main", "minor", "absent"] = "main"  # in the table of networks of a report
+    # In the table of networks of a report; stored: where weights are counted as stored.
+    column: Literal["main", "minor", "stored", "absent"] = "main"
 
     def __post_init__(self) -> None:
         """Fill in what follows from the name and the unit."""
@@ -128,8 +130,8 @@ _ALL = (
            words=("mac", "flops", "flop", "mult-adds", "madds"), of=attrgetter("macs"),
            limit="300MFLOPs"),
     Metric(name="weights", about="params and buffers", unit=BYTES, words=("weight", "model size"),
-           of=attrgetter("weight_bytes"), depends_on_input=False, key="weight_bytes",
-           column="absent"),
+           of=attrgetter("weight_bytes"), depends_on_input=False, key=WEIGHT_BYTES,
+           column="stored"),
     Metric(name="access", about="read and written: inputs, weights and outputs of every operator",
            unit=BYTES, words=("memory access", "traffic"), of=attrgetter("memory_access_bytes"),
            key="memory_access_bytes", label="memory access"),

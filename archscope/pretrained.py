@@ -13,6 +13,7 @@ from msgspec import Struct
 from archscope.build import build
 from archscope.errors import OptionError
 from archscope.ir import Graph, Shape, text_of
+from archscope.records.run_folder import weights_file
 from archscope.records.training import Pretrained
 from archscope.weights import COUNTER, SAFETENSORS, read_weights, without_prefix
 
@@ -115,6 +116,23 @@ def pretrained(graph: Graph, file: Path) -> PretrainedWeights:
         unused=tuple(name for name in theirs if name not in sources),
     )
     return PretrainedWeights(weights, record, _notes(record, len(wanted), ours, theirs, pairs))
+
+
+def given_weights(path: Path, graph: Graph) -> dict[str, Tensor]:
+    """Return the weights of a file, or the best weights of a run, by the names of a network.
+
+    Wrappers' prefixes are left out. A file that has no name of the network, as those of
+    torchvision, is matched by order and shape, and then all of it must fit. Raises OptionError.
+    """
+    file = weights_file(path)
+    read = read_weights(file)
+    names = build(graph, device="meta").state_dict().keys()
+    weights = without_prefix(read, names)
+    if file.suffix == SAFETENSORS or names & weights.keys():
+        return weights
+    found = pretrained(graph, file)
+    left_out = (*found.record.new, *found.record.unused)
+    return weights if left_out else found.weights
 
 
 def _notes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+WEIGHTS = "a file of weights (.safetensors)"
 BEGIN = 512
 """How many bytes from the beginning of a file `described` reads."""
 _LFS = "a pointer of Git LFS in place of the file, which `git lfs pull` fetches"
@@ -62,7 +63,7 @@ def described(data: bytes) -> str:
     if begin[4:8] == b"TFL3":
         return "a TensorFlow Lite model; give it the suffix .tflite"
     if begin[7:10] == b'\0{"':
-        return "a file of weights (.safetensors)"
+        return WEIGHTS
     if begin[:1] == b"\x08" and begin[2:3] == b"\x12":  # its version and the name of its producer
         return "an ONNX model; give it the suffix .onnx"
     return ""

@@ -9,6 +9,7 @@ have suffixes of their own. Anything else is passed to `archscope.language`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
@@ -156,6 +157,21 @@ def _shape_of(given: Shape | str) -> Shape:
     if shape is None:
         raise OptionError(f"input is a shape such as 3x224x224 or (3, 224, 224), got '{given}'")
     return shape
+
+
+def run_of(word: object) -> tuple[str, Path | None] | None:
+    """Return the spec of a run whose folder is named, and its best weights if there are some yet.
+
+    Return None for other words.
+    """
+    if not isinstance(word, str | Path) or not os.path.isdir(word):  # noqa: PTH112 - long patterns
+        return None
+    from archscope.records.run_folder import BEST, is_run  # slow to import
+
+    run = Path(word)
+    if not is_run(run):
+        return None
+    return (run / "spec.yaml").as_posix(), run / BEST if (run / BEST).is_file() else None
 
 
 def _is_model(word: str | Path, text: bytes | None) -> bool:

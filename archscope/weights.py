@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from archscope.errors import GraphError, OptionError, did_you_mean
 from archscope.ir import Graph, Shape, text_of
 from archscope.module_names import module_path
-from archscope.signatures import described_file
+from archscope.signatures import WEIGHTS, described_file
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -53,8 +53,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        what = described_file(path)
-        raise OptionError(f"cannot read '{path}': {f'it is {what}' if what else error}") from None
+        raise OptionError(f"cannot read '{path}': {why_unreadable(path, error)}") from None
+
+
+def why_unreadable(path: Path, error: Exception) -> str:
+    """Return why a file could not be read as safetensors: what it is instead, or the error."""
+    what = described_file(path)
+    if what == WEIGHTS:
+        return f"it is cut off or damaged ({error})"
+    return f"it is {what}" if what else str(error)
 
 
 def check_suffix(path: Path) -> None:

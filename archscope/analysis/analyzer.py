@@ -116,6 +116,7 @@ def analyze(
         else _largest_batch(maps, memory_bytes, whole, size, optimizer),
         paper=graph.paper,
         microcontroller=device,
+        weights=graph.weights if as_stored else "",
         macs_by_bits=macs_by_bits(graph, dtype, batch, as_stored=as_stored),
     )
 

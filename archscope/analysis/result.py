@@ -166,7 +166,7 @@ class Analysis(Struct, frozen=True):
     latency: Latency | None = None  # predicted by a profile, if requested
     symbolic: Symbolic | None = None  # costs as polynomials, if requested
     microcontroller: Microcontroller | None = None  # needs of a microcontroller, if requested
-    weights: str = ""  # the file whose weights determine bytes and bits, for a run
+    weights: str = ""  # the file whose weights determine bytes and bits, if there is one
     macs_by_bits: tuple[BitMacs, ...] = ()  # the macs by the bits of weights and inputs
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,9 +23,9 @@ from archscope.cli.shared.options import (
     reader_options,
 )
 from archscope.cli.shared.prediction import Predictor, predict_options
-from archscope.cli.shared.runs_as_networks import read_network, with_weights
+from archscope.cli.shared.runs_as_networks import read_network
 from archscope.cli.shared.variants import variants
-from archscope.errors import GraphError
+from archscope.errors import GraphError, OptionError
 from archscope.report.table import Part
 from archscope.report.tables.analysis import (
     bits_table,
@@ -47,6 +48,11 @@ GROUP = "Understand"
 @one_spec
 @reader_options
 @cost_options
+@click.option(
+    "--weights", type=click.Path(path_type=Path), metavar="FILE",
+    help="Count the bytes of these weights: a .safetensors file, a state dict (.pth, .pt),"
+    " or the folder of a run, as they are stored. PyTorch is loaded.",
+)  # fmt: skip
 @click.option(
     "--fold", "depth", type=click.IntRange(0), default=None,
     help="Show blocks at this depth as one row; 0 shows every layer. By default a long table is"
@@ -82,6 +88,7 @@ def command(
     spec: str,
     reader: SpecReader,
     costs: dict[str, Any],
+    weights: Path | None,
     depth: int | None,
     memory_bytes: int | None,
     count: str,
@@ -97,8 +104,8 @@ def command(
 
     Bytes are for one batch of --dtype elements. Macs are the multiply-accumulates of convolutions
     and matrix products, which papers often call FLOPs. PyTorch is not loaded. SPEC may be the
-    folder of a run: bytes of weights are then those of its best weights, as they are stored, or as
-    even levels of few bits.
+    folder of a run. With its weights, or those of --weights, bytes of weights are those of the
+    types in the file; of weights that rounding left on even levels, those of few bits and scales.
 
     \b
     Examples:
@@ -110,6 +117,7 @@ def command(
       archscope analyze resnet50 --predict           (ImageNet accuracy)
       archscope analyze resnet50 --latency rtx4090   (milliseconds)
       archscope analyze runs/lenet5-digits           (weights as stored)
+      archscope analyze lenet5 --weights few.safetensors
       archscope analyze net.onnx --input 3x224x224   (an ONNX file)
       archscope analyze resnet50 --count ptflops     (reconcile says why)
       archscope analyze mobilenet_v1 --target mcu --max-ram 512KiB
@@ -117,15 +125,15 @@ def command(
     """
     reader.refuse_training(costs["training"])
     costs = with_target(costs, limits)
-    network = read_network(reader, spec, costs["batch"])
-    graph, document = network.graph, network.document
+    if weights is not None and costs["dtype"] is not None:
+        raise OptionError("--weights excludes --dtype: bytes are those of the weights as stored")
+    graph, document = read_network(reader, spec, costs["batch"], weights)
     result = analyze(graph, memory_bytes=memory_bytes, count=count, **costs)
     deployed = graph
     if reader.fused:
         deployed = fuse(graph)
         folded = analyze(deployed, memory_bytes=memory_bytes, count=count, **costs)
         result = with_totals_before(result, folded)
-    result = with_weights(result, network.weights, costs["dtype"])
     result = predictor.complete(result, graph)
     result = latencies.complete(result, deployed)
     if strict and result.unknown:

@@ -18,7 +18,7 @@ from archscope.cli.shared.options import (
     reader_options,
 )
 from archscope.cli.shared.prediction import Predictor, predict_options
-from archscope.cli.shared.runs_as_networks import read_networks, with_weights
+from archscope.cli.shared.runs_as_networks import read_networks
 from archscope.report.table import Part
 from archscope.report.tables.analysis import unknown_lines
 from archscope.report.tables.networks import comparison_table
@@ -60,12 +60,8 @@ def command(
     """
     reader.refuse_training(costs["training"])
     costs = with_target(costs, limits)
-    networks = read_networks(reader, specs, costs["batch"])
-    graphs = [network.graph for network in networks]
-    results = [
-        with_weights(analyze(network.graph, **costs), network.weights, costs["dtype"])
-        for network in networks
-    ]
+    graphs = read_networks(reader, specs, costs["batch"])
+    results = [analyze(graph, **costs) for graph in graphs]
     results = list(map(predictor.complete, results, graphs))
     results = list(map(latencies.complete, results, graphs))
     parts: list[Part] = [comparison_table(results)]

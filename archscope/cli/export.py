@@ -13,7 +13,6 @@ from archscope.cli.shared.given_weights import (
     given_weights,
     own_weights,
     spec_of_run,
-    weights_file,
     weights_option,
 )
 from archscope.cli.shared.inapplicable import indifferent, refused
@@ -30,7 +29,7 @@ from archscope.errors import OptionError
 from archscope.exporters.formats import FORMATS, OPSET
 from archscope.files import Content, write_bytes
 from archscope.ir import Graph
-from archscope.records.run_folder import is_run, read_summary
+from archscope.records.run_folder import is_run, read_summary, weights_file
 from archscope.report.tables.export import export_table
 from archscope.sources import imported, is_foreign
 

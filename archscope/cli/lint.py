@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,10 +26,12 @@ from archscope.cli.shared.options import (
     together,
     write,
 )
+from archscope.cli.shared.runs_as_networks import stored as stored_graph
 from archscope.cli.shared.terminal import say, warn
 from archscope.cli.shared.usage import error_line
 from archscope.errors import OptionError
 from archscope.files import write_text
+from archscope.ir import Graph
 from archscope.linter.config import Config, codes_of, read
 from archscope.linter.fix import EditableFiles, FixResult, fix
 from archscope.linter.runner import Linter, merged
@@ -43,6 +46,7 @@ from archscope.report.findings.text import summary
 from archscope.report.tables.latency import predicted_line
 from archscope.report.tables.rules import statistics
 from archscope.rules.rule import SEVERITIES, Finding
+from archscope.sources import run_of
 
 GROUP = "Judge"
 
@@ -180,11 +184,19 @@ def _results(
 ) -> list[tuple[Target, list[Finding]]]:
     """Return the networks with their findings."""
     linter = Linter(config, batch=batch)
-    read_target = partial(load, limits=reader.limits, changes=reader.changes, fused=reader.fused)
+    read_target = partial(
+        load, limits=reader.limits, changes=reader.changes, fused=reader.fused, stored=_stored
+    )
     return [
         (target, linter.findings(target.graph, target.document) if target.graph else [])
         for target in map(read_target, sources)
     ]
+
+
+def _stored(source: str, graph: Graph) -> Graph:
+    """Return the network of a run's spec with the bytes of its best weights, others as they are."""
+    own, best = run_of(os.path.dirname(source)) or ("", None)  # noqa: PTH120 - any text
+    return stored_graph(graph, None, best if own == source else None)
 
 
 def _report(

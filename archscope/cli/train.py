@@ -14,7 +14,6 @@ import click
 
 from archscope.cli import FINDINGS, FINE, INTERRUPTED, TERMINATED
 from archscope.cli.shared import completion
-from archscope.cli.shared.given_weights import weights_file
 from archscope.cli.shared.inapplicable import refused
 from archscope.cli.shared.options import (
     Output,
@@ -36,7 +35,7 @@ from archscope.cli.shared.training_options import (
 from archscope.errors import OptionError
 from archscope.language import LIMITS
 from archscope.language.yaml_items import parse
-from archscope.records.run_folder import is_abandoned
+from archscope.records.run_folder import is_abandoned, weights_file
 from archscope.records.seeds import goal_of
 from archscope.report.tables.trainings import seeds_table, summary_table
 

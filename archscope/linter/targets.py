@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
@@ -56,14 +56,17 @@ def load(
     *,
     changes: Mapping[str, Any] = {},
     fused: bool = False,
+    stored: Callable[[str, Graph], Graph] = lambda source, graph: graph,
 ) -> Target:
     """Read a spec as a target; errors are stored, so that other specs can still be linted.
 
     `changes` are the keyword arguments of `sources.read`; `fused` folds batch norms.
+    `stored` adds the bytes of weights to the graph of a source.
     """
     try:
         text = _standard_input(limits) if source == "-" else None
         graph, document = read(source, limits, text, unsaved, **changes)
+        graph = stored(source, graph)
         return Target(source, fuse(graph) if fused else graph, document)
     except ArchscopeError as error:
         return Target(source, error=error)

@@ -26,6 +26,9 @@ HOME = Path("runs")
 
 SUMMARY = "run.json"
 
+BEST = "best.safetensors"
+"""The weights of the best validation."""
+
 BEFORE_SUMMARY = {"spec.yaml", "recipe.yaml", "environment.json", "analysis.json", ".lock"}
 """Files of a run folder that exist before its summary, which makes it a run."""
 
@@ -62,6 +65,23 @@ def find_runs(name: str | Path, home: Path = HOME) -> list[Path]:
     Raises OptionError.
     """
     return runs_of_seeds(name, home) or [find_run(name, home)]
+
+
+def weights_file(path: Path) -> Path:
+    """Return the file of weights at a path: the path itself, or the best weights of a run.
+
+    Raises OptionError for a run without weights, and for several runs.
+    """
+    if not path.is_dir():
+        if not path.exists() and runs_of_seeds(path):
+            find_run(path)  # raises
+        return path
+    file = path / BEST
+    if not file.exists():
+        if not is_run(path):
+            raise OptionError(f"expected a file of weights or a run, got the folder '{path}'")
+        raise OptionError(f"'{path}' has no best weights; it may have stopped in its first epoch")
+    return file
 
 
 def runs_of_seeds(name: str | Path, home: Path = HOME) -> list[Path]:

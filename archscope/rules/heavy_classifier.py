@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from archscope.ops.linear import Linear
 from archscope.rules.network import Network
 from archscope.rules.rule import Findings, Rule, rule
+from archscope.units import format_bytes
 
 
 @rule("CST101", "heavy-classifier")
@@ -37,13 +40,21 @@ class HeavyClassifier(Rule, frozen=True, kw_only=True):
         held = sum(owned[node.name] for node in heads)
         if total < self.params or held <= self.share * total:
             return
+        stored = ""
+        evidence: dict[str, Any] = {}
+        if graph.weights:
+            sizes = {node.name: node.weight_bytes or 0 for node in graph.nodes}
+            taken, whole = sum(sizes[node.name] for node in heads), sum(sizes.values())
+            stored = f"; {format_bytes(taken)} of {format_bytes(whole)} as stored"
+            evidence = {"weight_bytes": taken, "total_weight_bytes": whole}
         heaviest = max(heads, key=lambda node: owned[node.name])
         yield self.finding(
             network,
             f"fully connected layers hold {100 * held / total:.0f} % of {total:,} params,"
-            f" '{heaviest.name}' alone {owned[heaviest.name]:,}",
+            f" '{heaviest.name}' alone {owned[heaviest.name]:,}{stored}",
             heaviest,
             params=held,
             total_params=total,
             share=round(held / total, 4),
+            **evidence,
         )

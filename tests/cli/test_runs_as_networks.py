@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+import archscope
 from archscope import load
 from archscope.build import build
 from archscope.compress.storage import sizes
@@ -130,3 +132,100 @@ def test_files_that_do_not_fit(run: Run, path: Path) -> None:
     (path / "best.safetensors").write_bytes(b"junk")
     with pytest.raises(OptionError, match=r"cannot read .*best.safetensors"):
         with_stored_weights(network().graph(), path / "best.safetensors")
+
+
+def test_weights_of_a_file(run: Run, path: Path, tmp_path: Path) -> None:
+    state = weights_of({"second": 2, "last": 8})
+    torch.save(state, tmp_path / "state.pth")
+    spec, own = (
+        str(path / "spec.yaml"),
+        json.loads(run("analyze", str(path), "--format", "json").out),
+    )
+    for file in (path, path / "best.safetensors", tmp_path / "state.pth"):
+        result = run("analyze", spec, "--weights", str(file), "--format", "json")
+        assert (result.code, result.err) == (0, "")
+        data = json.loads(result.out)
+        named = file / "best.safetensors" if file == path else file
+        assert data["weights"] == named.as_posix()
+        assert {**data, "weights": ""} == {**own, "weights": ""}
+    told = run("analyze", spec, "--weights", str(path)).out
+    assert f"float32, weights as in {path.as_posix()}/best.safetensors\n" in told
+    assert "KiB with buffers, as stored; even levels in few bits, with their scales" in told
+
+
+def test_python_counts_the_same(run: Run, path: Path) -> None:
+    data = json.loads(run("analyze", str(path), "--format", "json").out)
+    state = weights_of({"second": 2, "last": 8})
+    for found in (
+        archscope.analyze(path),
+        archscope.analyze(str(path / "spec.yaml"), weights=str(path)),
+        archscope.analyze(load(path / "spec.yaml"), weights=state),
+    ):
+        assert found.totals.weight_bytes == data["totals"]["weight_bytes"]
+    assert found.weights == "weights"
+    assert archscope.compare(path).networks[0].totals == archscope.analyze(path).totals
+    assert archscope.analyze(path, dtype="float16").weights == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"first.weight": None}, "lacks 1 of the network's 10 weights, first 'first.weight'"),
+        ({"strange": torch.zeros(2)}, "weights that the network lacks (1 in all), first 'strange'"),
+        ({"last.bias": torch.zeros(1, 5)}, "'last.bias' has shape 1x5, the network expects 5"),
+        (b"cut", "it is cut off or damaged"),
+        (b"", "cannot read 'given.safetensors'"),
+        (pickle.dumps({"a": load}), "holds more than weights"),
+        ("folder", "expected a file of weights or a run, got the folder"),
+        (None, "cannot read 'given.safetensors': no such file"),
+    ],
+)
+def test_weights_that_do_not_fit(
+    run: Run, path: Path, content: object, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(path.parent)
+    file = Path("given.safetensors")
+    state = {name: t for name, t in weights_of({}).items() if not name.startswith("again")}
+    if isinstance(content, dict):
+        changed = {**state, **content}
+        save_file({name: t for name, t in changed.items() if t is not None}, file)
+    elif content == "folder":
+        file.mkdir()
+    elif content == b"cut":
+        save_file(state, file)
+        file.write_bytes(file.read_bytes()[:-10])
+    elif isinstance(content, bytes):
+        file = file if not content else Path("given.pth")
+        file.write_bytes(content)
+    result = run("analyze", f"{path.name}/spec.yaml", "--weights", str(file))
+    assert (result.code, result.out) == (2, "")
+    assert result.err.count("\n") == 1 and message in result.err
+
+
+def test_weights_exclude_a_dtype(run: Run, path: Path) -> None:
+    result = run("analyze", str(path), "--weights", str(path), "--dtype", "float16")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    with pytest.raises(OptionError, match="weights exclude dtype"):
+        archscope.analyze(path, weights=path, dtype="float16")
+    for wrong in (3, {"first.weight": 3}):
+        with pytest.raises(OptionError, match="weights are a file"):
+            archscope.analyze(path, weights=wrong)  # type: ignore[arg-type]
+
+
+def test_findings_tell_the_bytes_of_a_heavy_classifier(run: Run, tmp_path: Path) -> None:
+    spec = "INPUT 1x32x32 -> CONV 4 -> FC 600"
+    folder = tmp_path / "heavy"
+    folder.mkdir()
+    (folder / "spec.yaml").write_text(to_yaml(load(spec)), encoding="utf-8")
+    (folder / "run.json").write_text("{}", encoding="utf-8")
+    state = {name: tensor.half() for name, tensor in build(load(spec)).state_dict().items()}
+    save_file(state, folder / "best.safetensors")
+    for words in ((str(folder),), (str(folder), "--fused")):
+        found = json.loads(run("lint", *words, "--select", "CST101", "--format", "json").out)
+        (finding,) = found["findings"]
+        held = 2 * (600 * 4096 + 600)
+        assert finding["evidence"]["weight_bytes"] == held
+        assert finding["evidence"]["total_weight_bytes"] == held + 2 * 40
+        assert "as stored" in finding["message"]
+    listed = {found.code: found.evidence for found in archscope.lint(folder)}
+    assert listed["CST101"] == finding["evidence"]

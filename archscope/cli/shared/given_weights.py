@@ -10,7 +10,7 @@ import click
 
 from archscope import language
 from archscope.cli.shared.options import shapes
-from archscope.errors import OptionError, WordError
+from archscope.errors import WordError
 from archscope.ir import Graph
 from archscope.records.run_folder import (
     HOME,
@@ -68,42 +68,11 @@ def check_exists(word: str) -> None:
         return  # no path: left to the code that reads it
 
 
-def weights_file(path: Path) -> Path:
-    """Return the file of weights at a path: the path itself, or the best weights of a run.
-
-    Raises OptionError for a run without weights, and for several runs.
-    """
-    if not path.is_dir():
-        if not path.exists() and runs_of_seeds(path):
-            find_run(path)  # raises
-        return path
-    file = path / "best.safetensors"
-    if not file.exists():
-        if not is_run(path):
-            raise OptionError(f"expected a file of weights or a run, got the folder '{path}'")
-        raise OptionError(f"'{path}' has no best weights; it may have stopped in its first epoch")
-    return file
-
-
 def given_weights(path: Path, graph: Graph) -> dict[str, Tensor]:
-    """Return the weights of a file, or the best weights of a run, by the names of a network.
+    """Return the weights of a file or a run, as `pretrained.given_weights` does."""
+    from archscope import pretrained  # loads torch
 
-    Wrappers' prefixes are left out. A file that has no name of the network, as those of
-    torchvision, is matched by order and shape, and then all of it must fit. Raises OptionError.
-    """
-    from archscope.build import build
-    from archscope.pretrained import pretrained
-    from archscope.weights import SAFETENSORS, read_weights, without_prefix
-
-    file = weights_file(path)
-    read = read_weights(file)
-    names = build(graph, device="meta").state_dict().keys()
-    weights = without_prefix(read, names)
-    if file.suffix == SAFETENSORS or names & weights.keys():
-        return weights
-    found = pretrained(graph, file)
-    left_out = (*found.record.new, *found.record.unused)
-    return weights if left_out else found.weights
+    return pretrained.given_weights(path, graph)
 
 
 def own_weights(spec: str, inputs: Sequence[str], graph: Graph) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from archscope.ir import Graph
 from archscope.records.run_folder import is_run, read_summary
 from archscope.report.pages.content import Before, LayerBefore, NetworkSection, Pair
 from archscope.report.table import NAME, Column, Table
-from archscope.units import format_count
+from archscope.units import format_bytes, format_count
 
 MARK = "macs"
 """The cost whose loss the drawing marks."""
@@ -69,6 +69,9 @@ def describe_before(name: str, old: Graph, new: Graph, before: Analysis, after: 
         (before.totals.macs, after.totals.macs),
         tuple(row for row in rows if _differs(row)),
         len(after.layers),
+        (before.totals.weight_bytes, after.totals.weight_bytes)
+        if before.weights or after.weights
+        else None,
     )
 
 
@@ -99,8 +102,12 @@ def before_parts(section: NetworkSection) -> list[Table | str]:
     found = section.before
     if found is None:
         return []
+    stored: list[Table | str] = []
+    if found.weight_bytes is not None:
+        was, now = map(format_bytes, found.weight_bytes)
+        stored = [f"weights of {section.name} as stored: {was} -> {now}"]
     if not found.layers:
-        return [f"{section.name} has the channels, params and macs of {found.name}"]
+        return [f"{section.name} has the channels, params and macs of {found.name}", *stored]
     columns = [Column(name, NAME) for name in ("layer", "op", "channels", "params", "macs")]
     rows = [
         (row.name, row.op, *map(_text, (row.channels, row.params, row.macs)))
@@ -108,7 +115,7 @@ def before_parts(section: NetworkSection) -> list[Table | str]:
     ]
     totals = ("total", "", "", _text(found.params), _text(found.macs))
     title = f"{section.name} since {found.name}"
-    return [Table(title, tuple(columns), tuple(rows), (totals,))]
+    return [Table(title, tuple(columns), tuple(rows), (totals,)), *stored]
 
 
 def _text(pair: Pair) -> str:

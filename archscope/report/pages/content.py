@@ -102,6 +102,7 @@ class Before(Struct, frozen=True):
     macs: tuple[int, int]
     layers: tuple[LayerBefore, ...]  # that changed
     all_layers: int
+    weight_bytes: tuple[int, int] | None = None  # if weights are counted as stored
 
 
 class NetworkSection(Struct, frozen=True):
@@ -131,6 +132,7 @@ class NetworkSection(Struct, frozen=True):
     predicted: tuple[float, float] | None = None  # interval of the predicted accuracy, as shares
     latency: tuple[str, ...] = ()  # latency predicted by a profile, as phrases
     before: Before | None = None
+    weights: str = ""  # the file whose weights determine bytes, if there is one
 
 
 class Winner(Struct, frozen=True):

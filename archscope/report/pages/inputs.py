@@ -23,8 +23,9 @@ from archscope.language.document import Document
 from archscope.linter import lint
 from archscope.linter.records import record
 from archscope.linter.targets import is_folder
+from archscope.metrics import WEIGHT_BYTES
+from archscope.records.run_folder import BEST, SUMMARY, is_run, runs_of_seeds
 from archscope.records.run_folder import HOME as RUNS
-from archscope.records.run_folder import SUMMARY, is_run, runs_of_seeds
 from archscope.report.naming import told_apart
 from archscope.report.pages.answer import answer
 from archscope.report.pages.before import original_run, with_before
@@ -79,8 +80,7 @@ class ReportInputs:
         read_own: Callable[[str], tuple[Graph, Document]] = read_source,
         before: str | None = None,
     ) -> None:
-        self.costs, self.read, self.complete = costs or {}, read, complete
-        self.read_own = read_own
+        self.costs, self.read, self.read_own, self.complete = costs or {}, read, read_own, complete
         self.before = None if before is None else (before, read(before)[0])
         self.sections: list[NetworkSection] = []
         self.runs: list[RunSection] = []
@@ -125,15 +125,13 @@ class ReportInputs:
 
         Networks of the same name are distinguished by their source.
         """
-        names = told_apart(
-            [section.name for section in self.sections],
-            [section.source for section in self.sections],
-        )
+        found = _with_weight_bytes(self.sections)
+        names = told_apart([each.name for each in found], [each.source for each in found])
         return tuple(
             structs.replace(
                 self._with_latency(section) if section.name in self.latency else section, name=name
             )
-            for section, name in zip(self.sections, names, strict=True)
+            for section, name in zip(found, names, strict=True)
         )
 
     def page(self, title: str | None, date: str, overlay: OverlayFile | None = None) -> Page:
@@ -245,7 +243,7 @@ class ReportInputs:
         if not runs or run.seed in {other.seed for other in runs}:
             spec = (path / "spec.yaml").as_posix()
             original, missing = self._original(path)
-            self._spec(spec, self.read_own, run.name, run.measured, original)
+            self._spec(spec, self._read_stored, run.name, run.measured, original)
             section = self.sections[-1]
             self.sections[-1] = structs.replace(section, missing=(*section.missing, *missing))
             self.trained.setdefault(key, (place, [run]))
@@ -254,13 +252,20 @@ class ReportInputs:
         taken = [section.id for number, section in enumerate(self.sections) if number != place]
         self.sections[place] = over_seeds(self.sections[place], runs, taken)
 
+    def _read_stored(self, spec: str) -> tuple[Graph, Document]:
+        """Return the network of a run, with the bytes of its best weights, and its document."""
+        graph, document = self.read_own(spec)
+        with self._problem_of(Path(spec).parent, "the bytes of its weights are not shown: "):
+            graph = _as_stored(graph, Path(spec).with_name(BEST))
+        return graph, document
+
     def _original(self, path: Path) -> tuple[tuple[str, Graph] | None, list[str]]:
         """Return name and graph of the run that a run was compressed from, and what is missing."""
         try:
             original = original_run(path)
             if original is None:
                 return self.before, []
-            return (original.name, self.read_own((original / "spec.yaml").as_posix())[0]), []
+            return (original.name, self._read_stored((original / "spec.yaml").as_posix())[0]), []
         except ArchscopeError as error:
             return None, [str(error)]
 
@@ -310,6 +315,27 @@ class ReportInputs:
                 self.layer_times[result.name] = {
                     layer.name: layer.seconds / result.batch for layer in result.layers.layers
                 }
+
+
+def _as_stored(graph: Graph, best: Path) -> Graph:
+    """Return a graph with the bytes of the weights in a file, if there is one."""
+    if not best.is_file():
+        return graph
+    from archscope.compress.stored_weights import with_stored_weights  # loads numpy
+
+    return with_stored_weights(graph, best)
+
+
+def _with_weight_bytes(sections: Sequence[NetworkSection]) -> Sequence[NetworkSection]:
+    """Return the networks with the bytes of their weights, if some are counted as stored."""
+    if not any(section.weights for section in sections):
+        return sections
+    return [
+        structs.replace(
+            section, values={**section.values, WEIGHT_BYTES: section.totals.weight_bytes}
+        )
+        for section in sections
+    ]
 
 
 def _decoded(path: Path) -> Any:

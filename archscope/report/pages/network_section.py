@@ -53,10 +53,11 @@ def describe_network(
     if graph is None:
         missing.append("a saved analysis has no memory timeline, no guideline scores and no spec")
     missing += unknown_lines(analysis)
+    columns = ("main", "minor", *(("stored",) if analysis.weights else ()))
     values = {
         metric.key: metric.of_network(analysis)
         for metric in METRICS.values()
-        if metric.column != "absent" and metric.is_computed
+        if metric.column in columns and metric.is_computed
     }
     values |= {score.code: score.value for score in scores}
     values |= {ACCURACY: measured.mean} if measured is not None else {}
@@ -69,6 +70,7 @@ def describe_network(
         input=input_text(analysis.input),
         batch=analysis.batch,
         dtype=analysis.dtype,
+        weights=analysis.weights,
         values=values,
         field=field_text(analysis.receptive_field),
         totals=analysis.totals,

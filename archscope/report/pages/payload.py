@@ -44,6 +44,7 @@ def network_data(network: NetworkSection, root: TreeNode) -> dict[str, Any]:
     place_of = {layer.name: place for place, layer in enumerate(network.layers)}
     return {
         **_fields(network, "about", "paper", "source", "batch", "dtype"),
+        **({"weights": network.weights} if network.weights else {}),
         "peak": network.totals.peak_node,
         "peak_bytes": network.totals.peak_activation_bytes,
         "ops": ops,

@@ -22,6 +22,7 @@ from archscope.report.tables.latency import (
 from archscope.report.tables.microcontroller import NEEDS, layer_needs
 from archscope.units import format_bytes, format_count
 
+MOST_LEVEL_BITS = 8  # of weights that count as even levels
 ROWS = 48  # the most rows of a table that is not folded by default
 
 COLUMNS = (
@@ -202,6 +203,9 @@ def summary_table(analysis: Analysis) -> Table:
     more = at_least(analysis)
     plain = (whole.params + whole.buffers) * DTYPES[analysis.dtype]
     types = "" if whole.weight_bytes == plain else ", in the types of the weights"
+    if analysis.weights:
+        few = any(row.weights <= MOST_LEVEL_BITS for row in analysis.macs_by_bits)
+        types = ", as stored" + ("; even levels in few bits, with their scales" if few else "")
     weights = f"{format_bytes(whole.weight_bytes)} with buffers{types}"
     rows: list[tuple[object, ...]] = [
         ("params", f"{whole.params:,}", weights),

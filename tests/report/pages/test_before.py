@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from msgspec import structs
+from safetensors.torch import save_file
 
 from archscope import analyze, load
+from archscope.build import build
 from archscope.compress import prune
 from archscope.drawing.tree import tree_of
 from archscope.errors import OptionError
@@ -120,3 +122,32 @@ def test_added_roundings_of_few_bits_lose_nothing(tmp_path: Path) -> None:
     section = section_of(spec, before="lenet5")
     assert section.overlay is None
     assert section.before is not None and section.before.macs == (416520, 416520)
+
+
+def test_bytes_of_weights_as_stored(tmp_path: Path) -> None:
+    original = make_run(tmp_path / "first")
+    run = make_run(tmp_path / "half", compressed_from=str(original))
+    state = build(load("lenet5")).state_dict()
+    save_file(state, original / "best.safetensors")
+    save_file({name: tensor.half() for name, tensor in state.items()}, run / "best.safetensors")
+    inputs = ReportInputs()
+    for source in (run, original, "vgg16"):
+        inputs.add(str(source))
+    half, first, vgg = inputs.networks()
+    assert half.before is not None and half.before.weight_bytes == (4 * 61706, 2 * 61706)
+    assert before_parts(half)[-1] == "weights of half as stored: 241.0 KiB -> 120.5 KiB"
+    assert [net.values["weight_bytes"] for net in (half, first)] == [2 * 61706, 4 * 61706]
+    assert vgg.values["weight_bytes"] == vgg.totals.weight_bytes and vgg.weights == ""
+    assert (
+        network_data(half, tree_of(half.layers))["weights"] == f"{run.as_posix()}/best.safetensors"
+    )
+    assert "weights" in [measure.label for measure in inputs.page(None, "none").measures]
+    alone = ReportInputs()
+    alone.add("vgg16")
+    assert "weight_bytes" not in alone.networks()[0].values
+    (run / "best.safetensors").write_bytes(b"junk")
+    broken = ReportInputs()
+    broken.add(str(run))
+    assert broken.networks()[0].weights == ""
+    (problem,) = broken.problems
+    assert problem.reason.startswith("the bytes of its weights are not shown: cannot read")

@@ -7,6 +7,10 @@ function beforeAndAfter(net) {
     const [was, now] = before[key];
     return was === now ? `${count(was)} ${key} as before` : `${count(was)} \u2192 ${count(now)} ${key}${was ? ` (${written(now / was, "share")} left)` : ""}`;
   });
+  if (before.weight_bytes) {
+    const [was, now] = before.weight_bytes;
+    sums.push(`weights as stored ${was === now ? `${bytes(was)} as before` : `${bytes(was)} \u2192 ${bytes(now)}`}`);
+  }
   const other = page.networks.find((one) => one.name === before.name && one.id !== net.id);
   const name = other ? make("a", { href: `#network-${other.id}` }, before.name) : before.name;
   const changed = before.layers.length ? `${before.layers.length} layers differ; the network has ${before.all_layers}.` : "No layer has other channels, params or macs.";

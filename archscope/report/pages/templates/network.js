@@ -61,7 +61,7 @@ function introduction(net) {
     net.about ? make("p", {}, net.about, net.paper ? " " : "", link || null) : null,
     ...net.accuracy.map((line) => make("p", {}, `${line}.`)),
     net.missing.length ? make("p", { class: "note" }, `Not known: ${net.missing.join("; ")}.`) : null,
-    make("p", { class: "muted small" }, `${net.source}, input ${net.input}, batch ${net.batch}, ${net.dtype}`),
+    make("p", { class: "muted small" }, `${net.source}, input ${net.input}, batch ${net.batch}, ${net.dtype}${net.weights ? `, weights as in ${net.weights}` : ""}`),
     make("dl", { class: "facts" }, ...facts),
   ].filter(Boolean);
 }
