@@ -171,6 +171,19 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return corrected
 
 
+def variation_within(rows: Iterable[Sequence[float]]) -> tuple[float, int]:
+    """Return the sum of squares of values around the mean of their row, and its degrees of freedom.
+
+    Their ratio is the variance within rows, pooled over rows that may differ in length.
+    """
+    squares, degrees = 0.0, 0
+    for row in rows:
+        mean = fmean(row)
+        squares += sum((value - mean) ** 2 for value in row)
+        degrees += len(row) - 1
+    return squares, degrees
+
+
 def residual_variation(rows: Sequence[Sequence[float]]) -> tuple[float, int]:
     """Return the residual sum of squares of a table, and its degrees of freedom.
 

@@ -180,9 +180,9 @@ class Finalist(Struct, frozen=True):
     scores: tuple[float, ...]  # of the longer trainings, one per seed
     mean: float
     spread: float | None  # standard deviation; None for a single seed
-    low: float  # 95 % bootstrap interval of the mean
-    high: float
-    tied: bool = False  # its interval reaches the mean of the winner
+    low: float | None  # 95 % interval of the mean over seeds; None: unknown
+    high: float | None
+    tied: bool = False  # not significantly worse than the best, which is tied, too
     runs: tuple[str, ...] = ()  # run folders of these trainings, in the order of the scores
     best_run: str = ""  # run folder of the best of them
     latency: tuple[DeviceLatency, ...] = ()  # on the devices of the budgets

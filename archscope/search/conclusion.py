@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from archscope.metrics import MACS, metric_of
 from archscope.records.study import BASELINE, Finalist, Trial
 from archscope.search.reliability import Repeat, least_difference
-from archscope.stats import beyond_chance, residual_variation
+from archscope.stats import beyond_chance, residual_variation, students_t, variation_within
 
 
 class Conclusion(Struct, frozen=True):
@@ -29,27 +29,33 @@ def conclusion(
 ) -> Conclusion:
     """Return the conclusion from the final trainings; `cost` decides between tied networks.
 
-    Two networks are tied if the difference of their means is within the variation between seeds at
-    the 95 % level (t test, with the variation of finalists and repeats pooled). A network that is
-    no better than guessing cannot win.
+    The best mean wins if it is significantly above each of the others (t tests at 5 %). This needs
+    no correction for their number: a win takes all of the tests. Otherwise, networks are tied with
+    the best unless they differ by more than any two of so many equal networks would (Tukey's range
+    test at 5 %). The variation between seeds is pooled over finalists and repeats. A network that
+    is no better than guessing cannot win.
     """
     if not finalists:
         ended = any(trial.accuracy is not None for trial in trials)
         why = "no network was trained again" if ended else "no network was trained to its end"
         return Conclusion(f"{why}, so there is no winner", (), ())
     first = finalists[0]
-    least = _least_difference(finalists, repeats)
     places = {trial.number: trial for trial in trials}
-    tied = [
-        row
-        for row in finalists
-        if least is None or first.mean - row.mean <= least * _width(first, row)
-    ]
-    marked = tuple(structs.replace(row, tied=row in tied and len(tied) > 1) for row in finalists)
+    variation = _variation(finalists, repeats)
+    least = least_difference(*variation) if variation else None
+    tied = _within(least, finalists)
+    if variation and len(tied) > 1:
+        least = least_difference(*variation, len(finalists))
+        tied = _within(least, finalists)
     numbers = tuple(row.trial for row in tied)
+    marked = tuple(
+        structs.replace(row, tied=row.trial in numbers and len(tied) > 1)
+        for row in _with_intervals(finalists, repeats)
+    )
     result = places[first.trial].result
     chance, images = (result.chance, result.validated) if result else (0.0, 0)
-    if images and not beyond_chance(first.mean, images * len(first.scores), chance):
+    seen = images * len(first.scores)
+    if images and not beyond_chance(first.mean, seen, chance, len(finalists)):
         verdict = (
             f"no winner: the best mean, {_percent(first.mean)}, is no better than always guessing"
             f" the most frequent class ({_percent(chance)})"
@@ -60,8 +66,10 @@ def conclusion(
     return Conclusion(_win(marked, least, places), numbers, marked)
 
 
-def _least_difference(finalists: Sequence[Finalist], repeats: Sequence[Repeat]) -> float | None:
-    """Return the least significant difference of two single scores; None if unknown."""
+def _variation(
+    finalists: Sequence[Finalist], repeats: Sequence[Repeat]
+) -> tuple[float, int] | None:
+    """Return the residual sum of squares between seeds and its degrees of freedom, if any."""
     most = max(len(row.scores) for row in finalists)
     tables = [
         [row.scores for row in finalists if len(row.scores) == most],
@@ -69,9 +77,39 @@ def _least_difference(finalists: Sequence[Finalist], repeats: Sequence[Repeat]) 
     ]
     found = [residual_variation(table) for table in tables]
     squares, degrees = sum(part[0] for part in found), sum(part[1] for part in found)
+    return (squares, degrees) if degrees else None
+
+
+def _within(least: float | None, finalists: Sequence[Finalist]) -> list[Finalist]:
+    """Return the finalists whose difference from the first is not significant."""
+    first = finalists[0]
+    return [
+        row
+        for row in finalists
+        if least is None or first.mean - row.mean <= least * _width(first, row)
+    ]
+
+
+def _with_intervals(finalists: Sequence[Finalist], repeats: Sequence[Repeat]) -> list[Finalist]:
+    """Add the 95 % interval of each mean over seeds, by Student's t distribution.
+
+    The variance between seeds is pooled over finalists and repeats. There is no interval for a
+    network that was not trained again: its score was chosen because it is high.
+    """
+    squares, degrees = variation_within(
+        [*(row.scores for row in finalists), *(row.scores for row in repeats)]
+    )
     if not degrees:
-        return None
-    return least_difference(squares, degrees)
+        return [*finalists]
+    deviation = students_t(degrees) * sqrt(squares / degrees)
+    found = []
+    for row in finalists:
+        half = deviation / sqrt(len(row.scores))
+        if row.runs:
+            low, high = max(0.0, row.mean - half), min(1.0, row.mean + half)
+            row = structs.replace(row, low=low, high=high)
+        found.append(row)
+    return found
 
 
 def _width(first: Finalist, other: Finalist) -> float:

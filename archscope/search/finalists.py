@@ -18,7 +18,6 @@ from archscope.records.study import BASELINE, Finalist, Trial
 from archscope.search.evaluation import Trainer
 from archscope.search.executor import TrainingExecutor, train_all
 from archscope.search.time_plan import Clock, FinalPlan
-from archscope.stats import bootstrap_interval
 
 EPOCHS = 5
 """For a recipe that does not state them."""
@@ -119,9 +118,8 @@ def _run_folder(folder: Path, trial: Trial, seed: int) -> Path:
 
 
 def finalist(trial: Trial, accuracies: Mapping[str, float]) -> Finalist:
-    """Return the record of a network with the accuracies of its runs."""
+    """Return the record of a network with the accuracies of its runs, without an interval."""
     scores = tuple(accuracies.values())
-    low, high = bootstrap_interval(scores)
     return Finalist(
         trial.number,
         trial.choices,
@@ -130,8 +128,8 @@ def finalist(trial: Trial, accuracies: Mapping[str, float]) -> Finalist:
         scores,
         fmean(scores),
         stdev(scores) if len(scores) > 1 else None,
-        low,
-        high,
+        low=None,
+        high=None,
         runs=tuple(accuracies),
         best_run=max(accuracies, key=lambda run: (accuracies[run], run)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from math import sqrt
 from statistics import stdev
 from typing import Any
@@ -25,8 +26,8 @@ FEWEST = 3
 FAR = 2.0
 """Factor between image sizes from which they differ much."""
 
-LEVEL = 0.975
-"""Level of the one-sided t test of a difference; 95 % two-sided."""
+LEVEL = 0.95
+"""Level of the statements about differences between networks."""
 
 COSTS = ("params", MACS)
 
@@ -117,7 +118,7 @@ def reliability(
     correlations = _correlations(trained, scores, prior) if len(trained) >= FEWEST else {}
     close = None
     if noise is not None and scores and not guessing:
-        least = least_difference(squares, degrees) * sqrt(2)
+        least = least_difference(squares, degrees, len(scores)) * sqrt(2)
         close = sum(max(scores) - score <= least for score in scores)
     found = Reliability(
         tuple(repeats), agreement, noise, spread, consistency, close, correlations, sentence=""
@@ -136,14 +137,23 @@ def _are_guesses(trained: Sequence[Trial]) -> bool:
     return not beyond_chance(middle.score or 0.0, middle.validated, middle.chance)
 
 
-def least_difference(squares: float, degrees: int) -> float:
+def least_difference(squares: float, degrees: int, networks: int = 2) -> float:
     """Return the least significant difference of two means, over its standard error.
 
-    `squares` is the residual sum of squares of the values, with `degrees` degrees of freedom.
+    `squares` is the residual sum of squares of the values, with `degrees` degrees of freedom. Of
+    that many networks of equal accuracy, any two differ by more in one of 20 cases: Tukey's range
+    test (1949), which is Student's t test for two.
     """
-    from scipy.stats import t  # slow to import
+    return _quantile(networks, degrees) * sqrt(squares / degrees)
 
-    return float(t.ppf(LEVEL, degrees)) * sqrt(squares / degrees)
+
+@cache
+def _quantile(networks: int, degrees: int) -> float:
+    from scipy.stats import studentized_range, t  # slow to import
+
+    if networks <= 2:
+        return float(t.ppf((1 + LEVEL) / 2, degrees))
+    return float(studentized_range.ppf(LEVEL, networks, degrees)) / sqrt(2)
 
 
 def _correlations(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from random import Random
+
+from msgspec import structs
+
 from archscope.records.study import Finalist, Trial, TrialResult
 from archscope.search.conclusion import Conclusion, conclusion
 from archscope.search.reliability import Repeat
@@ -11,7 +15,7 @@ REPEATS = [Repeat(9, (0.50, 0.51)), Repeat(8, (0.60, 0.61)), Repeat(7, (0.55, 0.
 
 def final(number: int, *scores: float, macs: float = 1e6) -> Finalist:
     mean = sum(scores) / len(scores)
-    return Finalist(number, {}, {"macs": macs}, mean, scores, mean, None, mean, mean)
+    return Finalist(number, {}, {"macs": macs}, mean, scores, mean, None, None, None, runs=("run",))
 
 
 def concluded(*rows: Finalist, origin: str = "surrogate", chance: float = 0.1) -> Conclusion:
@@ -58,6 +62,36 @@ def test_of_single_trainings_nothing_is_known() -> None:
     trials = [Trial(row.trial, {}, "trained", "tpe") for row in rows]
     found = conclusion(rows, trials, [])
     assert found.tied == (3, 5) and "each was trained once" in found.verdict
+
+
+def test_equals_are_tied_and_their_intervals_hold() -> None:
+    random = Random(1)
+    cases, networks = 400, 4
+    wins = outside = held = 0
+    for _ in range(cases):
+        seeds = [random.gauss(0.8, 0.02) for _ in range(2)]
+        rows = [
+            final(number, *(random.gauss(seed, 0.01) for seed in seeds))
+            for number in range(networks)
+        ]
+        rows.sort(key=lambda row: -row.mean)
+        trials = [Trial(row.trial, {}, "trained", "surrogate") for row in rows]
+        found = conclusion(rows, trials, [])
+        wins += len(found.tied) == 1
+        outside += len(found.tied) < networks
+        held += sum(row.low <= 0.8 <= row.high for row in found.finalists if row.low and row.high)
+    assert wins <= 0.05 * cases
+    assert 0.02 * cases < outside < 0.08 * cases, "5 % by Tukey's test; 14 % by t tests of pairs"
+    assert held > 0.85 * cases * networks
+
+
+def test_what_was_not_trained_again_has_no_interval() -> None:
+    row = structs.replace(final(3, 0.8), runs=())
+    trials = [Trial(3, {}, "trained", "tpe")]
+    (found,) = conclusion([row], trials, REPEATS).finalists
+    assert found.low is found.high is None
+    (found,) = conclusion([final(3, 0.8)], trials, REPEATS).finalists
+    assert found.low is not None and found.high is not None and found.low < 0.8 < found.high
 
 
 def test_no_finalist_is_no_winner() -> None:

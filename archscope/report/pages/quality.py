@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from archscope.metrics import ACCURACY, PREDICTED, PUBLISHED
 from archscope.report.pages.content import MeasuredAccuracy, NetworkSection
-from archscope.stats import Z95, students_t
+from archscope.stats import Z95, students_t, variation_within
 
 KINDS = (ACCURACY, PREDICTED, PUBLISHED)
 """Measures of accuracy, the most informative first."""
@@ -109,8 +109,7 @@ def _tied(ranked: Sequence[NetworkSection], key: str) -> tuple[list[NetworkSecti
 def _deviation(networks: Sequence[NetworkSection]) -> tuple[float, int]:
     """Return the pooled standard deviation between seeds, and its degrees of freedom."""
     groups = [net.measured.scores for net in networks if net.measured is not None]
-    degrees = sum(len(scores) - 1 for scores in groups)
-    squares = sum((score - fmean(scores)) ** 2 for scores in groups for score in scores)
+    squares, degrees = variation_within(groups)
     return sqrt(squares / max(degrees, 1)), degrees
 
 

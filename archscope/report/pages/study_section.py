@@ -36,6 +36,7 @@ from archscope.units import PLAIN, format_duration
 
 TRIALS = "trials.jsonl"
 BASELINE = ("control", "uniform")
+INDEPENDENT = (*BASELINE, "random")
 """Origins of trials drawn uniformly from all feasible networks."""
 
 ASKED = ("spec", "budgets", "sampler", "seed", "control", "prescreen", "objectives",
@@ -179,7 +180,8 @@ def _is_guessing(finalists: Sequence[Finalist], trials: Sequence[Trial]) -> bool
     result = next((trial.result for trial in trials if trial.number == first.trial), None)
     if result is None or not result.validated:
         return False
-    return not beyond_chance(first.mean, result.validated * len(first.scores), result.chance)
+    seen = result.validated * len(first.scores)
+    return not beyond_chance(first.mean, seen, result.chance, len(finalists))
 
 
 def _prior(summary: dict[str, Any], missing: list[str]) -> PriorReport | None:
@@ -377,12 +379,19 @@ def _decisions(trials: Sequence[Trial]) -> tuple[str, ...]:
 def _p_values(trials: Sequence[Trial], decisions: Sequence[str]) -> dict[str, float]:
     """Return the chance that a decision would split the scores so clearly without mattering.
 
-    Where a decision is inactive, its scores are left out.
+    Only networks that were drawn independently are tested. A sampler repeats what did well, so that
+    in its trials also decisions without effect go together with high scores. Where a decision is
+    inactive, its scores are left out.
     """
-    found = {}
+    found: dict[str, float] = {}
+    drawn = [
+        trial for trial in trials if trial.accuracy is not None and trial.origin in INDEPENDENT
+    ]
+    if len(drawn) < FEWEST:
+        return found
     for decision in decisions:
         groups: dict[str, list[float]] = {}
-        for trial in trials:
+        for trial in drawn:
             if trial.accuracy is not None and decision in trial.choices:
                 groups.setdefault(str(trial.choices[decision]), []).append(trial.accuracy)
         chance = kruskal_wallis([*groups.values()])

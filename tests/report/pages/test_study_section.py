@@ -230,12 +230,20 @@ def test_a_budget_with_a_lower_limit(tmp_path: Path) -> None:
 def test_decisions_that_matter(tmp_path: Path) -> None:
     folder = make_study(tmp_path / "first")
     lines = [
-        priced(place, 1e6 * (1 + place % 2) + place, 0.1, 5e6, width=place % 2, luck=place // 2 % 3)
+        json.loads(priced(place, 1e6 * (1 + place % 2) + place, 0.1, 5e6, width=place % 2,
+                          luck=place // 2 % 3))
         for place in range(30)
-    ]
-    (folder / "trials.jsonl").write_text("\n".join(lines) + "\n")
-    found = read_study(folder).p_values
-    assert found["width"] < 1e-4 and found["luck"] > 0.5
+    ]  # fmt: skip
+
+    def tested(**origin: str) -> dict[str, float]:
+        text = "".join(f"{json.dumps({**line, **origin})}\n" for line in lines)
+        (folder / "trials.jsonl").write_text(text)
+        return read_study(folder).p_values
+
+    for origin in ("control", "uniform", "random"):
+        found = tested(origin=origin)
+        assert found["width"] < 1e-4 and found["luck"] > 0.5
+    assert tested(origin="surrogate") == {}, "its networks depend on earlier scores"
 
 
 def test_why_no_training_ended(tmp_path: Path) -> None:

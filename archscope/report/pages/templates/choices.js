@@ -35,7 +35,8 @@ function importance(study, pair) {
   const matters = ([name]) => !tested || study.p_values[name] < SURE;
   place.style.height = `${Math.max(340, 80 + 18 * ordered.length)}px`;
   pair.append(make("div", {}, make("h4", {}, "Importance of decisions"), place, caveat(study, "the order of decisions may be chance",
-    tested ? " Striped: scores differ between the choices no more than by chance (Kruskal-Wallis test at 5 %, corrected for the number of decisions)." : "")));
+    tested ? " Striped: of the networks drawn uniformly, scores differ between the choices no more than by chance (Kruskal-Wallis test at 5 %, corrected for the number of decisions). Those that the sampler chose depend on earlier scores and are not tested."
+      : " Too few networks were drawn uniformly to test which decisions matter.")));
   const told = (name) => (name in study.p_values ? `, p = ${study.p_values[name].toPrecision(2)}` : "");
   chart(place, () => [[["matters", matters, ""], ["may be chance", (one) => !matters(one), "/"]].map(([name, own, pattern]) => [name, ordered.filter(own), pattern])
     .filter(([, members]) => members.length).map(([name, members, pattern]) => ({ type: "bar", orientation: "h", name, y: members.map(([key]) => plain(key)), x: members.map(([, value]) => value),

@@ -63,12 +63,12 @@ function finalists(study, pair) {
   place.style.height = `${Math.max(220, 110 + 34 * rows.length)}px`;
   pair.append(make("div", {}, make("h4", {}, "The best, trained again: every seed"), place,
     make("p", { class: "muted small" }, "Trials were chosen because their scores in the search were high, in part by chance; those of the longer trainings are not chosen. Where intervals overlap, the order may be chance.")));
-  const several = rows.filter((one) => one.scores.length > 1);
+  const several = rows.filter((one) => known(one.low));
   chart(place, () => [[
     { type: "scatter", mode: "markers", name: "in the search", x: rows.map((one) => one.searched), y: rows.map(name), marker: { symbol: "diamond-open", size: 10, color: tone("second"), line: { width: 2 } }, hovertext: rows.map((one) => `${name(one)} in the search: ${written(one.searched, "share")}`), hoverinfo: "text" },
     { type: "scatter", mode: "markers", name: "mean, 95 % interval", x: several.map((one) => one.mean), y: several.map(name), marker: { symbol: "line-ns-open", size: 14, color: tone("ink"), line: { width: 2 } },
       error_x: { type: "data", symmetric: false, array: several.map((one) => one.high - one.mean), arrayminus: several.map((one) => one.mean - one.low), color: tone("ink"), thickness: 1.5, width: 5 }, hovertext: several.map((one) => `${name(one)}: ${written(one.mean, "share")}, ${written(one.low, "share")} to ${written(one.high, "share")}`), hoverinfo: "text" },
     { type: "scatter", mode: "markers", name: "one seed", x: rows.flatMap((one) => one.scores), y: rows.flatMap((one) => one.scores.map(() => name(one))), marker: { size: 8, color: tone("accent"), opacity: 0.7 }, hovertext: rows.flatMap((one) => one.scores.map((value) => `${name(one)}: ${written(value, "share")}`)), hoverinfo: "text" },
   ].filter((trace) => trace.x.length),
-  { showlegend: true, xaxis: shares("accuracy", rows.flatMap((one) => [one.searched, ...one.scores, ...(one.scores.length > 1 ? [one.low, one.high] : [])])), yaxis: named("trial", rows.map(name)) }]);
+  { showlegend: true, xaxis: shares("accuracy", rows.flatMap((one) => [one.searched, ...one.scores, ...[one.low, one.high].filter(known)])), yaxis: named("trial", rows.map(name)) }]);
 }
