@@ -18,6 +18,12 @@ from typing import Any
 
 from msgspec import Struct
 
+LEARNED = "archscope_learned"
+"""The entry of a model's metadata with the number of learned values of each initializer, as JSON.
+
+A file does not tell weights from constants otherwise.
+"""
+
 Numbers = float | int | bool | tuple["Numbers", ...]
 
 
@@ -38,6 +44,7 @@ class Weight(Struct, frozen=True, gc=False):
     shape: tuple[int, ...]
     centre: float = 0.0
     spread: float | None = None
+    learned: bool = True
 
 
 class Constant(Struct, frozen=True, gc=False):
@@ -75,9 +82,18 @@ def node(kind: str, *inputs: Value | None, **attributes: Any) -> OnnxNode:
     return OnnxNode(kind, inputs, given)
 
 
-def weight(name: str, *shape: int, centre: float = 0.0, spread: float | None = None) -> Weight:
-    """Describe a weight of a shape: `weight("running_var", 8, centre=1.0, spread=0.0)`."""
-    return Weight(name, shape, centre, spread)
+def weight(
+    name: str,
+    *shape: int,
+    centre: float = 0.0,
+    spread: float | None = None,
+    learned: bool = True,
+) -> Weight:
+    """Describe a weight of a shape, or a buffer if it is not learned.
+
+    `weight("running_var", 8, centre=1.0, spread=0.0, learned=False)`
+    """
+    return Weight(name, shape, centre, spread, learned)
 
 
 def scalar(value: float) -> Constant:

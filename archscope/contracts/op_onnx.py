@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 
 from archscope.contracts.check import expect
@@ -48,5 +50,20 @@ def has_the_weights(case: Example) -> None:
     expect(stated == held, f"states the weights {stated}, its module has {held}")
 
 
-FORMS = (computes_the_same, has_the_weights)
+def tells_what_is_learned(case: Example) -> None:
+    """Check that the learned weights of the form are the params, and the others the buffers."""
+    weights = stated_weights(graph_of(case)).values()
+    found = tuple(
+        sum(prod(weight.shape) for weight in weights if weight.learned == learned)
+        for learned in (True, False)
+    )
+    counted = case.op.params(*case.ins), case.op.buffers(*case.ins)
+    expect(
+        found == counted,
+        f"states {found[0]} learned and {found[1]} constant numbers of its weights,"
+        f" but counts {counted[0]} params and {counted[1]} buffers",
+    )
+
+
+FORMS = (computes_the_same, has_the_weights, tells_what_is_learned)
 """Every check of an ONNX form on an example."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -47,7 +49,13 @@ class Held(Struct, frozen=True):
     title: str  # its name in the model, unless already taken
     key: object  # equal for equal weights and constants
     array: NDArray[Any] | StreamedArray
-    learned: bool = True
+    weights: Mapping[str, Weight] = {}  # of the network, from which it is computed
+
+    @property
+    def learned(self) -> int:
+        """How many of its numbers were learned; of a table that is read repeatedly, its size."""
+        numbers = sum(prod(weight.shape) for weight in self.weights.values() if weight.learned)
+        return min(prod(self.array.shape), numbers)
 
 
 class OnnxSteps:
@@ -61,6 +69,7 @@ class OnnxSteps:
         self.graph, self.arrays, self.opset = graph, arrays, opset
         self.steps: list[Step] = []
         self.held: dict[str, NDArray[Any] | StreamedArray] = {}
+        self.learned: dict[str, int] = {}  # how many numbers were learned, if they are real
         self.inputs: dict[str, Axes] = {node.name: ("batch", *node.out) for node in graph.inputs}
         self.outputs: dict[str, Axes] = {}
         self.between: dict[str, Axes] = {}
@@ -77,6 +86,7 @@ class OnnxSteps:
             self._end(output.name, output.node)
         read = {name for step in self.steps for name in step.inputs}
         self.held = {name: value for name, value in self.held.items() if name in read}
+        self.learned = {name: count for name, count in self.learned.items() if name in read}
 
     def _add(self, node: Node) -> None:
         written: dict[object, Step] = {}
@@ -96,7 +106,7 @@ class OnnxSteps:
             array = self.arrays[name]
             if array.shape != form.shape:
                 array = np.asarray(array).reshape(form.shape)
-            return Held(name, name, array)
+            return Held(name, name, array, {name: form})
         if isinstance(form, Constant):
             return _constant(node, form)
         inputs = [
@@ -156,7 +166,7 @@ class OnnxSteps:
 
     def _spell(self, value: Held) -> str:
         """Return the name of a weight, which is added to the model, or of a `Constant` node."""
-        if value.learned:
+        if value.weights:
             return self._hold(value)
         key = ("Constant", value.key)
         if key not in self._names:
@@ -170,6 +180,8 @@ class OnnxSteps:
         if value.key not in self._names:
             name = self._names[value.key] = self._name(value.title)
             self.held[name] = value.array
+            if value.array.dtype.kind == "f":
+                self.learned[name] = value.learned
         return self._names[value.key]
 
     def _name(self, title: str) -> str:
@@ -238,7 +250,7 @@ def _titled(title: str, array: NDArray[Any]) -> Held:
     if array.size <= SHORT:
         numbers = (format(value, "g") for value in array.flat)
         title = "_".join(("const", str(array.dtype), *numbers))
-    return Held(title, (str(array.dtype), array.shape, array.tobytes()), array, learned=False)
+    return Held(title, (str(array.dtype), array.shape, array.tobytes()), array)
 
 
 def _computed(node: Node, form: OnnxNode, inputs: list[str | Held]) -> Held:
@@ -246,11 +258,11 @@ def _computed(node: Node, form: OnnxNode, inputs: list[str | Held]) -> Held:
     given = [value for value in inputs if isinstance(value, Held)]
     keys = tuple(value.key if isinstance(value, Held) else None for value in inputs)
     key = (form.kind, *keys, form.attributes, form.output)
-    learned = any(value.learned for value in given)
-    weights = [value.title for value in given if value.key == value.title]
-    title = weights[0] if len(weights) == 1 else f"{node.name}/{form.kind}"
+    weights = {name: weight for value in given for name, weight in value.weights.items()}
+    titles = [value.title for value in given if value.key == value.title]
+    title = titles[0] if len(titles) == 1 else f"{node.name}/{form.kind}"
     if form.kind == "Reshape" and 0 not in (shape := np.asarray(given[1].array)):
-        return Held(title, key, np.asarray(given[0].array).reshape(shape), learned)
+        return Held(title, key, np.asarray(given[0].array).reshape(shape), weights)
     from onnx.helper import make_node
     from onnx.reference import ReferenceEvaluator
 
@@ -260,4 +272,4 @@ def _computed(node: Node, form: OnnxNode, inputs: list[str | Held]) -> Held:
     feeds = {name: np.asarray(value.array) for name, value in zip(names, inputs, strict=True)
              if isinstance(value, Held)}  # fmt: skip
     results: Any = ReferenceEvaluator(alone).run(None, feeds)
-    return Held(title, key, np.asarray(results[form.output]), learned)
+    return Held(title, key, np.asarray(results[form.output]), weights)

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, json
 from numpy.typing import NDArray
 
 from archscope import __version__
@@ -22,6 +22,7 @@ from archscope.exporters.onnx_steps import OnnxSteps, Step
 from archscope.exporters.streamed_arrays import StreamedArray
 from archscope.exporters.weight_arrays import Streamed, fitted, untrained
 from archscope.ir import Graph
+from archscope.onnx_form import LEARNED
 
 FIRST_OPSET = 18
 """The first opset in which reductions take their axes as inputs, as our forms state them."""
@@ -230,7 +231,8 @@ def write_onnx(
         producer_version=__version__,
         opset_import=opsets,
     )
-    helper.set_model_props(head, dict(metadata or {}))
+    learned = json.encode(found.learned).decode()
+    helper.set_model_props(head, {LEARNED: learned, **(metadata or {})})
     made = helper.make_graph(nodes, graph.name, inputs, outputs, small, value_info=between)
     return OnnxModel(head, made, large)
 

@@ -11,7 +11,7 @@ from archscope.ir import Call, Example, Saved, Shape, by_rank, call
 from archscope.onnx_form import Value, X, node
 from archscope.ops.attributes import Flag, Padding, Positive, Size
 from archscope.ops.facts import Weighted, saves_input, stated
-from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises, with_bias
+from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, with_bias
 from archscope.ops.geometry import (
     onnx_windows,
     padded,
@@ -245,8 +245,7 @@ def onnx_steps(foreign: Foreign, rank: int) -> dict[str, Any]:
     return {name: short(foreign.get(other) or (1,) * rank) for name, other in names.items()}
 
 
-@recognises("onnx.Conv")
-def onnx_conv(foreign: Foreign) -> Recognised | None:
+def conv_of_onnx(foreign: Foreign) -> Recognised | None:
     """Recognise a convolution with constant weights."""
     held = with_bias(foreign, "W", "B")
     out, _, *kernel = held["weight"].shape
@@ -264,8 +263,7 @@ def onnx_conv(foreign: Foreign) -> Recognised | None:
     return Recognised(found, (foreign.get("X"),), held)
 
 
-@recognises("onnx.ConvTranspose")
-def onnx_conv_transpose(foreign: Foreign) -> Recognised | None:
+def conv_transpose_of_onnx(foreign: Foreign) -> Recognised | None:
     """Recognise a transposed convolution that crops both sides equally."""
     held = with_bias(foreign, "W", "B")
     _, out, *kernel = held["weight"].shape

@@ -6,7 +6,7 @@ Operators state every fact, including zeros, so that no number is a default.
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import structs
 
@@ -93,6 +93,8 @@ class Weighted(Op, frozen=True, kw_only=True):
     buffers = free
     access = moved
 
+    learns: ClassVar[bool] = True  # its weights, beside the bias
+
     out: Annotated[Positive, "output channels"]
 
     @property
@@ -110,7 +112,7 @@ class Weighted(Op, frozen=True, kw_only=True):
     def onnx_weights(self, *shape: int) -> tuple[Weight, Weight | None]:
         """Describe the weights, with this shape, and the bias of ONNX's operators."""
         bias = weight("bias", self.out, spread=prod(shape[1:]) ** -0.5) if self.bias else None
-        return weight("weight", *shape), bias
+        return weight("weight", *shape, learned=self.learns), bias
 
     def elementwise(self, *ins: Shape) -> int:
         """Count the additions of the bias."""

@@ -10,6 +10,7 @@ from archscope.onnx_form import Value, X, node, weight
 from archscope.ops.attributes import Number
 from archscope.ops.facts import free, moved, pointwise, same_shape
 from archscope.ops.foreign import Foreign, Recognised, recognises
+from archscope.ops.norm import BatchNorm, batchnorm_of_onnx
 from archscope.ops.registry import op
 
 
@@ -44,7 +45,10 @@ class FrozenBatchNorm(Op, frozen=True, kw_only=True):
     def onnx(self, *ins: Shape) -> Value:
         channels = ins[0][0]
         starts = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
-        held = (weight(name, channels, centre=at, spread=0.0) for name, at in starts.items())
+        held = (
+            weight(name, channels, centre=at, spread=0.0, learned=False)
+            for name, at in starts.items()
+        )
         return node("BatchNormalization", X, *held, epsilon=self.eps)
 
     @classmethod
@@ -58,3 +62,13 @@ def frozen_of_torch(foreign: Foreign) -> Recognised | None:
     names = ("weight", "bias", "running_mean", "running_var")
     held = {name: foreign.args[name] for name in names}
     return Recognised(FrozenBatchNorm(eps=foreign.args["eps"]), foreign.ins, held)
+
+
+@recognises("onnx.BatchNormalization")
+def any_batchnorm_of_onnx(foreign: Foreign) -> Recognised | None:
+    """Recognise a batch norm, whose scale and shift may be constant."""
+    found = batchnorm_of_onnx(foreign)
+    if found is None or found.weights["weight"].learned:
+        return found
+    assert isinstance(found.op, BatchNorm)
+    return Recognised(FrozenBatchNorm(eps=found.op.eps), found.inputs, found.weights)

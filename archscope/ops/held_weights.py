@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
+
+from msgspec import structs
 
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Op, Saved, Shape
@@ -12,12 +14,14 @@ from archscope.ops.conv import (
     Conv,
     ConvTranspose,
     conv_of_linear,
+    conv_of_onnx,
     conv_of_torch,
+    conv_transpose_of_onnx,
     conv_transpose_of_torch,
 )
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises, with_bias
 from archscope.ops.geometry import onnx_windows, symmetric
-from archscope.ops.linear import Linear, linear_of_torch
+from archscope.ops.linear import Linear, linear_of_onnx, linear_of_torch
 from archscope.ops.registry import op
 
 
@@ -133,6 +137,7 @@ class FixedConv(Conv, frozen=True, kw_only=True):
     """Convolution with constant weights, such as blurring, edges or wavelets."""
 
     modules = ()
+    learns = False
     convolution = absorbs_scale = False
 
     bias: Annotated[Flag, "add a learned bias to each output channel"] = False
@@ -167,6 +172,7 @@ class FixedLinear(Linear, frozen=True, kw_only=True):
     """Fully connected layer with constant weights, such as random Fourier features."""
 
     modules = ()
+    learns = False
     absorbs_scale = False
 
     bias: Annotated[Flag, "add a learned bias to each output"] = False
@@ -197,6 +203,7 @@ class FixedConvTranspose(ConvTranspose, frozen=True, kw_only=True):
     """Transposed convolution with constant weights, such as inverse wavelets."""
 
     modules = ()
+    learns = False
     absorbs_scale = False
 
     bias: Annotated[Flag, "add a learned bias to each output channel"] = False
@@ -239,49 +246,66 @@ def normed(foreign: Foreign) -> dict[str, Tensor] | None:
 )  # fmt: skip
 def any_conv_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise a convolution and the form of its weights."""
-    return _of_weights(foreign, conv_of_torch(foreign))
+    return _by_weights(conv_of_torch(foreign), normed(foreign))
 
 
 @recognises("channels.linear")
 def any_linear_on_positions(foreign: Foreign) -> Recognised | None:
     """Recognise a linear layer on each position and the form of its weights."""
-    return _of_weights(foreign, conv_of_linear(foreign))
-
-
-def _of_weights(foreign: Foreign, found: Recognised) -> Recognised:
-    """Return a convolution by the form of its weights."""
-    assert isinstance(found.op, Conv)
-    words = {name: getattr(found.op, name) for name in Conv.__struct_fields__}
-    held = normed(foreign)
-    if held is not None:
-        return Recognised(WeightNormConv(**words), found.inputs, held)
-    if not foreign.args["weight"].learned:
-        return Recognised(FixedConv(**words), found.inputs, found.weights)
-    return found
+    return _by_weights(conv_of_linear(foreign), normed(foreign))
 
 
 @recognises("aten.linear.default")
 def any_linear_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise a linear layer and the form of its weights."""
-    found, held = linear_of_torch(foreign), normed(foreign)
-    if found is None:
-        return None
-    assert isinstance(found.op, Linear)
-    words: dict[str, Any] = {"out": found.op.out, "bias": found.op.bias}
-    if held is not None:
-        return Recognised(WeightNormLinear(**words), found.inputs, held)
-    if not foreign.args["weight"].learned:
-        return Recognised(FixedLinear(**words), found.inputs, found.weights)
-    return found
+    return _by_weights(linear_of_torch(foreign), normed(foreign))
 
 
 @recognises(
     "aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input"
 )  # fmt: skip
-def any_conv_transpose_of_torch(foreign: Foreign) -> Recognised:
+def any_conv_transpose_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise a transposed convolution with learned or constant weights."""
-    found = conv_transpose_of_torch(foreign)
-    if foreign.args["weight"].learned:
+    return _by_weights(conv_transpose_of_torch(foreign))
+
+
+@recognises("onnx.Conv")
+def any_conv_of_onnx(foreign: Foreign) -> Recognised | None:
+    """Recognise a convolution with learned or constant weights."""
+    found = conv_of_onnx(foreign)
+    fixed = _by_weights(found)
+    try:
+        if fixed is not None:
+            fixed.op.shape(fixed.inputs[0].shape[1:])
+    except ShapeError:  # only an ordinary one may pad more on one side
         return found
-    words = {name: getattr(found.op, name) for name in ConvTranspose.__struct_fields__}
-    return Recognised(FixedConvTranspose(**words), found.inputs, found.weights)
+    return fixed
+
+
+@recognises("onnx.ConvTranspose")
+def any_conv_transpose_of_onnx(foreign: Foreign) -> Recognised | None:
+    """Recognise a transposed convolution with learned or constant weights."""
+    return _by_weights(conv_transpose_of_onnx(foreign))
+
+
+@recognises("onnx.Linear")
+def any_linear_of_onnx(foreign: Foreign) -> Recognised | None:
+    """Recognise a product with a learned or constant matrix."""
+    return _by_weights(linear_of_onnx(foreign))
+
+
+NORMED: dict[type[Op], type[Op]] = {Conv: WeightNormConv, Linear: WeightNormLinear}
+FIXED: dict[type[Op], type[Op]] = {
+    Conv: FixedConv, ConvTranspose: FixedConvTranspose, Linear: FixedLinear,
+}  # fmt: skip
+"""Layers whose weights are direction and length, or constant, by the ordinary ones."""
+
+
+def _by_weights(
+    found: Recognised | None, normed: dict[str, Tensor] | None = None
+) -> Recognised | None:
+    """Return a layer by the form of its weights, given those of a weight norm."""
+    if found is None or (normed is None and found.weights["weight"].learned):
+        return found
+    kinds, held = (FIXED, found.weights) if normed is None else (NORMED, normed)
+    return Recognised(kinds[type(found.op)](**structs.asdict(found.op)), found.inputs, held)

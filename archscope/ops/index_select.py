@@ -106,7 +106,7 @@ class ConcatLearned(Op, frozen=True, kw_only=True):
         return call("archscope.nn.ConcatLearned", self.axis + 1, *self.size, **words)
 
     def onnx(self, *ins: Shape) -> Value:
-        held = weight("weight", *self.size, spread=0.0)
+        held = weight("weight", *self.size, spread=0.0, learned=not self.fixed)
         part = node("Slice", X, ints(0), ints(1), ints(self.axis + 1))
         zeros = node("Mul", part, floats(0.0))
         for_each = node("Add", zeros, held)  # a constant has no batch

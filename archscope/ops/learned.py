@@ -81,7 +81,7 @@ class Learned(Op, frozen=True, kw_only=True):
 
     def onnx(self, *ins: Shape) -> Value:
         centre = 0.0 if self.function in (*ADDED, "maximum", "minimum") else 1.0
-        held = weight("weight", *self.size, centre=centre, spread=0.0)
+        held = weight("weight", *self.size, centre=centre, spread=0.0, learned=not self.fixed)
         swapped = self.function in ("rsub", "rdiv")
         return node(KINDS[self.function], *((held, X) if swapped else (X, held)))
 

@@ -9,7 +9,7 @@ from archscope.ir import Call, Example, Shape, call, text_of
 from archscope.onnx_form import Value, X, node
 from archscope.ops.attributes import Flag, Positive
 from archscope.ops.facts import Weighted, saves_input, stated, whole
-from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises, with_bias
+from archscope.ops.foreign import Foreign, Recognised, Tensor, with_bias
 from archscope.ops.registry import op
 
 
@@ -54,8 +54,7 @@ class Linear(Weighted, frozen=True, kw_only=True):
         )
 
 
-@recognises("onnx.Linear")
-def onnx_linear(foreign: Foreign) -> Recognised | None:
+def linear_of_onnx(foreign: Foreign) -> Recognised | None:
     """Recognise a product with a constant matrix, (out, in), as prepared by the importer."""
     return _recognised(foreign.get("X"), with_bias(foreign, "W", "B"))
 

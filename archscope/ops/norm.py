@@ -97,8 +97,8 @@ class BatchNorm(Normalisation, frozen=True, kw_only=True):
 
     def onnx(self, *ins: Shape) -> Value:
         channels = ins[0][0]
-        mean = weight("running_mean", channels, spread=0.0)
-        variance = weight("running_var", channels, centre=1.0, spread=0.0)
+        mean = weight("running_mean", channels, spread=0.0, learned=False)
+        variance = weight("running_var", channels, centre=1.0, spread=0.0, learned=False)
         scale, shift = self.onnx_affine(channels)
         eps = float(self.eps)
         return node("BatchNormalization", X, scale, shift, mean, variance, epsilon=eps)
@@ -240,8 +240,7 @@ class GroupNorm(Standardisation, frozen=True, kw_only=True):
         )
 
 
-@recognises("onnx.BatchNormalization")
-def onnx_batchnorm(foreign: Foreign) -> Recognised | None:
+def batchnorm_of_onnx(foreign: Foreign) -> Recognised | None:
     """Recognise a batch normalisation; ONNX's momentum is the weight of the old statistics."""
     words = {
         "weight": "scale", "bias": "B", "running_mean": "input_mean", "running_var": "input_var",

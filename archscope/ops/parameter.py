@@ -56,7 +56,8 @@ class Parameter(Op, frozen=True, kw_only=True):
         first = node("Slice", X, ints(*(0 for _ in axes)), ints(*(1 for _ in axes)), ints(*axes))
         each = node("Reshape", first, ints(0, *(1 for _ in self.size)))
         zeros = node("Mul", each, scalar(0.0))  # for each image of a batch of any size
-        return node("Add", weight("weight", *self.size, spread=0.02), zeros)
+        held = weight("weight", *self.size, spread=0.02, learned=not self.fixed)
+        return node("Add", held, zeros)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

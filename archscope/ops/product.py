@@ -327,7 +327,8 @@ class ScaledDotProductAttention(Op, frozen=True, kw_only=True):
         scores = node("MatMul", X, node("Transpose", Input(1), perm=turned))
         scores = node("Mul", scores, scalar(q[-1] ** -0.5 if self.scale is None else self.scale))
         if self.mask:
-            scores = node("Add", scores, weight("mask", *self.mask, spread=0.0))
+            mask = weight("mask", *self.mask, spread=0.0, learned=not self.fixed)
+            scores = node("Add", scores, mask)
         if self.causal:
             rows = (
                 tuple(0.0 if key <= query else NEVER for key in range(k[-2]))

@@ -10,9 +10,10 @@ from archscope.errors import ShapeError
 from archscope.ir import WHOLE, Call, Example, Shape, Windows, call, text_of
 from archscope.onnx_form import Value, X, floats, ints, node
 from archscope.ops.attributes import Dimensions, Padding, Size
+from archscope.ops.conv import onnx_pads, onnx_steps
 from archscope.ops.facts import Rearrangement, Weightless, saves_nothing
 from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises
-from archscope.ops.geometry import onnx_windows, slid, sliding, symmetric, taps
+from archscope.ops.geometry import onnx_windows, short, slid, sliding, symmetric, taps
 from archscope.ops.registry import op
 from archscope.ops.reshape import Reshape
 
@@ -143,6 +144,17 @@ def _given(foreign: Foreign) -> dict[str, Any]:
 def unfold_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise windows as columns: channels whose positions are in a row."""
     return Recognised(Unfold(**_given(foreign)), foreign.ins, then=(Reshape(size=foreign.out[1:]),))
+
+
+@recognises("onnx.Unfold")
+def unfold_of_onnx(foreign: Foreign) -> Recognised | None:
+    """Recognise a convolution with one-hot kernels, as prepared by the importer."""
+    kernel = foreign.args["kernel_shape"]
+    padding = onnx_pads(foreign, len(kernel))
+    if padding is None:
+        return None
+    found = Unfold(kernel=short(kernel), padding=padding, **onnx_steps(foreign, len(kernel)))
+    return Recognised(found, foreign.ins)
 
 
 @recognises("aten.col2im.default")

@@ -7,8 +7,6 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from msgspec import structs
-
 from archscope.errors import ArchscopeError, ShapeError
 from archscope.graph_builder import GraphBuilder
 from archscope.importers.aten.batch import Batch
@@ -52,7 +50,7 @@ class _Conversion:
 
     def __init__(self, model: ResolvedModel) -> None:
         self.model = model
-        self.read = {*model.readers(), *model.outputs}
+        self.read = {*model.readers(), *model.outputs} - {""}  # the name of absent inputs
         self.builder = GraphBuilder()
         self.taken: dict[str, int] = {}  # names of nodes, including those to come
         self.images, self.shapes = marked_shapes(model)
@@ -215,8 +213,7 @@ class _Conversion:
         """Return an input of an operator: a node's result, or a constant."""
         if name in self.values:
             return self.values[name]
-        learned = self.weights.learned.learns(operator, name)
-        return structs.replace(tensor_of(name, self.model), learned=learned)
+        return tensor_of(name, self.model, self.weights.learned.learns(operator, name))
 
     def add_nodes(self, found: Recognised, before: str | None = None) -> str:
         """Add the nodes of an operator that was recognised in a form of torch's.

@@ -13,7 +13,7 @@ MAX_VISIBLE = 64
 INPUT_NAMES = {
     **dict.fromkeys((
         "ChannelShuffle", "Range", "Swish", "Gelu", "HardSwish", "Mish", "FakeQuantize",
-        "Unshuffle", "Maxout", "Largest", "AdaptiveAveragePool",
+        "Unshuffle", "Maxout", "Largest", "AdaptiveAveragePool", "Unfold",
     ), ("X",)),
     "Distance": ("a", "b"),
     "Linear": ("X", "W", "B"),
@@ -31,8 +31,14 @@ Those of all others are ONNX's own.
 
 
 def foreign_of(operator: OnnxOperator, model: ResolvedModel) -> Foreign:
-    """Return the description of an operator, whose arguments have ONNX's names."""
-    tensors = [tensor_of(name, model) if name else None for name in operator.inputs]
+    """Return the description of an operator, whose arguments have ONNX's names.
+
+    Its constants are learned unless the file tells that they are not.
+    """
+    tensors = [
+        tensor_of(name, model, not model.is_fixed(name)) if name else None
+        for name in operator.inputs
+    ]
     args: dict[str, Any] = {}
     names = _input_names(operator)
     for place, tensor in enumerate(tensors):
@@ -45,13 +51,14 @@ def foreign_of(operator: OnnxOperator, model: ResolvedModel) -> Foreign:
     return Foreign(f"onnx.{operator.kind}", args, model.shapes[operator.outputs[0]])
 
 
-def tensor_of(name: str, model: ResolvedModel) -> Tensor:
+def tensor_of(name: str, model: ResolvedModel, learned: bool) -> Tensor:
     """Return the description of a value: of a small constant, with its numbers."""
     value = model.constants.get(name)
     if value is None:
         return Tensor(name, model.shapes[name])
     small = value.size <= MAX_VISIBLE and value.dtype.kind in "fiub"
-    return Tensor(name, tuple(value.shape), True, _tuples(value.tolist()) if small else None)
+    numbers = _tuples(value.tolist()) if small else None
+    return Tensor(name, tuple(value.shape), True, numbers, learned)
 
 
 def _input_names(operator: OnnxOperator) -> tuple[str, ...]:

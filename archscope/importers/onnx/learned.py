@@ -1,7 +1,8 @@
 """Find the learned constants of a model, and the operator at which each of them counts.
 
-A file does not mark learned constants. Its params are the distinct initializers that reach an
-operator as weights, each counted once, however often and in whatever form it is read.
+Files that archscope wrote tell how many numbers of each initializer were learned. Others do not
+mark learned constants: their params are the distinct initializers that reach an operator as
+weights, each counted once, however often and in whatever form it is read.
 """
 
 from __future__ import annotations
@@ -33,12 +34,21 @@ class LearnedWeights:
 
     def params(self, operator: OnnxOperator) -> int:
         """Return how many params of an operator were not counted before."""
-        places = weight_inputs(operator.kind, len(operator.inputs))
-        return self._new(operator, places) + self._states(operator)
+        usual = weight_inputs(operator.kind, len(operator.inputs))
+        told = (
+            place for place, name in enumerate(operator.inputs)
+            if place not in usual and self.model.is_told(name)
+        )  # fmt: skip
+        return self._new(operator, (*usual, *told)) + self._states(operator)
 
     def statistics(self, operator: OnnxOperator) -> int:
         """Return how many statistics of an operator were not counted before."""
-        return self._new(operator, STATISTICS.get(operator.kind, ()))
+        names = self._names(operator, STATISTICS.get(operator.kind, ()))
+        return sum(
+            self._count(source, self.model.constants[source].size)
+            for name in names
+            for source in self._behind(operator, name)
+        )
 
     def learns(self, operator: OnnxOperator, name: str) -> bool:
         """Return whether an input of an operator is a constant that counts as learned."""
@@ -58,18 +68,26 @@ class LearnedWeights:
         return known.setdefault(_content(value), name)
 
     def _new(self, operator: OnnxOperator, places: Iterable[int]) -> int:
-        count = 0
-        for place in places:
-            name = operator.inputs[place] if place < len(operator.inputs) else ""
-            for source in self._learned(operator, name) if name else ():
-                if source not in self.counted:
-                    self.counted.add(source)
-                    array = self.model.constants[source]
-                    count += array.size
-                    self.bytes += stored_bytes(array)
-                    if self.largest is None or array.size > self.largest.size:
-                        self.largest = array
-        return count
+        return sum(
+            self._count(source, size)
+            for name in self._names(operator, places)
+            for source, size in self._learned(operator, name).items()
+        )
+
+    def _names(self, operator: OnnxOperator, places: Iterable[int]) -> list[str]:
+        inputs = operator.inputs
+        return [inputs[place] for place in places if place < len(inputs) and inputs[place]]
+
+    def _count(self, source: str, size: int) -> int:
+        """Return the size of a constant if it was not counted before, and count its bytes."""
+        if source in self.counted:
+            return 0
+        self.counted.add(source)
+        array = self.model.constants[source]
+        self.bytes += stored_bytes(array)
+        if self.largest is None or array.size > self.largest.size:
+            self.largest = array
+        return size
 
     def _states(self, operator: OnnxOperator) -> int:
         constants, inputs = self.model.constants, operator.inputs
@@ -86,8 +104,16 @@ class LearnedWeights:
         sources = self.model.sources.get(name, ())
         return sorted(source for source in sources if source in self.model.initializers)
 
-    def _learned(self, operator: OnnxOperator, name: str) -> list[str]:
-        """Return the constants of the file behind an input that count as learned."""
+    def _learned(self, operator: OnnxOperator, name: str) -> dict[str, int]:
+        """Return how many numbers were learned of each constant of the file behind an input."""
+        sizes = {
+            source: self._size(operator, source, self.model.constants[source])
+            for source in self._behind(operator, name)
+        }
+        return {source: size for source, size in sizes.items() if size}
+
+    def _behind(self, operator: OnnxOperator, name: str) -> list[str]:
+        """Return the constants of the file behind an input that may be learned."""
         value = self.model.constants.get(name)
         if value is None:
             return []
@@ -99,8 +125,18 @@ class LearnedWeights:
             )
         arrays = {source: self.model.constants[source] for source in found}
         if len(arrays) > 1:  # scalars among them, such as an epsilon, are settings
-            arrays = {source: array for source, array in arrays.items() if array.size > 1} or arrays
-        return [source for source, array in arrays.items() if self._counts(operator, source, array)]
+            arrays = {
+                source: array
+                for source, array in arrays.items()
+                if array.size > 1 or source in self.model.learned
+            } or arrays
+        return list(arrays)
+
+    def _size(self, operator: OnnxOperator, source: str, array: Any) -> int:
+        """Return how many numbers of a constant were learned."""
+        counts = self._counts(operator, source, array)
+        told = self.model.learned.get(source)
+        return int(array.size) * counts if told is None else min(told, int(array.size))
 
     def _counts(self, operator: OnnxOperator, source: str, array: Any) -> bool:
         if operator.kind in HOLDING:

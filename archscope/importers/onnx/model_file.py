@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, MsgspecError, json
 
 from archscope.errors import DataError, LimitError, UnavailableError
 from archscope.importers.file_content import Content, content_of
 from archscope.importers.onnx.headers import without_numbers
 from archscope.importers.onnx.limits import check_functions
 from archscope.importers.onnx.tensor_data import TensorData
+from archscope.onnx_form import LEARNED
 from archscope.signatures import BEGIN, described
 
 OLDEST = 7
@@ -79,6 +82,20 @@ def named(node: Any) -> str:
 def opsets(model: Any) -> dict[str, int]:
     """Return the version of each domain that a model imports."""
     return {entry.domain: entry.version for entry in model.opset_import}
+
+
+def learned_of(model: Any) -> dict[str, int]:
+    """Return how many numbers of initializers were learned, if the file tells. Raises DataError."""
+    for entry in model.metadata_props:
+        if entry.key == LEARNED:
+            try:
+                return json.decode(entry.value, type=dict[str, Annotated[int, Meta(ge=0)]])
+            except MsgspecError:
+                raise DataError(
+                    f"the metadata '{LEARNED}' need a number for each name in JSON,"
+                    f" got {entry.value[:60]!r}"
+                ) from None
+    return {}
 
 
 def first_line(error: Exception) -> str:

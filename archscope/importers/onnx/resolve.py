@@ -17,7 +17,7 @@ from archscope.importers.onnx.deferred import Deferred
 from archscope.importers.onnx.inference import RANDOM, compute, infer_types
 from archscope.importers.onnx.input_shapes import batch_of, fixed_axes, input_shapes
 from archscope.importers.onnx.limits import Allowance
-from archscope.importers.onnx.model_file import library, named, opsets
+from archscope.importers.onnx.model_file import learned_of, library, named, opsets
 from archscope.importers.onnx.qoperators import is_quantized, write_out
 from archscope.importers.onnx.tensor_data import TensorData
 from archscope.importers.onnx.weight_inputs import weight_inputs
@@ -75,6 +75,7 @@ class ResolvedModel(Struct):
     outputs: list[str]
     batch: int
     dtype: str  # the most frequent type of results
+    learned: dict[str, int] = {}  # numbers learned of an initializer, where the file tells
     titles: dict[str, str] = {}  # the file's names of inputs and outputs that were replaced
 
     def readers(self) -> dict[str, list[OnnxOperator]]:
@@ -84,6 +85,15 @@ class ResolvedModel(Struct):
             for name in operator.inputs:
                 readers.setdefault(name, []).append(operator)
         return readers
+
+    def is_told(self, name: str) -> bool:
+        """Return whether the file tells what was learned of a constant."""
+        sources = self.sources.get(name, frozenset())
+        return bool(sources) and sources <= self.learned.keys()
+
+    def is_fixed(self, name: str) -> bool:
+        """Return whether the file tells that nothing was learned of a constant."""
+        return self.is_told(name) and not any(self.learned[name] for name in self.sources[name])
 
     def derive(self, name: str, suffix: str, value: Any) -> str:
         """Store a constant in another form under a name of its own, and return that name."""
@@ -359,7 +369,7 @@ class _Resolver:
         batch = batch_of(self.inputs)
         return ResolvedModel(
             kept, self.constants, self.initializers, self.sources, self.shapes,
-            list(self.inputs), outputs, batch, self._dtype(kept),
+            list(self.inputs), outputs, batch, self._dtype(kept), learned_of(self.model),
             dict(zip(outputs, titles, strict=True)) if outputs != titles else {},
         )  # fmt: skip
 

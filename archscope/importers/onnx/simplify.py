@@ -46,7 +46,7 @@ SHORT: Patterns = {
     "Split": (data_movement.split,),
     "Slice": (data_movement.slice_of_one_axis,),
     "ReduceMean": (data_movement.mean_without_axes,),
-    "Conv": (affine.zero_bias, data_movement.padding),
+    "Conv": (affine.zero_bias, data_movement.padding, data_movement.windows),
     "ConvTranspose": (affine.zero_bias,),
     "DequantizeLinear": (quantization.fake_quantize,),
     "AveragePool": (data_movement.padding, data_movement.mean_of_all),

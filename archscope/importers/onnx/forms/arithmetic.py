@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from archscope.importers.onnx.forms.applied import Applied, Steps, form, last, single
 from archscope.ir import Shape
 from archscope.ops.foreign import Foreign, Tensor
@@ -148,4 +150,7 @@ def _several(applied: Applied) -> Steps:
 @form("Where")
 def _where(applied: Applied) -> Steps:
     condition, x, other = (applied.input(place) for place in range(3))
+    filled = x.constant and not x.learned and prod(x.shape) == 1 and x.value is not None
+    if filled and not other.constant and len(condition.shape) == len(other.shape):
+        return single(applied, "masked_fill.Scalar", self=other, mask=condition, value=x)
     return single(applied, "where.self", condition=condition, self=x, other=other)

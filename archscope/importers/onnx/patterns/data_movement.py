@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from msgspec.structs import replace
 
 from archscope.importers.onnx.patterns.dataflow import Dataflow, Replacement, fuse, require
@@ -147,6 +149,19 @@ def padding(flow: Dataflow, operator: OnnxOperator) -> Replacement:
         require(all(2 * n <= size for n, size in zip(sums, [*taps, *taps], strict=True)))
     inputs = (pad.inputs[0], *operator.inputs[1:])
     return [pad, operator], [replace(operator, inputs=inputs, attributes=attributes)]
+
+
+def windows(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Match a convolution whose kernels each pick one position of the windows of a channel."""
+    import numpy
+
+    kernels, channels = flow.constant(operator.inputs[1]), flow.shape(operator.inputs[0])[1]
+    taps = prod(kernels.shape[2:])
+    require(operator.attributes.get("group", 1) == channels and not any(operator.inputs[2:]))
+    require(taps > 1 and kernels.ndim == 4 and kernels.shape[:2] == (channels * taps, 1))
+    require((kernels.reshape(channels, taps, taps) == numpy.eye(taps)).all())
+    attributes = {**operator.attributes, "kernel_shape": list(kernels.shape[2:])}
+    return fuse([operator], "Unfold", operator.inputs[:1], **attributes)
 
 
 def mean_of_all(flow: Dataflow, operator: OnnxOperator) -> Replacement:

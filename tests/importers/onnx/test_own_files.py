@@ -1,0 +1,95 @@
+"""Files of our own writer: what was learned of them comes back, operator by operator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import pytest
+
+from archscope.analysis.analyzer import analyze
+from archscope.contracts.op_facts import graph_of
+from archscope.errors import DataError
+from archscope.exporters.onnx_writer import write_onnx
+from archscope.importers.onnx import from_file
+from archscope.ir import Example, Graph
+from archscope.onnx_form import LEARNED
+from tests.nets import chain
+from tests.ops.cases import CASES
+
+Counts = tuple[int, int, int]
+"""Params, buffers and macs."""
+
+MASK = "a mask computed of positions is an array in the file, so that it counts as a buffer"
+STATE = "the products with a first state of 0 are left out, and so are their weights"
+NORMED = "the file has the weights that direction and length make, not these"
+OTHERWISE = {
+    **dict.fromkeys(("scaled_dot_product_attention-1", "dot_product_attention-2"), MASK),
+    **dict.fromkeys(("window_attention-1", "window_attention-4"), MASK),
+    **dict.fromkeys(("gru_cell-1", "gru_cell-2", "lstm_cell-1", "rnn_cell-2"), STATE),
+    **dict.fromkeys(("weight_norm_conv-0", "weight_norm_conv-1"), NORMED),
+    **dict.fromkeys(("weight_norm_linear-0", "weight_norm_linear-1"), NORMED),
+    **dict.fromkeys(("atan2-0", "atan2-1", "atan2-2"),
+                    "the constants it chooses from are values of their own"),
+    "einsum-1": "ONNX has no order of its products",
+    "fake_quantize-4": "ONNX's step is a setting of the operators that round",
+}  # fmt: skip
+"""The examples whose ONNX form does not have their numbers, and why."""
+
+
+def counts(graph: Graph) -> Counts:
+    totals = analyze(graph).totals
+    return totals.params, totals.buffers, totals.macs
+
+
+def read(graph: Graph, folder: Path) -> Graph:
+    path = folder / "net.onnx"
+    path.write_bytes(write_onnx(graph).content())
+    return from_file(path).graph
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.values[0].op.onnx(*case.values[0].ins) is not None]
+)
+def test_numbers_of_an_operator_come_back(
+    case: Example, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    graph = graph_of(case)
+    same = counts(read(graph, tmp_path)) == counts(graph)
+    reason = OTHERWISE.get(request.node.callspec.id)
+    assert same == (reason is None), reason
+
+
+def test_exceptions_are_examples() -> None:
+    assert OTHERWISE.keys() <= {case.id for case in CASES}
+
+
+CONSTANT = chain(
+    ("conv", {"out": 12, "kernel": 1}),
+    ("window_attention", {"heads": 2, "size": 4}),
+    ("fixed_conv", {"out": 4, "kernel": 3, "padding": 1, "groups": 4}),
+    ("unfold", {"kernel": 2, "stride": 2}),
+    ("learned", {"size": (16, 1, 1), "function": "div", "fixed": True}),
+    ("learned", {"size": (1, 1, 1), "function": "maximum"}),
+    x=(3, 8, 8),
+)
+
+
+@pytest.mark.parametrize("level", ["ORT_DISABLE_ALL", "ORT_ENABLE_BASIC"])
+def test_learned_numbers_survive_onnxruntime(level: str, tmp_path: Path) -> None:
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    onnxruntime.InferenceSession(write_onnx(CONSTANT).content(), options)
+    found = from_file(tmp_path / "optimised.onnx").graph
+    assert counts(found) == counts(CONSTANT)
+
+
+@pytest.mark.parametrize("told", ["[]", '{"op.weight": -1}', '{"op.weight": "all"}', "{"])
+def test_broken_counts_are_refused(told: str, tmp_path: Path) -> None:
+    model = onnx.load_from_string(write_onnx(CONSTANT).content())
+    onnx.helper.set_model_props(model, {LEARNED: told})
+    onnx.save(model, tmp_path / "net.onnx")
+    with pytest.raises(DataError, match=f"net.onnx: the metadata '{LEARNED}' need a number"):
+        from_file(tmp_path / "net.onnx")
