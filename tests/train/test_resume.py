@@ -134,7 +134,7 @@ def test_a_run_that_dies_before_its_test_trains_no_more(
     whole = run(tmp_path / "whole", **knobs)
     assert whole.summary.reason == "patience"
     with monkeypatch.context() as patch:
-        patch.setattr("archscope.train.training.evaluate", die)
+        patch.setattr("archscope.train.training_run.evaluate", die)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "dead", **knobs)
     assert read_summary(tmp_path / "dead").state == "stopped"
