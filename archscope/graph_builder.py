@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec import structs
 
 from archscope.errors import ShapeError
-from archscope.ir import Node, Op, Source, text_of
+from archscope.ir import Graph, Node, Op, Source, text_of
 
 
 class GraphBuilder:
@@ -65,3 +66,8 @@ class GraphBuilder:
         same = self.nodes[node.name].facts.params == node.facts.params
         weight_bytes = node.weight_bytes if same else None
         self.count(node.name, node.new_params, weight_bytes, node.weight_macs, node.weight_bits)
+
+    def changed(self, graph: Graph, **changes: Any) -> Graph:
+        """Return a graph with these nodes, and without the numbers published for its own."""
+        nodes = tuple(self.nodes.values())
+        return structs.replace(graph, nodes=nodes, reference=(), **changes)

@@ -178,7 +178,8 @@ def report(
     from archscope.files import write_text
     from archscope.report.pages.dates import date_of
     from archscope.report.pages.html import html
-    from archscope.report.pages.inputs import ReportInputs, default_sources
+    from archscope.report.pages.inputs import ReportInputs
+    from archscope.report.pages.source_names import default_sources
 
     inputs = ReportInputs(costs)
     for source in sources or default_sources():

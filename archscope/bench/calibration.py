@@ -156,15 +156,16 @@ def measure_jobs(
     clock = clock or clock_of("cpu", processor_time=threads == 1)
     timed = _in_onnxruntime if runtime == "onnxruntime" else _in_torch
     found: list[list[Sample]] = [[] for _ in work]
-    steps = len(work) * (rounds + 1)  # the last for what is measured again
     with using_threads(threads), _objects_kept():
         for turn in range(rounds + AGAIN):
             places = [n for n, of in enumerate(found) if turn < rounds or unsteady(of)]
             for count, place in enumerate(places):
                 job = work[place]
-                extra = (turn - rounds) / AGAIN + count / len(places) / AGAIN
-                done = turn * len(work) + place if turn < rounds else (rounds + extra) * len(work)
-                progress(f"{job.graph.name} {text_of(job.graph.inputs[0].out)}", done / steps)
+                # All rounds that measure some again count as one.
+                weight = 1.0 if turn < rounds else 1 / AGAIN
+                done = min(turn, rounds) + weight * (max(turn - rounds, 0) + count / len(places))
+                what = f"{job.graph.name} {text_of(job.graph.inputs[0].out)}"
+                progress(what, done / (rounds + 1))
                 long = seconds * (OF_PROBES if job.family == PROBE else 1.0)
                 found[place].append(timed(job, threads, long, clock))
     return [undisturbed(of_job) for of_job in found]

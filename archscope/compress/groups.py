@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from math import prod
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from archscope.compress.channels import Channels, Flow, Tracker
 from archscope.compress.operators import follow, narrowed, share
@@ -87,9 +87,7 @@ class ChannelGroups(Struct, frozen=True, dict=True):
             if node.new_params is not None or node.weight_macs:  # it now holds its weights itself
                 builder.count(node.name, None)
         name = f"{self.graph.name.removesuffix(PRUNED)}{PRUNED}"
-        nodes = tuple(builder.nodes.values())
-        # Published numbers refer to the original network.
-        return structs.replace(self.graph, name=name, nodes=nodes, reference=(), sites={})
+        return builder.changed(self.graph, name=name, sites={})
 
     def keeps(self, removed: Collection[int]) -> bytearray:
         """Return 1 for each atom that is kept, else 0."""

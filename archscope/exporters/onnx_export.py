@@ -20,7 +20,7 @@ from archscope.exporters.weight_arrays import Arrays, Streamed, fitted, random_a
 from archscope.graph_builder import GraphBuilder
 from archscope.ir import Graph
 from archscope.language.write import to_yaml
-from archscope.module_names import module_path
+from archscope.module_names import free_name, module_path
 from archscope.ops.norm import BatchNorm
 from archscope.transforms.fuse import fuse
 from archscope.transforms.fused_arrays import fused_arrays
@@ -92,14 +92,13 @@ def _normalising(
     """Return the network with a batch norm after each input that normalises images."""
     builder, held = GraphBuilder(), dict(arrays)
     norm = BatchNorm(eps=0.0, affine=False)
+    taken = set(graph.by_name)
     names: dict[str, str] = {}
     for node in graph.nodes:
         builder.again(node, node.op, [names.get(name, name) for name in node.inputs])
         if node.inputs:
             continue
-        name = f"{node.name}_{NORMALISE}"
-        while name in graph.by_name:
-            name += "_"
+        name = free_name(f"{node.name}_{NORMALISE}", taken)
         names[node.name] = builder.add(name, norm, (node.name,))
         at = module_path(name)
         held[f"{at}.running_mean"] = np.array(preprocessing.mean, np.float32)

@@ -37,11 +37,4 @@ def fuse(graph: Graph) -> Graph:
         Output(output.name, gone.get(output.node, output.node), output.weight, output.train_only)
         for output in graph.outputs
     )
-    # Published numbers describe the original network.
-    return structs.replace(
-        graph,
-        name=f"{graph.name}_fused",
-        nodes=tuple(builder.nodes.values()),
-        outputs=outputs,
-        reference=(),
-    )
+    return builder.changed(graph, name=f"{graph.name}_fused", outputs=outputs)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec import structs
-
 from archscope.graph_builder import GraphBuilder
 from archscope.ir import Graph
+from archscope.module_names import free_name
 from archscope.ops.norm import BatchNorm
 from archscope.transforms.round_inputs import is_weighted
 
@@ -38,14 +37,11 @@ def insert_norms(graph: Graph, layers: list[str]) -> tuple[Graph, dict[str, str]
     Everything that read a layer reads its norm. `fuse` takes the norms out again.
     """
     builder = GraphBuilder()
+    taken = set(graph.by_name)
     norms: dict[str, str] = {}
     for node in graph.nodes:
         builder.again(node, node.op, (norms.get(name, name) for name in node.inputs))
         if node.name in layers:
-            name = f"{node.name}{SUFFIX}"
-            while name in graph.by_name:
-                name += SUFFIX
+            name = free_name(f"{node.name}{SUFFIX}", taken)
             norms[node.name] = builder.add(name, BatchNorm(), [node.name])
-    # Published numbers describe the original network.
-    nodes = tuple(builder.nodes.values())
-    return structs.replace(graph, nodes=nodes, reference=(), sites={}), norms
+    return builder.changed(graph, sites={}), norms

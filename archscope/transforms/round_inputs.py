@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from msgspec import structs
-
 from archscope.graph_builder import GraphBuilder
 from archscope.ir import Graph
+from archscope.module_names import free_name
 from archscope.ops.fake_quantize import FakeQuantize
 
 SUFFIX = "_rounded"
@@ -21,7 +20,8 @@ def round_inputs(graph: Graph, roundings: Mapping[str, FakeQuantize]) -> Graph:
     """
     builder = GraphBuilder()
     replaced = _replaced(graph, roundings)
-    names = {name: _new_name(graph, name, replaced) for name in roundings}
+    taken = graph.by_name.keys() - replaced
+    names = {name: free_name(f"{name}{SUFFIX}", taken) for name in roundings}
     for node in graph.nodes:
         if node.name in replaced:
             continue
@@ -31,8 +31,7 @@ def round_inputs(graph: Graph, roundings: Mapping[str, FakeQuantize]) -> Graph:
         builder.again(node, node.op, inputs)
         if node.name in roundings:
             builder.add(names[node.name], roundings[node.name], [node.name])
-    # Published numbers describe the original network.
-    return structs.replace(graph, nodes=tuple(builder.nodes.values()), reference=(), sites={})
+    return builder.changed(graph, sites={})
 
 
 def _exact(graph: Graph, name: str) -> str:
@@ -55,13 +54,6 @@ def _replaced(graph: Graph, roundings: Mapping[str, FakeQuantize]) -> set[str]:
         ]
         if again and not others and node.name not in outputs:
             found.add(node.name)
-    return found
-
-
-def _new_name(graph: Graph, name: str, replaced: set[str]) -> str:
-    found = f"{name}{SUFFIX}"
-    while found in graph.by_name and found not in replaced:
-        found += SUFFIX
     return found
 
 

@@ -14,7 +14,8 @@ from archscope.cli.shared.options import SpecReader
 from archscope.cli.shared.prediction import Predictor
 from archscope.cli.shared.terminal import say
 from archscope.ir import Graph
-from archscope.report.pages.inputs import ReportInputs, default_sources
+from archscope.report.pages.inputs import ReportInputs
+from archscope.report.pages.source_names import default_sources
 
 MANY = 10  # more sources than this show progress
 

@@ -18,14 +18,12 @@ from archscope.errors import ArchscopeError, OptionError
 from archscope.files import decode_json
 from archscope.ir import Graph
 from archscope.language import graph as graph_of
-from archscope.language import spaces, zoo
 from archscope.language.document import Document
 from archscope.linter import lint
 from archscope.linter.records import record
 from archscope.linter.targets import is_folder
 from archscope.metrics import WEIGHT_BYTES
-from archscope.records.run_folder import BEST, SUMMARY, is_run, runs_of_seeds
-from archscope.records.run_folder import HOME as RUNS
+from archscope.records.run_folder import BEST, is_run
 from archscope.report.naming import told_apart
 from archscope.report.pages.answer import answer
 from archscope.report.pages.before import original_run, with_before
@@ -43,15 +41,14 @@ from archscope.report.pages.content import (
 from archscope.report.pages.network_section import describe_network
 from archscope.report.pages.run_section import read_run
 from archscope.report.pages.seeds import Training, over_seeds, training_key
-from archscope.report.pages.study_section import TRIALS, best_accuracy, is_study, read_study
+from archscope.report.pages.source_names import named_folders
+from archscope.report.pages.study_section import best_accuracy, is_study, read_study
 from archscope.report.pages.summary import measures_of, summary, winners
 from archscope.rules.network import Network
 from archscope.rules.rule import RULES, Guideline
-from archscope.sources import document, is_foreign
+from archscope.sources import document
 
 LARGEST = 1 << 28  # bytes of a JSON file; an analysis is never larger
-STUDIES = Path("studies")
-"""Folder of studies named without a path."""
 
 NAMED = 5  # networks to list in a title
 TITLE = 120  # letters of a title that lists networks
@@ -379,34 +376,6 @@ class _Measured(Struct):
     batch: int
     timing: _Timing
     layers: _LayerTimes | None = None
-
-
-def named_folders(word: str) -> list[Path]:
-    """Return the folders of the runs or the study with a name; [] for other words.
-
-    A name is that of a run in `runs/`, of a study in `studies/`, or the common name of several
-    seeds, with or without a path. Names of networks take precedence. Raises OptionError if there
-    are both a run and a study of this name.
-    """
-    try:
-        if word in (*zoo(), *spaces()) or Path(word).exists() or is_foreign(word):
-            return []
-        runs = [RUNS / word] if is_run(RUNS / word) else runs_of_seeds(word)
-        study = STUDIES / word
-        if not is_study(study):
-            return runs
-    except (OSError, ValueError):
-        return []  # no path
-    if runs:
-        raise OptionError(f"'{word}' is a run and a study; name {RUNS / word} or {study}")
-    return [study]
-
-
-def default_sources() -> Sequence[str]:
-    """Return the most recent run or study in the usual folders, else all networks of the zoo."""
-    files = (*RUNS.glob(f"*/{SUMMARY}"), *STUDIES.glob(f"*/{TRIALS}"))
-    last = max(files, key=lambda file: (file.stat().st_mtime, file), default=None)
-    return [last.parent.as_posix()] if last else list(zoo())
 
 
 def _winner_name(study: StudySection) -> str:
