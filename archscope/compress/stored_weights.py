@@ -20,12 +20,10 @@ from archscope.errors import OptionError
 from archscope.ir import Graph, Node, Shape
 from archscope.module_names import module_path
 from archscope.records.run_folder import weights_file
+from archscope.weights import COUNTER
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-COUNTER = "num_batches_tracked"
-"""The step counter of torch's batch norms, which does not count."""
 
 GIVEN = "weights"
 """How weights that are in no file are called."""

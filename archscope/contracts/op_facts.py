@@ -18,6 +18,7 @@ from archscope.graph_builder import GraphBuilder
 from archscope.ir import POINTWISE, Example, Graph, Output, Storage
 from archscope.ops import OPS
 from archscope.verify.oracles import MATRIX_WORK, fvcore_analysis
+from archscope.weights import COUNTER
 
 
 def equal(what: str, stated: object, found: object) -> None:
@@ -50,7 +51,7 @@ def params(case: Example) -> None:
     statistics = {
         name: buffer.numel()
         for name, buffer in module.named_buffers()
-        if name in module.state_dict() and name != "num_batches_tracked"
+        if name in module.state_dict() and name != COUNTER
     }
     equal("params", case.op.params(*case.ins), sum(p.numel() for p in module.parameters()))
     equal("buffers", case.op.buffers(*case.ins), sum(statistics.values()))

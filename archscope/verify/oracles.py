@@ -17,6 +17,7 @@ from archscope.analysis.memory import memory
 from archscope.build import Network, build
 from archscope.ir import Graph, Node
 from archscope.verify.check import Check, Pairs, compare
+from archscope.weights import COUNTER
 
 MATRIX_WORK = ("conv", "linear", "addmm", "matmul", "bmm", "einsum")
 """fvcore's names for operators with MACs; it also counts norms, pools and resizes."""
@@ -93,7 +94,7 @@ def _numbers(module: nn.Module) -> tuple[int, int]:
     statistics = sum(
         buffer.numel()
         for name, buffer in module.named_buffers()
-        if name in kept and not name.endswith("num_batches_tracked")
+        if name in kept and not name.endswith(COUNTER)
     )
     return sum(parameter.numel() for parameter in module.parameters()), statistics
 

@@ -9,6 +9,7 @@ from archscope.graph_builder import GraphBuilder
 from archscope.importers.onnx.learned import LearnedWeights, stored_bits
 from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
 from archscope.ops.foreign import Recognised
+from archscope.ops.norm import BatchNorm
 
 
 class NodeWeights:
@@ -67,6 +68,6 @@ class NodeWeights:
             # A copy, because torch warns about read-only arrays that are views of the file.
             arrays[key] = array.astype(numpy.float32) if bfloat16 else numpy.array(array)
             node, _, word = key.rpartition(".")
-            if word == "running_mean":
+            if word == "running_mean" and isinstance(self.builder.nodes[node].op, BatchNorm):
                 arrays[f"{node}.num_batches_tracked"] = numpy.array(0)
         return arrays

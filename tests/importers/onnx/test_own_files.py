@@ -7,14 +7,18 @@ from pathlib import Path
 import onnx
 import onnxruntime
 import pytest
+import torch
 
 from archscope.analysis.analyzer import analyze
+from archscope.build import build
 from archscope.contracts.op_facts import graph_of
 from archscope.errors import DataError
 from archscope.exporters.onnx_writer import write_onnx
+from archscope.exporters.weight_arrays import random_arrays
 from archscope.importers.onnx import from_file
 from archscope.ir import Example, Graph
 from archscope.onnx_form import LEARNED
+from archscope.weights import load_weights
 from tests.nets import chain
 from tests.ops.cases import CASES
 
@@ -84,6 +88,28 @@ def test_learned_numbers_survive_onnxruntime(level: str, tmp_path: Path) -> None
     onnxruntime.InferenceSession(write_onnx(CONSTANT).content(), options)
     found = from_file(tmp_path / "optimised.onnx").graph
     assert counts(found) == counts(CONSTANT)
+
+
+def test_constant_weights_are_read(tmp_path: Path) -> None:
+    graph = chain(
+        ("frozen_batchnorm", {}),
+        ("fixed_conv", {"out": 6, "kernel": 3, "bias": True}),
+        ("fixed_conv_transpose", {"out": 2, "kernel": 2}),
+        ("flatten", {}),
+        ("fixed_linear", {"out": 5}),
+        x=(3, 6, 6),
+    )
+    content = write_onnx(graph, random_arrays(graph, seed=1)).content()
+    (tmp_path / "net.onnx").write_bytes(content)
+    found = from_file(tmp_path / "net.onnx")
+    assert [node.op.name for node in found.graph.nodes] == [node.op.name for node in graph.nodes]
+    network = build(found.graph).eval()
+    weights = {name: torch.as_tensor(array) for name, array in found.weights().items()}
+    load_weights(network, weights, "the file")
+    images = torch.rand(2, 3, 6, 6)
+    (theirs,) = onnxruntime.InferenceSession(content).run(None, {"x": images.numpy()})
+    with torch.no_grad():
+        torch.testing.assert_close(network(images), torch.from_numpy(theirs), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("told", ["[]", '{"op.weight": -1}', '{"op.weight": "all"}', "{"])
