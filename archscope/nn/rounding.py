@@ -38,8 +38,9 @@ def level_range(bits: int, *, signed: bool) -> tuple[float, int]:
 def rounded(values: Tensor, steps: Tensor | float, zero: float, levels: int) -> Tensor:
     """Return the nearest level of each value; steps broadcast."""
     shift = zero % 1
-    places = (values / steps + shift).round().clamp(shift - zero, shift - zero + levels - 1)
-    return (places - shift) * steps
+    # In place, as new memory costs more than the arithmetic.
+    places = (values / steps).add_(shift).round_().clamp_(shift - zero, shift - zero + levels - 1)
+    return places.sub_(shift).mul_(steps)
 
 
 def passed(values: Tensor, steps: Tensor, zero: float, levels: int) -> Tensor:
@@ -50,8 +51,9 @@ def passed(values: Tensor, steps: Tensor, zero: float, levels: int) -> Tensor:
     smooth sign (Liu et al. 2018, Bi-Real Net), far from which a value cannot flip.
     """
     if levels == 2:
-        return (1 - (values / steps + zero - 0.5).abs() / REACH).clamp(min=0)
-    places = (values / steps + zero - (levels - 1) / 2).abs()
+        distance = (values / steps).add_(zero).sub_(0.5).abs_()
+        return distance.div_(REACH).neg_().add_(1).clamp_(min=0)
+    places = (values / steps).add_(zero).sub_((levels - 1) / 2).abs_()
     return (places <= levels / 2).to(values.dtype)
 
 
@@ -94,10 +96,11 @@ class LearnedRounding(torch.autograd.Function):
         values, exponent, share = ctx.saved_tensors
         scale, zero, levels = ctx.attributes
         step = scale * exponent.exp()
-        ours = gradients[0] * passed(values, step, zero, levels)
-        total = (gradients[0] * slopes(values, step, zero, levels)).sum()
+        gradient = gradients[0]
+        ours = passed(values, step, zero, levels).mul_(gradient)
+        total = slopes(values, step, zero, levels).mul_(gradient).sum()
         if share is not None:
-            ours, total = gradients[0].lerp(ours, share.to(ours.dtype)), total * share
+            ours, total = gradient.lerp(ours, share.to(ours.dtype)), total * share
         # All values of an image contribute to the gradient of a step, which should not speed it up.
         factor = (values[0].numel() * max(zero, levels - 1 - zero)) ** -0.5
         return ours, total * factor, None, None, None, None

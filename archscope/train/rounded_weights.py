@@ -71,8 +71,8 @@ class RoundedWeights(nn.Module):
         self.share.fill_(share_rounded(progress))
         try:
             with torch.no_grad():
-                for weight, steps, levels in self._stepped():
-                    levelled = rounded(weight.data, steps, *levels)
+                for (weight, levels), exponents in zip(self.held, self.exponents, strict=True):
+                    levelled = rounded(weight.data, _steps(weight, levels, exponents), *levels)
                     if levels[1] == 2:
                         levelled = weight.data.lerp(levelled, self.share.to(levelled.dtype))
                     weight.data = levelled
@@ -88,22 +88,23 @@ class RoundedWeights(nn.Module):
     @torch.no_grad()
     def pass_gradients(self) -> None:
         """Compute the gradients of the steps from those at the rounded weights."""
-        for (weight, steps, levels), exponents in zip(self._stepped(), self.exponents, strict=True):
+        for (weight, levels), exponents in zip(self.held, self.exponents, strict=True):
             if weight.grad is None or levels[1] == 2:
                 exponents.grad = None
                 continue
-            moved = weight.grad * slopes(weight.data, steps, *levels)
+            moved = slopes(weight.data, _steps(weight, levels, exponents), *levels)
+            moved.mul_(weight.grad)
             zero, count = levels
             # All weights of a channel add to a step's gradient, which should not speed it up.
             factor = (weight[0].numel() * max(zero, count - 1 - zero)) ** -0.5
             exponents.grad = moved.flatten(1).sum(1) * factor
 
-    def _stepped(self) -> Iterator[tuple[Tensor, Tensor, tuple[float, int]]]:
-        """Yield weights with a step for each output channel, and their levels."""
-        for (weight, levels), exponents in zip(self.held, self.exponents, strict=True):
-            if levels[1] == 2:
-                sizes = weight.detach().flatten(1).abs().mean(1)
-                steps = 2 * sizes.clamp(min=torch.finfo(sizes.dtype).tiny)
-            else:
-                steps = exponents.detach().exp()
-            yield weight, steps.view(-1, *(1 for _ in weight.shape[1:])), levels
+
+def _steps(weight: Tensor, levels: tuple[float, int], exponents: Tensor) -> Tensor:
+    """Return the step of each output channel of a weight, (C, 1, ...)."""
+    if levels[1] == 2:
+        sizes = weight.detach().flatten(1).abs().mean(1)
+        steps = 2 * sizes.clamp(min=torch.finfo(sizes.dtype).tiny)
+    else:
+        steps = exponents.detach().exp()
+    return steps.view(-1, *(1 for _ in weight.shape[1:]))
