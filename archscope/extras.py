@@ -6,10 +6,12 @@ packages: if that fails, the command line prints a line with the command that in
 
 from __future__ import annotations
 
-from msgspec import Struct
+import sys
+from pathlib import Path
+from typing import NamedTuple
 
 
-class Extra(Struct, frozen=True):
+class Extra(NamedTuple):
     """An extra: its purpose, and the packages that archscope imports from it."""
 
     product: str
@@ -61,3 +63,12 @@ def _extra(error: BaseException) -> str | None:
 
 def _needs(extra: str) -> str:
     return f"needs {EXTRAS[extra].product}: pip install 'archscope[{extra}]'"
+
+
+def installed_version(package: str) -> str:
+    """Return the version of an installed package, or the empty string."""
+    # Read from names of folders, because `importlib.metadata` takes 20 ms to import.
+    for folder in sys.path:
+        for found in Path(folder or ".").glob(f"{package}-*.dist-info"):
+            return found.stem.partition("-")[2]
+    return ""

@@ -80,6 +80,20 @@ def test_names_of_data_sets_are_completed_without_torch() -> None:
     assert not {*modules.split()} & HEAVY
 
 
+def test_the_version_is_shown_without_the_analysis() -> None:
+    code = (
+        "import sys; from archscope.cli import main; main(['--version']);"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    from importlib.metadata import version
+
+    assert f"torch {version('torch')}, " in result.stdout
+    assert not {"archscope.ir", "msgspec", "importlib.metadata"} & {*result.stderr.split()}
+
+
 def test_public_names() -> None:
     import archscope
 

@@ -29,8 +29,9 @@ from archscope.analysis.result import (
     Unknown,
 )
 from archscope.analysis.structure import Structure, structure
+from archscope.axes import Resample
 from archscope.errors import GraphError, OptionError, check_known
-from archscope.ir import Graph, Output
+from archscope.ir import Graph, Node, Output
 
 
 class AnalysisSettings(TypedDict, total=False):
@@ -234,9 +235,21 @@ def _layers(
                 node.at,
                 sizes[node.name][0],
                 None if back is None else back * batch,
+                *_window(node),
             )
         )
     return tuple(layers)
+
+
+def _window(node: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the kernel and stride of the window that an operator slides; () if it slides none."""
+    windows = node.facts.window
+    if not windows:
+        return (), ()
+    axes = [axis for axis in windows if not isinstance(axis, Resample)]
+    kernel, stride = tuple(axis.kernel for axis in axes), tuple(axis.stride for axis in axes)
+    slides = node.op.convolution or any(size != 1 for size in kernel + stride)
+    return (kernel, stride) if slides else ((), ())
 
 
 def _largest_batch(maps: Memory, room: int, whole: Cost, size: int, optimizer: str) -> LargestBatch:

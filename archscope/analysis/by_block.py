@@ -62,6 +62,8 @@ def _one(name: str, group: list[LayerReport]) -> LayerReport:
         shares=None,
         in_place=False,
         at=group[0].at,
+        kernel=(),
+        stride=(),
         backward_macs=sum(known) if len(known) == len(back) else None,
         **sums,
     )

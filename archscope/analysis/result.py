@@ -58,6 +58,8 @@ class LayerReport(Struct, frozen=True, gc=False, rename={"ins": "in"}):
     at: Source | None
     weight_bytes: int = 0
     backward_macs: int | None = None  # in training, as FlopCounterMode counts them; None if unknown
+    kernel: tuple[int, ...] = ()  # of convolutions and other operators that slide a window
+    stride: tuple[int, ...] = ()
 
 
 class Totals(Struct, frozen=True):

@@ -47,10 +47,10 @@ def _run(words: list[str]) -> int:
     from archscope.cli.shared.app import archscope
     from archscope.cli.shared.process import Terminated, check_surroundings
     from archscope.cli.shared.terminal import NORMAL, set_verbosity, warn
-    from archscope.plugins import loading
+    from archscope.plugins import problems
 
     set_verbosity(NORMAL)
-    loading.tell = lambda problem: warn(f"warning: {problem}")
+    problems.tell = lambda problem: warn(f"warning: {problem}")
     try:
         check_surroundings(words)
         code = archscope.main(words, obj=words, prog_name="archscope", standalone_mode=False)

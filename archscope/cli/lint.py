@@ -37,7 +37,7 @@ from archscope.linter.fix import EditableFiles, FixResult, fix
 from archscope.linter.runner import Linter, merged
 from archscope.linter.slow_layers import with_latency
 from archscope.linter.targets import Target, expand, is_folder, load
-from archscope.plugins.loading import failed
+from archscope.plugins.problems import failed
 from archscope.project import find
 from archscope.records.latency import Latency
 from archscope.report import findings as reports

@@ -11,7 +11,7 @@ from archscope.cli import FINDINGS, FINE
 from archscope.cli.shared import completion
 from archscope.cli.shared.options import Output, output_options
 from archscope.errors import OptionError, did_you_mean
-from archscope.plugins import loading
+from archscope.plugins import problems
 from archscope.plugins.catalogue import Listed, catalogue
 from archscope.report.table import Part
 from archscope.report.tables.plugins import check_table, plugin_table
@@ -44,7 +44,7 @@ def command(words: tuple[str, ...], output: Output) -> int:
       archscope plugins check
       archscope plugins check star_relu LAB101 --format json
     """
-    loading.tell = lambda problem: None  # they are in the table
+    problems.tell = lambda problem: None  # they are in the table
     if words and words[0] != "check":
         raise OptionError(f"no command 'plugins {words[0]}'; type: archscope plugins check")
     listed = catalogue()

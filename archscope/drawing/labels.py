@@ -17,12 +17,20 @@ def kind_of(node: TreeNode, layers: Sequence[LayerReport]) -> str:
     return f"{len(node.layers)} layers" if node.is_block else layers[node.layers[0]].op
 
 
-def title(node: TreeNode, layers: Sequence[LayerReport]) -> str:
-    """Return the first line of a box: the name, and the number of layers of a block."""
+def window_text(layer: LayerReport) -> str:
+    """Return the window of a layer as figures write it: `3x3/2` for kernel 3 and stride 2."""
+    stride = layer.stride if len({*layer.stride}) > 1 else layer.stride[:1]
+    return text_of(layer.kernel) + (f"/{text_of(stride)}" if {*stride} - {1} else "")
+
+
+def title(node: TreeNode, layers: Sequence[LayerReport], length: int = 1000) -> str:
+    """Return the first line of a box: the name, and the window of a layer or size of a block."""
     kind = kind_of(node, layers)
-    if node.label == kind:
-        return kind
-    return f"{node.label} ({kind})" if node.is_block else node.label
+    if node.is_block and node.label != kind:
+        return shortened(f"{node.label} ({kind})", length)
+    window = "" if node.is_block else window_text(layers[node.layers[0]])
+    tail = f" {window}" if window else ""
+    return f"{shortened(node.label, length - len(tail))}{tail}"
 
 
 def subtitle(node: TreeNode, layers: Sequence[LayerReport], heat: Heat | None = None) -> str:
@@ -49,10 +57,12 @@ def tooltip(node: TreeNode, layers: Sequence[LayerReport], heat: Heat | None = N
     macs, params, access = (
         total(node, layers, attribute) for attribute in ("macs", "params", "memory_access_bytes")
     )
+    window = "" if node.is_block else f" {window_text(layers[node.layers[0]])}".rstrip()
     shapes = ", ".join(text_of(shape) for shape in layers[node.layers[0]].ins)
     arrow = f"{shapes} -> " if shapes else ""
     return (
-        f"{node.name}: {kind_of(node, layers)}\n{arrow}{text_of(layers[node.layers[-1]].out)}\n"
+        f"{node.name}: {kind_of(node, layers)}{window}\n"
+        f"{arrow}{text_of(layers[node.layers[-1]].out)}\n"
         f"{macs:,} macs, {params:,} params, {format_bytes(access)} memory access{painted}"
     )
 

@@ -96,7 +96,7 @@ def decode(data: bytes, file: str, limits: Limits) -> str:
     if what := described(data):
         raise SpecError(f"expected a spec, but this is {what}", file)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         at = _end_of(data[: error.start], b"\n", file)
         what = f"expected UTF-8 text, got the byte 0x{data[error.start]:02x}"

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import re
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
+from archscope import extras
 from archscope.latency.profile import Machine, Profile
 
 HERE, HERE_GPU = "here", "here-gpu"
@@ -57,6 +56,8 @@ def gpus() -> frozenset[str]:
     models = [line for file in files for line in _lines(str(file)) if line.startswith("Model:")]
     if models:
         return frozenset(line.partition(":")[2].strip() for line in models)
+    import subprocess  # takes time, and most profiles are of processors
+
     try:  # other systems, and containers without the driver's files
         found = subprocess.run(QUERY, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError):
@@ -111,9 +112,4 @@ def is_this_machine(profile: Profile) -> bool:
 
 def installed_version(runtime: str) -> str:
     """Return the installed version of a runtime, or the empty string."""
-    package = PACKAGES.get(runtime, runtime)
-    # Read from names of folders, because `importlib.metadata` takes 20 ms to import.
-    for folder in sys.path:
-        for found in Path(folder or ".").glob(f"{package}-*.dist-info"):
-            return found.stem.partition("-")[2]
-    return ""
+    return extras.installed_version(PACKAGES.get(runtime, runtime))

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from archscope.ir import Op
+from archscope.ops.registry import OPS
 
 
 class Tensor(Struct, frozen=True):
@@ -74,8 +75,13 @@ class Recognised(Struct, frozen=True):
 
 Recogniser = Callable[[Foreign], Recognised | None]
 
-RECOGNISERS: dict[str, Recogniser] = {}
-"""The recogniser of each foreign operator, by target."""
+_RECOGNISERS: dict[str, Recogniser] = {}
+
+
+def recogniser(target: str) -> Recogniser | None:
+    """Return the function that recognises a foreign operator; None if there is none."""
+    OPS.load_own()
+    return _RECOGNISERS.get(target)
 
 
 def recognises(*targets: str) -> Callable[[Recogniser], Recogniser]:
@@ -83,9 +89,9 @@ def recognises(*targets: str) -> Callable[[Recogniser], Recogniser]:
 
     def register(function: Recogniser) -> Recogniser:
         for target in targets:
-            if target in RECOGNISERS:
+            if target in _RECOGNISERS:
                 raise TypeError(f"two functions recognise '{target}'")
-            RECOGNISERS[target] = function
+            _RECOGNISERS[target] = function
         return function
 
     return register

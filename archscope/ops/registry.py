@@ -23,7 +23,7 @@ def op(name: str) -> Callable[[OpClass], OpClass]:
     """
 
     def register(cls: OpClass) -> OpClass:
-        unsaid = [fact for fact in FACTS if _function(cls, fact) is _function(Op, fact)]
+        unsaid = [fact for fact in FACTS if _function(cls, fact) is _UNSAID[fact]]
         if unsaid:
             raise ContractError(f"operator '{name}' does not state its {', '.join(unsaid)}")
         OPS.add(name, cls)
@@ -36,3 +36,6 @@ def op(name: str) -> Callable[[OpClass], OpClass]:
 def _function(cls: type[Op], name: str) -> Any:
     method = getattr(cls, name)
     return getattr(method, "__func__", method)  # each access binds a class method anew
+
+
+_UNSAID = {fact: _function(Op, fact) for fact in FACTS}

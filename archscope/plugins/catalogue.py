@@ -7,7 +7,7 @@ from importlib import import_module
 
 from msgspec import Struct
 
-from archscope.plugins import loading
+from archscope.plugins import loading, problems
 from archscope.plugins.discovery import Plugin, Problem, discover, shown
 from archscope.plugins.kinds import KINDS
 from archscope.plugins.registry import Registry
@@ -29,9 +29,9 @@ def catalogue() -> tuple[Listed, ...]:
     """Load all plug-ins, and return their items by plug-in and kind."""
     found = discover()
     for problem in found.problems:
-        loading.note(problem)
+        problems.note(problem)
     listed = [row for plugin in found.plugins for row in _things(plugin)]
-    return (*listed, *map(_failed, loading.problems))
+    return (*listed, *map(_failed, problems.problems))
 
 
 def registry(kind: str) -> Registry[object]:
@@ -51,7 +51,7 @@ def _things(plugin: Plugin) -> Iterator[Listed]:
             things.load()
         except ImportError as error:
             for file in files:
-                loading.note(loading.problem_of(file, error))
+                problems.note(loading.problem_of(file, error))
             continue
         for name, file in things.files.items():
             if file.plugin == plugin:

@@ -1,43 +1,14 @@
-"""Import the files of plug-ins one by one; report each failure once, as a line."""
+"""Import the files of plug-ins one by one, and tell which failed."""
 
 from __future__ import annotations
 
 import sys
-import warnings
-from collections.abc import Callable
 from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 from archscope.plugins.discovery import PluginFile, Problem, described, discover, shown
-
-problems: list[Problem] = []
-"""The problems so far, in order."""
-
-
-class PluginWarning(UserWarning):
-    """A plug-in could not be loaded."""
-
-
-def _warn(problem: Problem) -> None:
-    warnings.warn(str(problem), PluginWarning, stacklevel=2)
-
-
-tell: Callable[[Problem], None] = _warn
-"""The function that reports each new problem; the command line prints a line."""
-
-
-def note(problem: Problem) -> None:
-    """Record a problem, and report it if it is new."""
-    if problem not in problems:
-        problems.append(problem)
-        tell(problem)
-
-
-def failed(kind: str) -> bool:
-    """Return whether a plug-in that has or may have items of a kind did not load."""
-    return any(problem.kind in ("", kind) for problem in problems)
 
 
 def imported(file: PluginFile) -> ModuleType:

@@ -1,19 +1,22 @@
 """The registry of all items of a kind, of archscope and of plug-ins.
 
 Plug-ins are loaded when a name is requested that archscope itself does not have, or when all names
-are requested: most commands need no plug-ins and do not wait for them.
+are requested: most commands need no plug-ins and do not wait for them. Likewise, archscope's own
+modules of rare items may be deferred until one of their names is requested.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from importlib import import_module
 from types import ModuleType
 from typing import Any, TypeVar
 
 from archscope.plugins.discovery import ContractError, PluginFile, discover, shown
 from archscope.plugins.kinds import KINDS
-from archscope.plugins.loading import imported, note, problem_of
+from archscope.plugins.loading import imported, problem_of
+from archscope.plugins.problems import note
 
 T = TypeVar("T")
 
@@ -35,6 +38,8 @@ class Registry(MutableMapping[str, T]):
         self.kind = KINDS[kind]
         self.own: dict[str, T] = dict(entries)
         self.files: dict[str, PluginFile] = {}  # of the items of plug-ins
+        self._deferred: dict[str, str] = {}  # the module that registers a name when imported
+        self._modules: list[str] = []  # all of them
         self._take = take
         self._complete = False
 
@@ -45,15 +50,19 @@ class Registry(MutableMapping[str, T]):
                 f"two {self.kind.noun}s are named '{name}', one in {self._home(name)}"
             )
         self.own[name] = thing
+        self._deferred.pop(name, None)
 
     def __getitem__(self, name: str) -> T:
-        if name not in self.own:
-            self.load()
+        if name in self._deferred:
+            import_module(self._deferred[name])
+        elif name not in self.own:
+            self._load_plugins()
         return self.own[name]
 
     def __contains__(self, name: object) -> bool:
-        if name not in self.own:
-            self.load()
+        if name in self.own or name in self._deferred:
+            return True
+        self._load_plugins()
         return name in self.own
 
     def __iter__(self) -> Iterator[str]:
@@ -70,12 +79,30 @@ class Registry(MutableMapping[str, T]):
     def __delitem__(self, name: str) -> None:
         del self.own[name]
 
+    def defer(self, module: str, names: Iterable[str]) -> None:
+        """Import a module, which registers these names, only when one of them is requested."""
+        self._modules.append(module)
+        self._deferred |= dict.fromkeys(names, module)
+
+    def load_own(self) -> None:
+        """Import the modules that were deferred."""
+        modules, self._modules = self._modules, []
+        for module in modules:
+            import_module(module)
+
     def load(self) -> None:
+        """Load all items, once."""
+        self.load_own()
+        self._load_plugins()
+
+    def _load_plugins(self) -> None:
         """Load the plug-ins of this kind, once. A file that fails registers nothing."""
         if self._complete:
             return
         self._complete = True
         found = discover()
+        if found.plugins:
+            self.load_own()  # what a file adds to these is its own
         for problem in found.problems:
             note(problem)
         for plugin in found.plugins:

@@ -52,6 +52,26 @@ def test_svg_has_every_box_and_every_line() -> None:
     assert "inception0" in texts
 
 
+def test_boxes_name_windows_as_figures_do() -> None:
+    net = Net(x=(3, 32, 32), s=(4, 40))
+    net("conv", "x", name="stem", out=8, kernel=7, stride=2, padding=3)
+    net("conv", "stem", name="row", out=8, kernel=(1, 7), stride=(2, 1), padding=(0, 3))
+    net("conv", "row", name="point", out=8, kernel=1)
+    net("maxpool", "point", name="pool", kernel=2)  # the stride is the kernel
+    net("conv_transpose", "pool", name="up", out=8, kernel=2, stride=2)
+    net("relu", "up", name="relu")
+    net("conv", "s", name="signal", out=4, kernel=5, stride=4)
+    net("conv", "relu", name="a_name_that_is_longer_than_a_box", out=4, kernel=3)
+    analysis = analyze(net.graph())
+    root = ElementTree.fromstring(str(render(analysis, "svg", heat=None)))
+    titles = [str(box[2].text) for box in root.iter(f"{SPACE}g")]
+    assert {"stem 7x7/2", "row 1x7/2x1", "point 1x1", "pool 2x2/2", "up 2x2/2", "relu"} < {*titles}
+    assert "signal 5/4" in titles
+    assert titles[-1].endswith("a_box 3x3") and len(titles[-1]) == 23
+    for form in ("dot", "mermaid"):
+        assert '"stem 7x7/2' in str(render(analysis, form))
+
+
 def test_the_heaviest_layer_is_the_warmest() -> None:
     analysis = analyze(load("googlenet"))
     root = tree_of(analysis.layers)

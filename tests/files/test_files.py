@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import platformdirs
 import pytest
 
 from archscope.errors import OptionError
 from archscope.files import (
     Cache,
     cache_folder,
+    data_folder,
     decode_json,
     is_locked,
     locked,
@@ -264,3 +266,22 @@ def test_where_nothing_can_be_cached_nothing_is(
 def test_the_platform_says_where_the_cache_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ARCHSCOPE_CACHE", raising=False)
     assert cache_folder().name == "archscope"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {}, {"XDG_CACHE_HOME": "/c", "XDG_DATA_HOME": "/d"}, {"XDG_DATA_HOME": "relative"},
+        {"XDG_CACHE_HOME": ""}, {"HOME": "relative"}, {"HOME": ""},
+    ],
+)  # fmt: skip
+def test_folders_are_those_of_platformdirs(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ARCHSCOPE_CACHE", "ARCHSCOPE_DATA", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    folders = platformdirs.PlatformDirs("archscope", appauthor=False)
+    assert cache_folder() == folders.user_cache_path
+    assert data_folder() == folders.user_data_path

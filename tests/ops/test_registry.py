@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from inspect import getattr_static
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +14,7 @@ import pytest
 
 import archscope.ops
 from archscope.ir import FACTS, Op
-from archscope.ops import OPS
+from archscope.ops import OPS, RARE
 from archscope.ops.activation import Activation
 from archscope.ops.attributes import Positive, attributes
 from archscope.ops.registry import op
@@ -23,6 +26,24 @@ def test_every_file_is_found() -> None:
     helpers = {"__init__", "attributes", "facts", "foreign", "geometry", "registry"}
     helpers |= {"torch_arithmetic", "torch_layout"}  # recognise what several operators express
     assert homes | helpers == {path.stem for path in folder.glob("*.py")}
+
+
+@pytest.mark.parametrize("file", RARE)
+def test_rare_operators_are_deferred_by_all_of_their_names(file: str) -> None:
+    own = [name for name, op in OPS.items() if op.__module__ == f"archscope.ops.{file}"]
+    assert sorted(own) == sorted(RARE[file].split())
+
+
+def test_a_deferred_operator_is_known_before_its_file_is_imported() -> None:
+    code = (
+        "import sys; from archscope.ops import OPS; assert 'lrn' in OPS and 'lrm' not in OPS;"
+        "assert 'archscope.ops.response_norm' not in sys.modules;"
+        "assert OPS['lrn'].__module__ in sys.modules;"
+        "assert 'archscope.ops.sort' not in sys.modules;"
+        "assert len(OPS) == len([*OPS]); assert 'archscope.ops.sort' in sys.modules"
+    )
+    environment = {**os.environ, "ARCHSCOPE_NO_PLUGINS": "1"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 
 def test_no_operator_is_left_unregistered() -> None:

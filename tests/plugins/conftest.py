@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from archscope.plugins import loading
+from archscope.plugins import problems
 from archscope.plugins.catalogue import registry
 from archscope.plugins.discovery import OFF, discover
 from archscope.plugins.kinds import KINDS
@@ -34,8 +34,8 @@ Write = Callable[[str, str], Path]
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let plug-ins be found anew, and forget them after the test."""
     monkeypatch.delenv(OFF, raising=False)
-    monkeypatch.setattr(loading, "problems", [])
-    monkeypatch.setattr(loading, "tell", loading.tell)  # the command line sets its own
+    monkeypatch.setattr(problems, "problems", [])
+    monkeypatch.setattr(problems, "tell", problems.tell)  # the command line sets its own
     tables: list[Registry[object]] = [registry(kind) for kind in KINDS]
     states = [copy(vars(table)) | {"own": dict(table.own)} for table in tables]
     modules = {*sys.modules}

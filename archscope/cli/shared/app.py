@@ -7,6 +7,7 @@ only when its command runs; the help imports all of them.
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -18,7 +19,6 @@ from archscope import __version__
 from archscope.cli.shared.terminal import show
 from archscope.cli.shared.verbosity import talk_options
 from archscope.errors import did_you_mean
-from archscope.plugins.discovery import OFF
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -93,21 +93,19 @@ def _module(name: str) -> Any:
 
 def _no_plugins(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
+        from archscope.plugins.discovery import OFF
+
         os.environ[OFF] = "1"  # inherited by child processes
 
 
 def _version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if not value:
         return
-    from importlib import metadata  # reads versions without importing the packages
-    from platform import python_version
+    from archscope.extras import installed_version
 
-    found = [f"archscope {__version__}", f"Python {python_version()}"]
-    for package in ("torch", "onnxruntime"):
-        try:
-            found.append(f"{package} {metadata.version(package)}")
-        except metadata.PackageNotFoundError:
-            found.append(f"{package} not installed")
+    found = [f"archscope {__version__}", f"Python {sys.version.split()[0]}"]
+    packages = ("torch", "onnxruntime")
+    found += [f"{name} {installed_version(name) or 'not installed'}" for name in packages]
     show(", ".join(found))
     context.exit()
 

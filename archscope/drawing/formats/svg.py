@@ -108,7 +108,7 @@ def _box(box: Box, analysis: Analysis, heat: Heat | None) -> str:
     return (
         f'<g class="box">{about}<rect {place} fill="{fill}"/>'
         f'<text x="{middle}" y="{_n(box.y + 17)}" text-anchor="middle">'
-        f"{_text(shortened(title(box.node, layers), TITLE_LENGTH))}</text>"
+        f"{_text(title(box.node, layers, TITLE_LENGTH))}</text>"
         f'<text class="size" x="{middle}" y="{_n(box.y + 33)}" text-anchor="middle">'
         f"{_text(shortened(subtitle(box.node, layers, heat), SUBTITLE_LENGTH))}</text></g>"
     )

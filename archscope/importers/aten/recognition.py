@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archscope.errors import ShapeError
 from archscope.importers.aten.batch import Batch
-from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised
+from archscope.ops.foreign import Foreign, Recognised, recogniser
 
 
 def recognised(foreign: Foreign | None, batch: Batch) -> Recognised | None:
@@ -12,11 +12,12 @@ def recognised(foreign: Foreign | None, batch: Batch) -> Recognised | None:
 
     All of its tensors must have the batch first.
     """
-    if foreign is None or foreign.target not in RECOGNISERS:
+    recognise = recogniser(foreign.target) if foreign is not None else None
+    if foreign is None or recognise is None:
         return None
     if not all(map(batch.leads, (foreign.out, *(tensor.shape for tensor in foreign.ins)))):
         return None
-    found = RECOGNISERS[foreign.target](foreign)
+    found = recognise(foreign)
     if found is None:
         return None
     try:

@@ -25,7 +25,7 @@ from archscope.importers.onnx.simplify import simplify
 from archscope.importers.onnx.translation import AtenTranslator
 from archscope.ir import Graph, Node, Output, Shape
 from archscope.ops import OPS
-from archscope.ops.foreign import RECOGNISERS, Recognised, Tensor
+from archscope.ops.foreign import Recognised, Tensor, recogniser
 from archscope.transforms.join_attention import join_attention, renamed
 from archscope.transforms.shorten_moves import shorten_moves
 
@@ -135,7 +135,7 @@ class _Conversion:
 
     def recognise(self, operator: OnnxOperator) -> Recognised | None:
         """Return our equivalent of an ONNX operator, if there is one."""
-        recognise = RECOGNISERS.get(f"onnx.{operator.kind}")
+        recognise = recogniser(f"onnx.{operator.kind}")
         extra = [name for name in operator.outputs[1:] if name in self.read]
         if recognise is None or extra or (operator.kind == "Softmax" and operator.version < 13):
             return None

@@ -13,7 +13,6 @@ from typing import Any
 from msgspec import structs
 from torch import fx
 
-import archscope.ops
 from archscope.importers.aten.absorbed import AbsorbedMaps, turning
 from archscope.importers.aten.canonical import RECURRENT, canonical
 from archscope.importers.aten.in_steps import in_steps
@@ -255,6 +254,3 @@ def _returns_more(node: fx.Node, form: Foreign) -> bool:
     """Return whether a recurrent module is more than one operator that gives a sequence."""
     drops = form.args["dropout"] and form.args["num_layers"] > 1
     return _read(node) != {0} or bool(drops) or not starts_from_zeros(form)
-
-
-assert archscope.ops  # its modules register the recognisers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from archscope.importers.formats import Imported, Inputs
-from archscope.importers.ultralytics.model_file import is_model
+from archscope.importers.ultralytics.recognition import is_model
 
 __all__ = ["from_file", "is_model"]
 

@@ -8,7 +8,6 @@ so that they can be searched for, and all columns.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -56,8 +55,15 @@ def render(output: CommandOutput, screen: bool = False) -> str:
 def _screen(screen: bool) -> _Screen:
     on_terminal = screen and sys.stdout is not None and sys.stdout.isatty()
     strict = on_terminal or (screen and os.environ.get("COLUMNS", "").isdecimal())
-    width = shutil.get_terminal_size((WIDTH, 0)).columns if strict else WIDTH
+    width = _columns() if strict else WIDTH
     return _Screen(width, strict, on_terminal and not os.environ.get("NO_COLOR"))
+
+
+def _columns() -> int:
+    """Return the width of the terminal."""
+    from shutil import get_terminal_size  # takes time, as it loads compressors
+
+    return get_terminal_size((WIDTH, 0)).columns
 
 
 def _part(part: Part, screen: _Screen, wide: bool) -> str:

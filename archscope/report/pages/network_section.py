@@ -9,6 +9,7 @@ from typing import Any
 from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import memory
 from archscope.analysis.result import Analysis, LayerReport
+from archscope.drawing.labels import window_text
 from archscope.ir import Graph, Node, text_of
 from archscope.metrics import ACCURACY, METRICS
 from archscope.ops.attributes import attributes
@@ -186,4 +187,5 @@ def _point(layer: LayerReport, alive: int | None, attributes: str) -> LayerPoint
     return LayerPoint(
         layer.name, layer.op, layer.inputs, layer.out, layer.params, layer.macs,
         layer.memory_access_bytes, alive, size, stride, attributes=attributes,
+        window=window_text(layer),
     )  # fmt: skip

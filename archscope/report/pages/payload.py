@@ -50,6 +50,7 @@ def network_data(network: NetworkSection, root: TreeNode) -> dict[str, Any]:
         "ops": ops,
         "texts": texts,
         "attributes": [texts.index(layer.attributes) for layer in network.layers],
+        "windows": [layer.window for layer in network.layers],
         "layers": [
             (  # in the order of KEYS in network.js
                 number[layer.op], [place_of[name] for name in layer.inputs], layer.out,

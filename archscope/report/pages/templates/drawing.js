@@ -177,20 +177,12 @@ class Drawing {
     }
     const work = this.heat === "overlay" ? (own === null ? "" : ` \u00b7 ${this.painted(own)}`) : macs ? ` \u00b7 ${count(macs)} macs` : params ? ` \u00b7 ${count(params)} params` : "";
     const size = (this.heat === "overlay" && this.net.overlay.sizes?.[last.name]) || shape(last.out);
-    const window = item.children ? "" : windowOf(last);
+    const window = !item.children && last.window ? ` ${last.window}` : "";
     const title = item.children ? `+ ${cut(`${item.label} (${item.layers.length})`, 22)}` : `${cut(item.label, 24 - window.length)}${window}`;
     return make("svg:g", attributes, make("svg:title", {}, all), make("svg:rect", { ...rect, style: `fill:${fill}` }),
       make("svg:text", { x: x + width / 2, y: y + 17, "text-anchor": "middle" }, title),
       make("svg:text", { class: "size", x: x + width / 2, y: y + 33, "text-anchor": "middle" }, cut(`${size}${work}`, 28)));
   }
-}
-
-// The window of a layer, as figures write it: " 3x3/2" for kernel 3 and stride 2; "" if it has none.
-function windowOf(layer) {
-  const given = (name) => new RegExp(`(?:^|, )${name} (\\d+|\\[[\\d, ]+\\])(?:,|$)`).exec(layer.attributes)?.[1].replace(/[[\] ]/g, "").replace(/,/g, "x");
-  const [kernel, stride] = ["kernel", "stride"].map(given);
-  if (!kernel) return "";
-  return ` ${kernel.includes("x") ? kernel : Array(Math.max(1, layer.out.length - 1)).fill(kernel).join("x")}${stride && stride !== "1" ? `/${stride}` : ""}`;
 }
 
 function cut(text, letters) {

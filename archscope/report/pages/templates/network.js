@@ -7,7 +7,7 @@ function read(id) {
   const root = itemOf(data.tree, "", names);
   const layers = data.layers.map((row, place) => {
     const layer = Object.fromEntries(KEYS.map((key, column) => [key, row[column]]));
-    return { ...layer, op: data.ops[layer.op], attributes: data.texts[data.attributes[place]], name: names[place], place };
+    return { ...layer, op: data.ops[layer.op], attributes: data.texts[data.attributes[place]], window: data.windows[place], name: names[place], place };
   });
   const total = Object.fromEntries(["macs", "params", "access", "seconds"].map((key) => [key, layers.reduce((sum, layer) => sum + (layer[key] ?? 0), 0)]));
   return { ...networks.get(id), ...data, root, layers, total };
