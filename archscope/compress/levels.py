@@ -1,4 +1,4 @@
-"""Weights as a few integer multiples of a scale for each channel."""
+"""Weights as a few integer multiples of a scale for each output channel."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
-from archscope.nn.rounding import best_scales
+from archscope.nn.rounding import best_scales, over_outputs
+from archscope.ops.conv import by_output
 
 
 class Levels(Struct, frozen=True, eq=False):
-    """Scales along the first axis, and the integers that they are multiplied by."""
+    """Scales of output channels, and the integers that they are multiplied by."""
 
     scales: Tensor  # (C,)
     numbers: Tensor  # as the weights, float32
+    groups: int | None = None  # of a transposed convolution
 
     @property
     def weights(self) -> Tensor:
         """The weights that the integers represent."""
-        return self.numbers * self.scales.view(-1, *(1 for _ in self.numbers.shape[1:]))
+        return self.numbers * over_outputs(self.scales, self.numbers, self.groups)
 
     def codes(self, bits: int) -> Tensor:
         """Return the integers as two's complement with this many bits, uint8; 0 is zero."""
@@ -26,13 +28,14 @@ class Levels(Struct, frozen=True, eq=False):
         return codes.to(torch.uint8)
 
 
-def uniform(weights: Tensor, bits: int) -> Levels:
+def uniform(weights: Tensor, bits: int, groups: int | None = None) -> Levels:
     """Round weights to 2 ** bits - 1 levels around zero, 2 to 8 bits; zeros stay zero.
 
-    Each channel, an index on the first axis, has the scale of the smallest squared error.
+    Each output channel has the scale of the smallest squared error. `groups` are those of a
+    transposed convolution.
     """
-    rows = weights.detach().cpu().float().flatten(1)
+    exact = weights.detach().cpu().float()
     most = 2 ** (bits - 1) - 1
-    scales = best_scales(rows, most, 2 * most + 1)
-    numbers = (rows / scales[:, None]).round().clamp(-most, most)
-    return Levels(scales, numbers.view(weights.shape))
+    scales = best_scales(by_output(exact, groups), most, 2 * most + 1)
+    numbers = (exact / over_outputs(scales, exact, groups)).round().clamp(-most, most)
+    return Levels(scales, numbers, groups)

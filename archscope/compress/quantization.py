@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from msgspec import Struct
 
 from archscope.compress.layout import PAPER
+from archscope.compress.weight_names import transposed_groups
 from archscope.errors import OptionError, check_known
 from archscope.ir import Graph
 
@@ -69,7 +70,7 @@ def quantize_weights(
         raise OptionError(f"expected 2 to 8 bits for weights, got {bits}")
     check_known("method", method, METHODS)
     state, kernels = tensors.fitted_weights(graph, weights, source), tensors.kernels(graph)
-    found, layers, others = dict(state), [], 0
+    found, layers, others, groups = dict(state), [], 0, transposed_groups(graph)
     for name, tensor in state.items():
         if not tensor.is_floating_point():
             continue
@@ -77,7 +78,7 @@ def quantize_weights(
             others += 4 * tensor.numel()
             continue
         tensors.check_finite(name, tensor)
-        found[name], layer = _quantized(name, tensor, method, bits)
+        found[name], layer = _quantized(name, tensor, method, bits, groups.get(name))
         layers.append(layer)
     if not layers:
         raise OptionError(f"'{graph.name}' has no layer with weights to round")
@@ -85,7 +86,7 @@ def quantize_weights(
 
 
 def _quantized(
-    name: str, tensor: Tensor, method: Method, bits: int
+    name: str, tensor: Tensor, method: Method, bits: int, groups: int | None
 ) -> tuple[Tensor, QuantizedLayer]:
     from archscope.compress.codebooks import codebook
     from archscope.compress.encodings import FLOAT_BYTES, coded_bytes
@@ -95,7 +96,7 @@ def _quantized(
         book = codebook(tensor, bits)
         rounded, codes, table = book.weights, book.codes, 2**bits
     else:
-        levels = uniform(tensor, bits)
+        levels = uniform(tensor, bits, groups)
         rounded, codes, table = levels.weights, levels.codes(bits), len(levels.scales)
     change = float((rounded - tensor).double().square().sum())
     whole = float(tensor.double().square().sum())

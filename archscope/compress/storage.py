@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from archscope.compress.layout import PAPER, Layout
+from archscope.compress.weight_names import transposed_groups
 from archscope.errors import OptionError
 from archscope.ir import Graph
 
@@ -84,11 +85,11 @@ def sizes(
         for name, tensor in state.items():
             tensors.check_finite(name, tensor)
     fused = _by_layer(build(fuse(graph), device="meta").state_dict())
-    found, kernels = [], tensors.kernels(graph)
+    found, kernels, groups = [], tensors.kernels(graph), transposed_groups(graph)
     for name, tensors_of in _by_layer(state).items():
         held = {key: tensor for key, tensor in tensors_of.items() if f"{name}.{key}" in kernels}
         others = sum(tensor.numel() for key, tensor in tensors_of.items() if key not in held)
-        layer = _layer(name, held, others, layout, given=weights is not None)
+        layer = _layer(name, held, others, layout, groups if weights is not None else None)
         heavy, others = _numbers(fused.get(name, {}))
         layer.bytes["int8"] = heavy + 4 * others
         found.append(layer)
@@ -117,11 +118,21 @@ def _numbers(state: Mapping[str, Tensor]) -> tuple[int, int]:
 
 
 def _layer(
-    name: str, held: Mapping[str, Tensor], others: int, layout: Layout, *, given: bool
+    name: str,
+    held: Mapping[str, Tensor],
+    others: int,
+    layout: Layout,
+    groups: Mapping[str, int] | None,
 ) -> LayerSize:
-    """Return the bytes of a layer with some weights and a number of other values."""
+    """Return the bytes of a layer with some weights and a number of other values.
+
+    `groups` are those of transposed convolutions by the names of weights; None if weights have no
+    values.
+    """
+    given = groups is not None
     from archscope.compress.encodings import encoded
     from archscope.compress.even_levels import level_bytes
+    from archscope.ops.conv import by_output
 
     heavy = sum(tensor.numel() for tensor in held.values())
     found: dict[str, Any] = dict.fromkeys(FORMS if given else UNWEIGHTED, 4 * others)
@@ -129,15 +140,15 @@ def _layer(
     left = values = 0
     squares = errors = 0.0
     level_bits: list[int | None] = []
-    for tensor in held.values():
+    for word, tensor in held.items():
         codes, distances = layout.of(tensor.ndim)
-        if not given:
+        if groups is None:
             found["codebook"] += 4 * 2**codes + -(-tensor.numel() * codes // 8)
         else:
             encoding = encoded(tensor, codes, distances)
             for form, amount in encoding.bytes.items():
                 found[form] += amount
-            amount, bits = level_bytes(tensor.numpy())
+            amount, bits = level_bytes(by_output(tensor, groups.get(f"{name}.{word}")).numpy())
             found["levels"] += amount
             level_bits.append(bits)
             left += encoding.left

@@ -19,6 +19,7 @@ from archscope.compress.weight_names import is_weight
 from archscope.errors import OptionError
 from archscope.ir import Graph, Node, Shape
 from archscope.module_names import module_path
+from archscope.ops.conv import ConvTranspose, by_output
 from archscope.records.run_folder import weights_file
 from archscope.weights import COUNTER
 
@@ -139,7 +140,8 @@ def _stored(tensor: HeldTensor, name: str, node: Node) -> StoredTensor:
     stored, learned = elements * bits // 8, node.facts.params > node.facts.biases
     kernel = bool(node.facts.macs) and learned and is_weight(name, len(tensor.shape))
     if kernel and tensor.numbers is not None:
-        found, of_level = level_bytes(tensor.numbers())
+        groups = node.op.groups if isinstance(node.op, ConvTranspose) else None
+        found, of_level = level_bytes(by_output(tensor.numbers(), groups))
         if of_level is not None:
             stored, bits = found, of_level
     return StoredTensor(elements, stored, bits, kernel)

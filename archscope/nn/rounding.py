@@ -35,6 +35,18 @@ def level_range(bits: int, *, signed: bool) -> tuple[float, int]:
     return most, 2 * most + 1
 
 
+def over_outputs(steps: Tensor, weights: Tensor, groups: int | None) -> Tensor:
+    """Return the steps (out,) of output channels such that they broadcast over weights.
+
+    `groups` are those of `ops.conv.by_output`.
+    """
+    ones = [1] * (weights.ndim - 1)
+    if groups is None:
+        return steps.view(-1, *ones)
+    inputs = len(weights) // groups
+    return steps.view(groups, -1).repeat_interleave(inputs, 0).view(len(weights), -1, *ones[1:])
+
+
 def rounded(values: Tensor, steps: Tensor | float, zero: float, levels: int) -> Tensor:
     """Return the nearest level of each value; steps broadcast."""
     shift = zero % 1

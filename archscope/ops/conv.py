@@ -136,6 +136,18 @@ class Conv(Convolution, frozen=True, kw_only=True):
         )
 
 
+def by_output(weights: Any, groups: int | None) -> Any:
+    """Return weights, of torch or numpy, as rows (out, N) with those of each output channel.
+
+    `groups` are those of a transposed convolution, whose weights are (in, out / groups, ...); None
+    for weights (out, ...).
+    """
+    if groups is None:
+        return weights.reshape(len(weights), -1)
+    split = weights.reshape(groups, len(weights) // groups, *weights.shape[1:])
+    return split.swapaxes(1, 2).reshape(groups * weights.shape[1], -1)
+
+
 @op("conv_transpose")
 class ConvTranspose(Weighted, frozen=True, kw_only=True):
     """Transposed convolution: each input position adds a window to the output."""

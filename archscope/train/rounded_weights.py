@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from archscope.nn import FakeQuantize
-from archscope.nn.rounding import best_scales, level_range, rounded, slopes
+from archscope.nn.rounding import best_scales, level_range, over_outputs, rounded, slopes
+from archscope.ops.conv import by_output
 
 END_BITS = 8
 """Minimum bits of the first and the last layer (Zhou et al. 2016, DoReFa-Net)."""
@@ -51,6 +52,11 @@ class RoundedWeights(nn.Module):
             level_range(max(bits, END_BITS) if id(weight) in ends else bits, signed=True)
             for weight in held
         ]
+        self.transposed = {
+            id(module.weight): int(module.groups)
+            for module in network.modules()
+            if isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d)
+        }
         # In tuples, so that they are the network's parts and not its own.
         self.held = list(zip(held, ranges, strict=True))
         self.inputs = tuple(
@@ -61,7 +67,8 @@ class RoundedWeights(nn.Module):
         # A tensor, so that compiled networks need not be compiled for each of its values.
         self.share = torch.ones((), device=held[0].device if held else None)
         self.exponents = nn.ParameterList(
-            best_scales(weight.detach().flatten(1), *levels).log() for weight, levels in self.held
+            best_scales(by_output(weight.detach(), self._groups(weight)), *levels).log()
+            for weight, levels in self.held
         )
 
     @contextmanager
@@ -72,7 +79,7 @@ class RoundedWeights(nn.Module):
         try:
             with torch.no_grad():
                 for (weight, levels), exponents in zip(self.held, self.exponents, strict=True):
-                    levelled = rounded(weight.data, _steps(weight, levels, exponents), *levels)
+                    levelled = rounded(weight.data, self._steps(weight, levels, exponents), *levels)
                     if levels[1] == 2:
                         levelled = weight.data.lerp(levelled, self.share.to(levelled.dtype))
                     weight.data = levelled
@@ -92,19 +99,23 @@ class RoundedWeights(nn.Module):
             if weight.grad is None or levels[1] == 2:
                 exponents.grad = None
                 continue
-            moved = slopes(weight.data, _steps(weight, levels, exponents), *levels)
+            moved = slopes(weight.data, self._steps(weight, levels, exponents), *levels)
             moved.mul_(weight.grad)
             zero, count = levels
             # All weights of a channel add to a step's gradient, which should not speed it up.
-            factor = (weight[0].numel() * max(zero, count - 1 - zero)) ** -0.5
-            exponents.grad = moved.flatten(1).sum(1) * factor
+            rows = by_output(moved, self._groups(weight))
+            factor = (rows.shape[1] * max(zero, count - 1 - zero)) ** -0.5
+            exponents.grad = rows.sum(1) * factor
 
+    def _steps(self, weight: Tensor, levels: tuple[float, int], exponents: Tensor) -> Tensor:
+        """Return the step of each output channel of a weight, in a shape to multiply it by."""
+        if levels[1] == 2:
+            sizes = by_output(weight.detach(), self._groups(weight)).abs().mean(1)
+            steps = 2 * sizes.clamp(min=torch.finfo(sizes.dtype).tiny)
+        else:
+            steps = exponents.detach().exp()
+        return over_outputs(steps, weight, self._groups(weight))
 
-def _steps(weight: Tensor, levels: tuple[float, int], exponents: Tensor) -> Tensor:
-    """Return the step of each output channel of a weight, (C, 1, ...)."""
-    if levels[1] == 2:
-        sizes = weight.detach().flatten(1).abs().mean(1)
-        steps = 2 * sizes.clamp(min=torch.finfo(sizes.dtype).tiny)
-    else:
-        steps = exponents.detach().exp()
-    return steps.view(-1, *(1 for _ in weight.shape[1:]))
+    def _groups(self, weight: Tensor) -> int | None:
+        """Return the groups of the transposed convolution whose weight it is, None for others."""
+        return self.transposed.get(id(weight))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,12 @@ from hypothesis import strategies as st
 from archscope.build import build
 from archscope.compress.even_levels import level_bits, level_bytes
 from archscope.compress.levels import uniform
+from archscope.compress.quantization import quantize_weights
 from archscope.compress.storage import sizes
+from archscope.compress.stored_weights import with_given_weights
 from archscope.fused import fused_weights
 from archscope.nn.rounding import best_scales, level_range, rounded
+from archscope.train.rounded_weights import RoundedWeights
 from archscope.transforms.fuse import fuse
 from tests.nets import chain
 
@@ -128,3 +133,38 @@ def test_bytes_of_a_network_by_hand() -> None:
     fused = sizes(fuse(graph), fused_weights(graph, state))
     assert fused.layers[0].bytes["levels"] == 4 * 4 + 4 * 18 // 8 + 4 * 4  # and biases
     assert fused.layers[0].level_bits == 1
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+@pytest.mark.parametrize("bits", [1, 3])
+def test_folded_norms_keep_the_levels_of_transposed_convolutions(bits: int, groups: int) -> None:
+    graph = chain(
+        ("conv_transpose", {"out": 12, "kernel": 3, "groups": groups, "bias": False}),
+        ("batchnorm", {}),
+        x=(6, 4, 4),
+    )
+    torch.manual_seed(0)
+    network = build(graph)
+    kernel, norm = (node.name for node in graph.nodes[1:])
+    if bits == 1:
+        held = RoundedWeights(torch.nn.Sequential(torch.nn.Linear(2, 2), network,
+                                                  torch.nn.Linear(2, 2)), 1)  # fmt: skip
+        with held.applied():
+            state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    else:
+        state = dict(
+            quantize_weights(graph, network.state_dict(), method="uniform", bits=3).weights
+        )
+    weight = state[f"{kernel}.weight"].view(groups, 6 // groups, 12 // groups, 9)
+    for group, channel in itertools.product(range(groups), range(12 // groups)):
+        values = {round(abs(value), 6) for value in weight[group, :, channel].flatten().tolist()}
+        assert len(values) <= 2 ** max(bits - 1, 0)  # of one scale each
+    state[f"{norm}.weight"], state[f"{norm}.running_var"] = torch.randn(12), torch.rand(12) + 0.1
+    stored = 4 * 12 + -(-6 * 12 // groups * 9 * bits // 8)
+    plain = sizes(graph, state).layers[0]
+    fused = sizes(fuse(graph), fused_weights(graph, state)).layers[0]
+    assert (plain.level_bits, plain.bytes["levels"]) == (bits, stored)
+    assert (fused.level_bits, fused.bytes["levels"]) == (bits, stored + 4 * 12)
+    as_stored = with_given_weights(graph, state)
+    assert [node.weight_bits for node in fuse(as_stored).nodes] == [None, bits]
+    assert fuse(as_stored).nodes[1].weight_bytes == stored + 4 * 12
