@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archscope.cli import FINDINGS, FINE
 from archscope.cli.shared import completion
 from archscope.cli.shared.inapplicable import refused
 from archscope.cli.shared.options import (
@@ -262,7 +263,7 @@ def command(
     studies_dir: Path,
     storage: str | None,
     output: Output,
-) -> None:
+) -> int:
     """Search a space of networks for the best one within a budget.
 
     SPEC is a spec with holes; the default is the space `mnas` that ships with archscope. Without
@@ -270,7 +271,8 @@ def command(
     their accuracy on ImageNet, and the best are trained briefly, to check that they learn. With
     --data, or if no prior covers the space, networks are trained briefly on small images, and the
     best of them again for longer; the prior says where to begin. Costs are always those at the
-    input of the space. The same command resumes an interrupted study; --trials may grow.
+    input of the space. The same command resumes an interrupted study; --trials may grow. Exit code
+    1: no network holds a latency budget of this machine when measured.
 
     \b
     Examples:
@@ -331,6 +333,7 @@ def command(
         else:
             parts = found_parts(found)
         output.show(parts, lambda: {"format": 1, "study": found})
+        return FINE if found.met else FINDINGS
     except KeyboardInterrupt:
         say(f"\nstopped; the same command continues {path}")
         raise

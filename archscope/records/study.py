@@ -121,10 +121,6 @@ def data_text(name: str) -> str:
     return f"{name}, a demonstration" if name.partition(":")[0] in DEMONSTRATIONS else name
 
 
-TOLERANCE = 0.1
-"""The share of a latency budget by which a measured network may exceed it."""
-
-
 class DeviceLatency(Struct, frozen=True):
     """The milliseconds of a network on the device of a budget: predicted, and perhaps measured."""
 
@@ -140,8 +136,8 @@ class DeviceLatency(Struct, frozen=True):
 
     @property
     def misses(self) -> bool:
-        """Whether the measured value exceeds the budget by more than `TOLERANCE`."""
-        return self.excess is not None and self.excess > TOLERANCE
+        """Whether the measured value exceeds the budget."""
+        return self.excess is not None and self.excess > 0
 
     @property
     def profile(self) -> str:
@@ -164,10 +160,9 @@ class DeviceLatency(Struct, frozen=True):
         """The measured time relative to the budget; "" if it was not measured."""
         if self.excess is None:
             return ""
-        share = f"{100 * abs(self.excess):.0f} %"
-        if self.misses:
-            return f"misses {self.budget} by {share}"
-        return f"{share} {'over' if self.excess > 0 else 'under'} {self.budget}"
+        percent = 100 * abs(self.excess)
+        share = f"{percent:.0f} %" if percent >= 1 else f"{percent:.1g} %"
+        return f"misses {self.budget} by {share}" if self.misses else f"{share} under {self.budget}"
 
 
 class Finalist(Struct, frozen=True):
@@ -186,6 +181,7 @@ class Finalist(Struct, frozen=True):
     runs: tuple[str, ...] = ()  # run folders of these trainings, in the order of the scores
     best_run: str = ""  # run folder of the best of them
     latency: tuple[DeviceLatency, ...] = ()  # on the devices of the budgets
+    misses: bool = False  # whether it exceeds a latency budget when measured, so it cannot win
 
 
 class Predicted(Struct, frozen=True):
@@ -200,6 +196,12 @@ class Predicted(Struct, frozen=True):
     trial: int | None = None
     choices: dict[str, Any] = {}  # by path of the decision
     latency: tuple[DeviceLatency, ...] = ()  # on the devices of the budgets
+    misses: bool = False  # whether it exceeds a latency budget when measured, so it cannot win
+
+
+def missed(row: Finalist | Predicted) -> str:
+    """Return by how much a measured network exceeds its latency budgets, "" if it does not."""
+    return " and ".join(latency.place for latency in row.latency if latency.misses)
 
 
 class LearningCheck(Struct, frozen=True):

@@ -8,7 +8,7 @@ from math import sqrt
 from msgspec import Struct, structs
 
 from archscope.metrics import MACS, metric_of
-from archscope.records.study import BASELINE, Finalist, Trial
+from archscope.records.study import BASELINE, Finalist, Trial, missed
 from archscope.search.reliability import Repeat, least_difference
 from archscope.stats import beyond_chance, residual_variation, students_t, variation_within
 
@@ -19,6 +19,7 @@ class Conclusion(Struct, frozen=True):
     verdict: str  # a sentence
     tied: tuple[int, ...]  # the best trial and those not significantly worse
     finalists: tuple[Finalist, ...]
+    met: bool = True  # whether a finalist holds the latency budgets, as far as measured
 
 
 def conclusion(
@@ -33,20 +34,24 @@ def conclusion(
     no correction for their number: a win takes all of the tests. Otherwise, networks are tied with
     the best unless they differ by more than any two of so many equal networks would (Tukey's range
     test at 5 %). The variation between seeds is pooled over finalists and repeats. A network that
-    is no better than guessing cannot win.
+    is no better than guessing cannot win, and neither can one that exceeds a latency budget when
+    measured; such finalists come last.
     """
     if not finalists:
         ended = any(trial.accuracy is not None for trial in trials)
         why = "no network was trained again" if ended else "no network was trained to its end"
         return Conclusion(f"{why}, so there is no winner", (), ())
     first = finalists[0]
+    if first.misses:
+        return Conclusion(_unmet(finalists), (), tuple(finalists), met=False)
+    holding = [row for row in finalists if not row.misses]
     places = {trial.number: trial for trial in trials}
     variation = _variation(finalists, repeats)
     least = least_difference(*variation) if variation else None
-    tied = _within(least, finalists)
+    tied = _within(least, holding)
     if variation and len(tied) > 1:
-        least = least_difference(*variation, len(finalists))
-        tied = _within(least, finalists)
+        least = least_difference(*variation, len(holding))
+        tied = _within(least, holding)
     numbers = tuple(row.trial for row in tied)
     marked = tuple(
         structs.replace(row, tied=row.trial in numbers and len(tied) > 1)
@@ -62,8 +67,23 @@ def conclusion(
         )
         return Conclusion(verdict, numbers, marked)
     if len(tied) > 1:
-        return Conclusion(_tie(tied, first, least, cost, places), numbers, marked)
-    return Conclusion(_win(marked, least, places), numbers, marked)
+        verdict = _tie(tied, first, least, cost, places)
+    else:
+        verdict = _win(holding, least, places)
+    return Conclusion("; ".join([verdict, *_missing(finalists)]), numbers, marked)
+
+
+def _unmet(finalists: Sequence[Finalist]) -> str:
+    """Return the sentence for finalists that all exceed a latency budget."""
+    return "; ".join(["no winner: no network that was measured holds its latency budget",
+                      *_missing(finalists)])  # fmt: skip
+
+
+def _missing(finalists: Sequence[Finalist]) -> list[str]:
+    """Return what each network that exceeds a latency budget reached, and by how much."""
+    return [
+        f"trial {row.trial} ({_percent(row.mean)}) {missed(row)}" for row in finalists if row.misses
+    ]
 
 
 def _variation(

@@ -8,6 +8,7 @@ by the ratio; at the end the best networks are measured.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from msgspec import Struct, structs
 
@@ -16,7 +17,7 @@ from archscope.ir import Graph
 from archscope.latency.host import is_this_machine
 from archscope.latency.predict import predict
 from archscope.latency.profile import Profile, load
-from archscope.records.study import DeviceLatency
+from archscope.records.study import DeviceLatency, Finalist, Predicted
 from archscope.search.config import SearchConfig
 from archscope.search.prior_model import PriorModel
 from archscope.search.progress import SearchProgress
@@ -167,6 +168,20 @@ def device_latencies(
         )
         for place, graph in enumerate(graphs)
     ]
+
+
+Row = TypeVar("Row", Finalist, Predicted)
+
+
+def with_latencies(
+    rows: Sequence[Row], latencies: Sequence[tuple[DeviceLatency, ...]]
+) -> list[Row]:
+    """Return networks with their latencies; those that hold the budgets come first."""
+    found = [
+        structs.replace(row, latency=latency, misses=any(each.misses for each in latency))
+        for row, latency in zip(rows, latencies, strict=True)
+    ]
+    return sorted(found, key=lambda row: row.misses)
 
 
 def _latency(budget: Budget, graph: Graph, measured: float | None) -> DeviceLatency:

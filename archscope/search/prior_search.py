@@ -15,9 +15,16 @@ from msgspec import Struct, structs
 
 from archscope.errors import ArchscopeError, OptionError
 from archscope.ir import Graph
-from archscope.records.study import LearningCheck, Predicted, PriorReport, Trial, TrialResult
+from archscope.records.study import (
+    LearningCheck,
+    Predicted,
+    PriorReport,
+    Trial,
+    TrialResult,
+    missed,
+)
 from archscope.search.config import SearchConfig
-from archscope.search.device_latency import device_latencies, held_config
+from archscope.search.device_latency import device_latencies, held_config, with_latencies
 from archscope.search.executor import ExecutorFactory, TrainingExecutor, stopped_at_end, train_all
 from archscope.search.finalists import best, front
 from archscope.search.local_executor import LocalExecutor
@@ -29,7 +36,7 @@ from archscope.search.study import Study
 from archscope.search.study_folder import StudyFolder
 from archscope.search.time_plan import Clock
 from archscope.search.trained_space import trained_space
-from archscope.search.winner import write_winner
+from archscope.search.winner import remove_winner, write_winner
 from archscope.sources import document, load
 from archscope.space.budget import Budget
 from archscope.space.costs import costs_of
@@ -44,6 +51,9 @@ CHECK_TIME = 240.0
 CHECK_EPOCHS, CHECK_IMAGES, CHECK_SIDE = 3, 1000, 32
 """Epochs of the check by default."""
 
+MEASURED = 4
+"""The most times that further networks are measured if none so far holds the budgets."""
+
 REFERENCES = ("mobilenet_v2", "mnasnet_a1", "efficientnet_b0", "shufflenet_v2_x1_5")
 """Known networks of about 300 M macs, predicted for comparison."""
 
@@ -56,12 +66,13 @@ class PriorSearchResult(Struct, frozen=True):
     networks: str  # the number of networks of the space as text
     outcomes: dict[str, int]
     seconds: float
-    winner: Predicted
+    winner: Predicted | None  # None if no network that was measured holds the budgets
     front: tuple[Trial, ...]
     reason: str  # why the search ended
     verdict: str
     prior: PriorReport
     judge: str = "prior"
+    met: bool = True  # whether the winner holds the latency budgets, as far as measured
 
 
 class PriorSearch:
@@ -97,11 +108,21 @@ class PriorSearch:
         )
         study.replay(list(self.folder.trials))
         study.run(self.config.trials)
-        chosen = best(study.trials, max(top, 1))
-        if not chosen:
+        ranked = best(study.trials, len(study.trials))
+        if not ranked:
             raise OptionError(
                 f"no network of '{self.space.name}' within {self._budgets()} was found"
             )
+        many = max(top, 1)
+        rows: list[Predicted] = []
+        for place in range(0, min(len(ranked), MEASURED * many), many):
+            rows = sorted([*rows, *self._rows(ranked[place : place + many])], key=_misses)
+            if not rows[0].misses:
+                break
+        return self._result(rows)
+
+    def _rows(self, chosen: Sequence[Trial]) -> list[Predicted]:
+        """Return trials with their predictions and latencies."""
         found_in = [self.space.graph(trial.choices) for trial in chosen]
         rows = [
             structs.replace(
@@ -111,7 +132,7 @@ class PriorSearch:
             )
             for trial, graph in zip(chosen, found_in, strict=True)
         ]
-        return self._result(self._with_latency(rows, found_in, self.config.measure))
+        return self._with_latency(rows, found_in, self.config.measure)
 
     def _budgets(self) -> str:
         return " and ".join(budget.text for budget in self.budgets) or "any budget"
@@ -135,8 +156,7 @@ class PriorSearch:
         self, rows: Sequence[Predicted], graphs: Sequence[Graph], measured: bool
     ) -> list[Predicted]:
         latencies = device_latencies(self.budgets, graphs, measured=measured)
-        pairs = zip(rows, latencies, strict=True)
-        return [structs.replace(row, latency=latency) for row, latency in pairs]
+        return with_latencies(rows, latencies)
 
     def _result(self, networks: Sequence[Predicted]) -> PriorSearchResult:
         references, refused = self._references()
@@ -158,11 +178,12 @@ class PriorSearch:
             networks=networks_text(self.space),
             outcomes=dict(Counter(trial.outcome for trial in trials)),
             seconds=time.perf_counter() - self.began,
-            winner=first,
+            winner=None if first.misses else first,
             front=tuple(front(trials)),
             reason="all networks are predicted",
             verdict=_verdict(report, corrected=self.budgets != self.config.budgets),
             prior=report,
+            met=not first.misses,
         )
 
     def _references(self) -> tuple[tuple[Predicted, ...], dict[str, str]]:
@@ -211,12 +232,17 @@ def search_by_prior(
         study = PriorSearch(held, deployed, model, folder, config.budgets)
         result = study.run(keep_new(folder, progress), top)
         folder.write_json("summary.json", result)
+        if result.winner is None:
+            remove_winner(folder)
+            return result
         write_winner(folder, deployed, result.winner.choices, result.verdict)
         progress.on_answer(result.winner, result.verdict)
         if top:
             trains = executor(config.trainer, seconds=trial_time, memory_bytes=trial_bytes)
             with stopped_at_end(trains):
-                checks, images = _checked(result.prior.networks, config, deployed, trains, clock)
+                checks, images = _checked(
+                    result.prior.networks[:top], config, deployed, trains, clock
+                )
             report = structs.replace(result.prior, checks=checks, images=images)
             result = structs.replace(result, seconds=clock.elapsed, prior=report)
             folder.write_json("summary.json", result)
@@ -265,14 +291,23 @@ def predicted(prior: Prior, name: str, graph: Graph) -> Predicted:
     return Predicted(name, costs_of(graph), found.mean, found.low, found.high, found.unlike)
 
 
+def _misses(row: Predicted) -> bool:
+    return row.misses
+
+
 def _verdict(report: PriorReport, corrected: bool) -> str:
     """Return the prediction and its rank as a sentence."""
-    (first, *_) = report.networks
+    (first, *others) = report.networks
+    over = [f"{row.name} {missed(row)}" for row in report.networks if row.misses]
+    if first.misses:
+        many = "the network" if not others else f"none of the {len(report.networks)} networks"
+        why = "that was measured misses" if not others else "that were measured holds"
+        return "; ".join([f"no winner: {many} {why} its latency budget", *over])
     text = (
         f"predicted top-1 {first.mean:.1f} %, {first.low:.1f} to {first.high:.1f} %"
         f" ({report.about}; not this network's accuracy)"
     )
-    text = "; ".join([text, *(latency.words for latency in first.latency)])
+    text = "; ".join([text, *(latency.words for latency in first.latency), *over])
     if report.proved:
         inside = "the corrected budget" if corrected else "the budget"
         return f"{text}; no network of the space within {inside} has a higher prediction (proved)"

@@ -47,6 +47,7 @@ class SearchResult(Struct, frozen=True):
     reliability: Reliability
     pilot: Pilot
     certificate: Certificate | None = None  # the proved optimum of an additive model
+    met: bool = True  # whether a network holds the latency budgets, as far as measured
 
 
 def result_of(
@@ -60,7 +61,7 @@ def result_of(
     budgets: Sequence[Budget] = (),
 ) -> SearchResult:
     """Return the result of the study in a folder."""
-    winner = shown.finalists[0] if shown.finalists else None
+    winner = shown.finalists[0] if shown.finalists and shown.met else None
     return SearchResult(
         folder=folder.path.as_posix(),
         space=space.name,
@@ -80,6 +81,7 @@ def result_of(
         certificate=None
         if winner is None
         else certificate(space, folder.trials, budgets, winner.choices),
+        met=shown.met,
     )
 
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from msgspec import structs
-
 from archscope.analysis.canonical import canonical
 from archscope.errors import OptionError
 from archscope.files import make_folder
@@ -17,7 +15,7 @@ from archscope.metrics import MACS
 from archscope.records.study import Finalist
 from archscope.search.conclusion import conclusion
 from archscope.search.config import SearchConfig
-from archscope.search.device_latency import device_latencies, held_config
+from archscope.search.device_latency import device_latencies, held_config, with_latencies
 from archscope.search.evaluation import Trainer
 from archscope.search.executor import ExecutorFactory, TrainingExecutor, stopped_at_end
 from archscope.search.local_executor import LocalExecutor
@@ -33,7 +31,7 @@ from archscope.search.study import ProxyScores, Study
 from archscope.search.study_folder import StudyFolder
 from archscope.search.time_plan import Clock, FinalPlan
 from archscope.search.trained_space import images_of, trained_space
-from archscope.search.winner import write_winner
+from archscope.search.winner import export_winner
 from archscope.space.budget import Budget
 from archscope.space.search_space import Space
 
@@ -123,7 +121,7 @@ def search(
         )
         result = result_of(folder, deployed, shown, ranked, pilot, clock.elapsed, reason,
                            config.budgets)  # fmt: skip
-        _export(folder, deployed, result)
+        export_winner(folder, deployed, result)
         return result
 
 
@@ -184,8 +182,7 @@ def _with_latency(
 ) -> list[Finalist]:
     """Return the best networks with their latency on the devices of the budgets."""
     graphs = [deployed.graph(finalist.choices) for finalist in last]
-    pairs = zip(last, device_latencies(budgets, graphs), strict=True)
-    return [structs.replace(finalist, latency=latency) for finalist, latency in pairs]
+    return with_latencies(last, device_latencies(budgets, graphs))
 
 
 def _cost(config: SearchConfig) -> str:
@@ -210,16 +207,3 @@ def _proxy_scores(trainer: Trainer) -> ProxyScores:
         return {name: found[name] for name in PRESCREEN}
 
     return scores
-
-
-def _export(folder: StudyFolder, deployed: Space, result: SearchResult) -> None:
-    """Write the result, and the winner as a plain spec with its analysis."""
-    folder.write_json("summary.json", result)
-    if result.winner is None:
-        return
-    seeds = len(result.winner.scores)
-    about = (
-        f"validation accuracy {result.winner.mean:.4f} over {seeds} seed{'s' * (seeds != 1)};"
-        f" {result.verdict}"
-    )
-    write_winner(folder, deployed, result.winner.choices, about)

@@ -10,10 +10,29 @@ from archscope.analysis import analyze
 from archscope.language import graph
 from archscope.linter import lint
 from archscope.linter.records import record
+from archscope.search.result import SearchResult
 from archscope.search.study_folder import StudyFolder
 from archscope.sources import document
 from archscope.space.bound_spec import bound_text
 from archscope.space.search_space import Space
+
+
+def remove_winner(folder: StudyFolder) -> None:
+    """Remove the winner that an earlier part of a study wrote, if any."""
+    for name in ("winner.yaml", "winner.json"):
+        (folder.path / name).unlink(missing_ok=True)
+
+
+def export_winner(folder: StudyFolder, deployed: Space, result: SearchResult) -> None:
+    """Write the result, and the winner as a plain spec with its analysis."""
+    folder.write_json("summary.json", result)
+    if result.winner is None:
+        remove_winner(folder)
+        return
+    seeds = len(result.winner.scores)
+    runs = f" over {seeds} seed{'s' * (seeds != 1)}" if any(result.winner.runs) else ""
+    about = f"validation accuracy {result.winner.mean:.4f}{runs}; {result.verdict}"
+    write_winner(folder, deployed, result.winner.choices, about)
 
 
 def write_winner(folder: StudyFolder, deployed: Space, choices: dict[str, Any], about: str) -> None:

@@ -6,8 +6,9 @@ from random import Random
 
 from msgspec import structs
 
-from archscope.records.study import Finalist, Trial, TrialResult
+from archscope.records.study import DeviceLatency, Finalist, Trial, TrialResult
 from archscope.search.conclusion import Conclusion, conclusion
+from archscope.search.device_latency import with_latencies
 from archscope.search.reliability import Repeat
 
 REPEATS = [Repeat(9, (0.50, 0.51)), Repeat(8, (0.60, 0.61)), Repeat(7, (0.55, 0.57))]
@@ -96,3 +97,26 @@ def test_what_was_not_trained_again_has_no_interval() -> None:
 
 def test_no_finalist_is_no_winner() -> None:
     assert "no network was trained to its end" in conclusion([], [], []).verdict
+
+
+def over(row: Finalist, measured: float) -> Finalist:
+    """Return a finalist that was measured under a budget of 5 ms, as `with_latencies` does."""
+    latency = DeviceLatency("latency@a", "5ms@a", 4.0, 3.0, 5.0, measured, measured / 5 - 1)
+    (found,) = with_latencies([row], [(latency,)])
+    return found
+
+
+def test_a_network_over_its_latency_budget_cannot_win() -> None:
+    best, next_best, last = final(3, 0.80, 0.81), final(5, 0.70, 0.72), final(6, 0.20, 0.20)
+    latencies = [over(best, 5.6).latency, over(next_best, 4.9).latency, over(last, 5.02).latency]
+    rows = with_latencies([best, next_best, last], latencies)
+    assert [(row.trial, row.misses) for row in rows] == [(5, False), (3, True), (6, True)]
+    found = concluded(*rows)
+    assert found.met and found.tied == (5,)
+    assert found.verdict.startswith("trial 5 reached 71.0 %")
+    assert "trial 3 (80.5 %) misses 5ms@a by 12 %" in found.verdict
+    assert "trial 6 (20.0 %) misses 5ms@a by 0.4 %" in found.verdict
+    none = concluded(over(best, 5.6), over(last, 8))
+    assert not none.met and none.tied == ()
+    assert none.verdict.startswith("no winner: no network that was measured holds its latency")
+    assert "misses 5ms@a by 60 %" in none.verdict

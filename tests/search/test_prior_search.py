@@ -49,7 +49,7 @@ def test_first_network_is_the_proved_best_and_the_answer(tmp_path: Path) -> None
     assert trials[0].origin == f"anchor: {BEST}"
     assert found.winner.trial == 0
     assert found.prior.proved
-    assert found.prior.bound == pytest.approx(found.winner.mean)
+    assert found.prior.bound == pytest.approx(found.prior.networks[0].mean)
     assert [row.mean for row in found.prior.networks] == sorted(
         (row.mean for row in found.prior.networks), reverse=True
     )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import log
 
 from archscope.metrics import ACCURACY, MACS, PREDICTED, PREDICTED_MS, PUBLISHED
-from archscope.records.study import DEMONSTRATIONS, Finalist
+from archscope.records.study import DEMONSTRATIONS, Finalist, missed
 from archscope.report.pages.content import MEASURES, NetworkSection, StudySection
 from archscope.report.pages.quality import Quality, number, quality
 from archscope.report.pages.words import lead, listed, names, percent, points, ratio, written
@@ -244,6 +244,12 @@ def _of_study(study: StudySection, shown: set[str]) -> str:
             " no network was trained again."
         )
     first = study.finalists[0]
+    if first.misses:
+        return (
+            f"Ship nothing of study {study.name}: its best, trial {first.trial} with"
+            f" {percent(first.mean)}, {missed(first)}, and no other that was measured holds the"
+            " budget."
+        )
     if study.guessing:
         return (
             f"Ship nothing of study {study.name}: its best mean, {percent(first.mean)} (trial"
@@ -252,9 +258,10 @@ def _of_study(study: StudySection, shown: set[str]) -> str:
     tied = [row for row in study.finalists if row.tied]
     if len(tied) > 1:
         return _tie(study, tied)
-    others = study.finalists[1:]
+    others = [row for row in study.finalists[1:] if not row.misses]
+    over = [f"trial {row.trial} {missed(row)}" for row in study.finalists if row.misses]
     if not others:
-        why = "no other was trained again"
+        why = listed(over) or "no other was trained again"
     else:
         why = f"the next, trial {others[0].trial}, reached {percent(others[0].mean)}"
     return f"Ship trial {first.trial} of study {study.name}{here}: {_score(first)}; {why}."
@@ -284,7 +291,12 @@ def _score(row: Finalist) -> str:
 def _of_prior(study: StudySection, here: str) -> str:
     assert study.prior is not None
     first, *others = study.prior.networks
-    close = [row for row in others if row.high >= first.mean]
+    if first.misses:
+        return (
+            f"Ship nothing of study {study.name}: its best, {first.name}, {missed(first)}, and no"
+            " other that was measured holds the budget."
+        )
+    close = [row for row in others if row.high >= first.mean and not row.misses]
     text = (
         f"Ship {first.name} of study {study.name}{here}: {percent(first.mean / 100)} predicted"
         f" top-1 ({percent(first.low / 100)} to {percent(first.high / 100)}) at"

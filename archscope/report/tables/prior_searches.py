@@ -16,10 +16,15 @@ def prior_search_parts(found: Any) -> list[Part]:
     """Return the tables and lines of a `PriorSearchResult`."""
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in found.outcomes.items())
     winner = f"{found.folder}/winner.yaml"
-    return [
+    parts = [
         f"{found.space}: {found.networks} networks; {counts}; {format_duration(found.seconds)}\n",
         *prior_parts(found.prior),
         f"{found.verdict}\n",
+    ]
+    if not found.met:
+        return [*parts, f"page: {found.folder}/report.html"]
+    return [
+        *parts,
         f"winner: {winner}\n"
         f"page: {found.folder}/report.html\n"
         f"next: archscope analyze {quote(winner)}\n"

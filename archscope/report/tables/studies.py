@@ -124,7 +124,15 @@ def _finalists(finalists: Sequence[Finalist], guessing: bool = False) -> Table:
         *device_latency_fields(finalists),
         (
             Column("", NAME, "tied"),
-            lambda row: "tied" if row.tied and not guessing else best if row is first else "",
+            lambda row: (
+                "over budget"
+                if row.misses
+                else "tied"
+                if row.tied and not guessing
+                else best
+                if row is first
+                else ""
+            ),
         ),
         title="the best, trained again" if any(row.runs for row in finalists) else "the best",
     )
