@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from archscope.build import Network
     from archscope.datasets import Dataset
+    from archscope.search.evaluator_search import Evaluator
     from archscope.search.prior_search import PriorSearchResult
     from archscope.search.result import SearchResult
     from archscope.train import Recipe, RunResult
@@ -112,6 +113,7 @@ def search(
     workers: int = 1,
     epochs: int | None = None,
     images: int | None = None,
+    evaluate: Evaluator | None = None,
     **settings: Any,
 ) -> SearchResult | PriorSearchResult:
     """Search a space for the best network within budgets, and store the study in a folder.
@@ -119,16 +121,19 @@ def search(
     The arguments are those of the options of `archscope search`: `space` is a name or a path,
     `budget` one budget or several that must all hold, `data` the name of a data set. Without
     `data`, a prior judges if it covers the space. `folder` is by default `studies/` and the name of
-    the space; a folder with the same configuration is resumed. `epochs` and `images` are those of
-    each training, `max_time` is in seconds, and `settings` are further fields of
+    the space; a folder with the same configuration is resumed. `evaluate` is a function that takes
+    the graph of a network and returns its score, from 0 to 1 and higher is better, or a dict with
+    `score` and further numbers; then nothing is trained, and no prior judges. `epochs` and `images`
+    are those of each training, `max_time` is in seconds, and `settings` are further fields of
     `archscope.search.config.SearchConfig`. Raises ArchscopeError; after KeyboardInterrupt the same
     call continues.
     """
     from archscope.datasets.lookup import default_images
     from archscope.search.config import SearchConfig
     from archscope.search.evaluation import Trainer
+    from archscope.search.evaluator_search import name_of, search_by_evaluator
     from archscope.search.judged_search import judged_search
-    from archscope.search.judging import choose_judge
+    from archscope.search.judging import TRIALS, choose_judge
     from archscope.search.local_executor import LocalExecutor
     from archscope.search.reference_costs import costs_in
     from archscope.sources import document, shapes_of
@@ -138,6 +143,24 @@ def search(
     changes: dict[str, Any] = {"set": dict(set or {}), "input": shapes_of(input)}
     networks = space_of(document(space), **changes)
     texts = [budget] if isinstance(budget, str) else budget
+    path = Path("studies", Path(space).stem) if folder is None else Path(folder)
+    if evaluate is not None:
+        given = {"data": data, "epochs": epochs, "images": images}
+        for word, value in {**given, "judge": None if judge == "auto" else judge}.items():
+            if value is not None:
+                raise OptionError(f"evaluate excludes {word}: the function alone gives scores")
+        config = SearchConfig(
+            spec=space,
+            budgets=budgets(texts, costs_in(lambda: networks)),
+            seed=seed,
+            trainer=Trainer(data=""),
+            trials=trials or TRIALS["evaluator"],
+            judge="evaluator",
+            evaluator=name_of(evaluate),
+            **changes,
+            **{"lag": 1, "eta": 0, **settings},
+        )
+        return search_by_evaluator(config, path, evaluate, max_time=max_time, top=top)
     chosen = choose_judge(networks, space, prior=prior, judge=judge, has_data=data is not None)
     config = SearchConfig(
         spec=space,
@@ -154,7 +177,6 @@ def search(
         **changes,
         **settings,
     )
-    path = Path("studies", Path(space).stem) if folder is None else Path(folder)
     executor = partial(LocalExecutor, workers=workers)
     return judged_search(config, path, chosen, executor=executor, max_time=max_time, top=top)
 

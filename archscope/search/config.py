@@ -40,7 +40,8 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
     objectives: tuple[str, ...] = (ACCURACY,)
     start: tuple[str, ...] = ()
     prior: str = ""  # the prior on scores; "" for none
-    judge: Literal["training", "prior"] = "training"  # where scores come from
+    judge: Literal["training", "prior", "evaluator"] = "training"  # where scores come from
+    evaluator: str = ""  # the name of the user's function that scores, if one does
     inherit: bool = False  # initialise networks from the nearest trained one
     measure: bool = True  # correct latency budgets of this machine by measurements
     resolution: int | None = None  # side of the training images; 0: the spec's; None: pilot's

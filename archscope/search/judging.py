@@ -11,7 +11,7 @@ from archscope.search import priors
 from archscope.search.prior_model import PriorModel
 from archscope.space.search_space import Space
 
-TRIALS = {"training": 16, "prior": 32}
+TRIALS = {"training": 16, "prior": 32, "evaluator": 32}
 """The default number of networks to judge."""
 
 AUTO, NONE = "auto", "none"

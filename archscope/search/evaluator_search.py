@@ -1,0 +1,186 @@
+"""Search by a user's own evaluator: a function from a network to its score."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from math import isfinite
+from numbers import Real
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from archscope.errors import OptionError
+from archscope.ir import Graph
+from archscope.records.study import Finalist, Job, Trial, TrialResult, missed
+from archscope.search.conclusion import Conclusion
+from archscope.search.config import SearchConfig
+from archscope.search.device_latency import device_latencies, held_config, with_latencies
+from archscope.search.finalists import best, searched_only
+from archscope.search.pilot import Pilot
+from archscope.search.prior_model import PriorModel
+from archscope.search.progress import SearchProgress, keep_new, open_study
+from archscope.search.reliability import reliability
+from archscope.search.result import SearchResult, result_of
+from archscope.search.study import Study
+from archscope.search.time_plan import Clock
+from archscope.search.winner import export_winner
+
+Evaluator = Callable[[Graph], "float | Mapping[str, float]"]
+"""Returns the score of a network, from 0 to 1 and higher is better, or a dict with it as `score`
+and further numbers, which are kept. If it raises an error, the trial has failed."""
+
+SCORE = "score"
+
+
+class EvaluatorExecutor:
+    """Calls an evaluator for one network after another, in this process.
+
+    The call is made when its result is needed, so that Ctrl-C loses no result.
+    """
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self.evaluator = evaluator
+        self.waiting: deque[tuple[Job, Graph]] = deque()
+
+    def submit(self, job: Job, graph: Graph) -> None:
+        """Queue a network."""
+        self.waiting.append((job, graph))
+
+    def collect(self) -> TrialResult:
+        """Evaluate the oldest network and return its result; errors become a failed result."""
+        job, graph = self.waiting.popleft()
+        began = time.perf_counter()
+        try:
+            scores = checked_scores(self.evaluator(graph))
+        except Exception as error:  # of the user's code
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")
+            took = time.perf_counter() - began
+            return TrialResult(job.number, "failed", reason=reason, seconds=took)
+        took = time.perf_counter() - began
+        return TrialResult(job.number, "trained", scores[SCORE], scores, seconds=took)
+
+    def close(self, at_once: bool = False) -> None:
+        """Drop the networks that were not evaluated."""
+        self.waiting.clear()
+
+
+def checked_scores(given: Any) -> dict[str, float]:
+    """Return what an evaluator returned as numbers by name, one of which is `score`.
+
+    Raises ValueError with what was expected for anything else.
+    """
+    rows = given if isinstance(given, Mapping) else {SCORE: given}
+    if SCORE not in rows:
+        raise ValueError(f"expected a dict with '{SCORE}', got {_short(given)}")
+    found = {str(name): _number(str(name), value) for name, value in rows.items()}
+    score = found[SCORE]
+    if not 0 <= score <= 1:
+        raise ValueError(f"expected a score from 0 to 1, got {score:g}")
+    if found.get("top1", score) != score:
+        raise ValueError("expected no 'top1' beside 'score', of which it is another name")
+    return found
+
+
+def _number(name: str, value: Any) -> float:
+    if callable(getattr(value, "item", None)) and getattr(value, "size", None) != ():
+        value = value.item()  # of numpy and torch
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError(f"expected a number as {name}, got {_short(value)}")
+    number = float(value)
+    if not isfinite(number):
+        raise ValueError(f"expected a finite number as {name}, got {number}")
+    return number
+
+
+def _short(value: Any) -> str:
+    text = repr(value).partition("\n")[0]
+    return f"{type(value).__name__} {text if len(text) <= 60 else f'{text[:57]}...'}"
+
+
+def name_of(evaluator: Any) -> str:
+    """Return the name by which a study knows an evaluator: `my_module.score`.
+
+    Raises OptionError for what cannot be called.
+    """
+    if not callable(evaluator):
+        raise OptionError(
+            "an evaluator is a function that takes a graph and returns its score, got a"
+            f" {type(evaluator).__name__}"
+        )
+    named = evaluator if hasattr(evaluator, "__qualname__") else type(evaluator)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def search_by_evaluator(
+    config: SearchConfig,
+    path: Path,
+    evaluator: Evaluator,
+    *,
+    prior: PriorModel | None = None,
+    max_time: float | None = None,
+    top: int = 2,
+    progress: SearchProgress | None = None,
+) -> SearchResult:
+    """Search a space for the best network by an evaluator, and store everything in a folder.
+
+    The study ends when `config.trials` networks are evaluated, or before another evaluation after
+    `max_time` seconds. The `top` best are listed, and measured for latency budgets of this machine.
+    A folder with the same configuration is resumed. Raises ArchscopeError; after KeyboardInterrupt
+    a study can be resumed.
+    """
+    progress = progress or SearchProgress()
+    clock = Clock(max_time)
+    _, space = config.space()
+    if not space.decisions:
+        raise OptionError(f"'{config.spec}' has no holes to search")
+    budgets = config.budgets
+    with open_study(path, space, config, None, progress) as folder:
+        progress.on_start(config, space, folder.trials)
+        config = held_config(config, folder, space, prior, progress)
+        study = Study(
+            space,
+            config.strategy(space, prior),
+            EvaluatorExecutor(evaluator),
+            on_trial=keep_new(folder, progress),
+            prior=prior,
+        )
+        study.replay(list(folder.trials))
+        study.run(config.trials, lambda: clock.left <= 0)
+        trials = folder.trials
+        done = study.history.trainings >= config.trials
+        reason = "all trials are done" if done else "no more networks, or no more time"
+        chosen = best(trials, max(top, 1))
+        last = [searched_only(trial) for trial in chosen]
+        if config.measure:
+            graphs = [space.graph(trial.choices) for trial in chosen]
+            last = with_latencies(last, device_latencies(budgets, graphs))
+        result = result_of(
+            folder, space, _conclusion(last, trials, config.evaluator),
+            reliability(trials, (), [], None if prior is None else prior.accuracy),
+            _no_pilot(trials, config.evaluator), clock.elapsed, reason, budgets,
+        )  # fmt: skip
+        export_winner(folder, space, result)
+        return result
+
+
+def _conclusion(last: list[Finalist], trials: list[Trial], name: str) -> Conclusion:
+    """Return the network of the best score as the winner, of those that hold their budgets."""
+    if not last:
+        failed = [trial for trial in trials if trial.outcome == "failed" and trial.result]
+        why = f"; the last error: {failed[-1].result.reason}" if failed else ""  # type: ignore[union-attr]
+        return Conclusion(f"no winner: '{name}' scored no network{why}", (), ())
+    over = [f"trial {row.trial} {missed(row)}" for row in last if row.misses]
+    first = last[0]
+    if first.misses:
+        verdict = "no winner: no network that was measured holds its latency budget"
+        return Conclusion("; ".join([verdict, *over]), (), tuple(last), met=False)
+    text = f"trial {first.trial} is the best with {100 * first.mean:.1f} % by '{name}'"
+    return Conclusion("; ".join([text, *over]), (first.trial,), tuple(last))
+
+
+def _no_pilot(trials: list[Trial], name: str) -> Pilot:
+    took = [trial.result.seconds for trial in trials if trial.result is not None]
+    seconds = fmean(took) if took else 0.0
+    return Pilot(0, None, 0, (), 0.0, 0, seconds, f"scores are those of '{name}'")

@@ -1,0 +1,115 @@
+"""Search by a user's own function: its scores, its errors, and studies that continue."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import archscope
+from archscope.ir import Graph
+from archscope.report.pages.inputs import ReportInputs
+from archscope.search.evaluator_search import checked_scores, name_of
+from archscope.search.result import SearchResult
+
+
+def score(graph: Graph) -> dict[str, float]:
+    totals = archscope.analyze(graph).totals
+    return {"score": min(totals.depth / 40, 1.0), "kilobytes": totals.weight_bytes / 1024}
+
+
+def searched(folder: Path, evaluate: Any, **more: Any) -> SearchResult:
+    found = archscope.search(
+        "tiny", "5MMACs", evaluate=evaluate, folder=folder, **{"trials": 8, **more}
+    )
+    assert isinstance(found, SearchResult)
+    return found
+
+
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "trials.jsonl").read_text().splitlines()
+    return [row for row in map(json.loads, lines) if row["outcome"] in ("trained", "failed")]
+
+
+def test_the_best_score_wins_and_everything_is_kept(tmp_path: Path) -> None:
+    found = searched(tmp_path / "study", score)
+    rows = rows_of(tmp_path / "study")
+    assert [row["outcome"] for row in rows] == ["trained"] * 8
+    assert all(row["verdict"]["scores"].keys() == {"score", "kilobytes"} for row in rows)
+    assert all(row["costs"]["macs"] <= 5e6 for row in rows)
+    best = max(row["verdict"]["score"] for row in rows)
+    assert found.winner is not None and found.winner.mean == best
+    assert score(archscope.load(tmp_path / "study" / "winner.yaml"))["score"] == best
+    assert found.verdict.startswith(f"trial {found.winner.trial} is the best")
+    inputs = ReportInputs()
+    inputs.add(str(tmp_path / "study"))
+    assert not inputs.problems and inputs.sections[0].measured is None
+    assert dict(inputs.studies[0].facts)["evaluator"] == f"{__name__}.score"
+
+
+def test_a_stopped_study_continues_as_if_it_had_not_stopped(tmp_path: Path) -> None:
+    calls: list[str] = []
+
+    def evaluate(graph: Graph) -> float:
+        calls.append(graph.name)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return score(graph)["score"]
+
+    with pytest.raises(KeyboardInterrupt):
+        searched(tmp_path / "stopped", evaluate)
+    assert len(rows_of(tmp_path / "stopped")) == 3
+    searched(tmp_path / "stopped", evaluate)
+    assert len(calls) == 9
+    searched(tmp_path / "whole", evaluate)
+    assert [row["genes"] for row in rows_of(tmp_path / "stopped")] == [
+        row["genes"] for row in rows_of(tmp_path / "whole")
+    ]
+    with pytest.raises(archscope.ArchscopeError, match="begun with another evaluator"):
+        searched(tmp_path / "stopped", score)
+
+
+def test_errors_of_the_function_are_failed_trials(tmp_path: Path) -> None:
+    answers: list[Any] = [0.5, "good", None, float("nan"), 2, {"accuracy": 1}, True]
+
+    def evaluate(graph: Graph) -> Any:
+        if not answers:
+            raise RuntimeError("out of memory\nat line 3")
+        return answers.pop(0)
+
+    found = searched(tmp_path / "study", evaluate)
+    reasons = [row["verdict"].get("reason", "") for row in rows_of(tmp_path / "study")]
+    assert reasons == [
+        "",
+        "ValueError: expected a number as score, got str 'good'",
+        "ValueError: expected a number as score, got NoneType None",
+        "ValueError: expected a finite number as score, got nan",
+        "ValueError: expected a score from 0 to 1, got 2",
+        "ValueError: expected a dict with 'score', got dict {'accuracy': 1}",
+        "ValueError: expected a number as score, got bool True",
+        "RuntimeError: out of memory",
+    ]
+    assert found.winner is not None and found.outcomes["failed"] == 7
+    none = searched(tmp_path / "none", evaluate, trials=3)
+    assert none.winner is None
+    assert none.verdict.endswith("scored no network; the last error: RuntimeError: out of memory")
+
+
+@pytest.mark.parametrize("given", [0.5, np.float32(0.5), np.array(0.5), torch.tensor(0.5)])
+def test_numbers_of_other_packages(given: Any) -> None:
+    assert checked_scores(given) == checked_scores({"score": given}) == {"score": 0.5}
+
+
+def test_what_an_evaluator_excludes(tmp_path: Path) -> None:
+    for word, value in {"data": "digits", "epochs": 2, "images": 5, "judge": "prior"}.items():
+        with pytest.raises(archscope.ArchscopeError, match=f"evaluate excludes {word}"):
+            searched(tmp_path / "study", score, **{word: value})
+    with pytest.raises(archscope.ArchscopeError, match="an evaluator is a function"):
+        name_of(3)
+    with pytest.raises(ValueError, match="no 'top1' beside"):
+        checked_scores({"score": 0.5, "top1": 0.4})
+    assert not (tmp_path / "study").exists()
