@@ -79,6 +79,8 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
         """
         rows: dict[str, Any] = to_builtins(self)
         del rows["trials"]
+        if not self.evaluator:
+            del rows["evaluator"]
         names = sorted({budget.predicted_by for budget in self.budgets if budget.predicted_by})
         rows["budgets"] = [budget.text for budget in self.budgets]
         if names:

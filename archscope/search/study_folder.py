@@ -44,7 +44,6 @@ from archscope.space.search_space import Space, checked_choices
 
 LATER: dict[str, Any] = {
     "prior": "", "judge": "training", "inherit": False, "set": {}, "input": None, "measure": True,
-    "evaluator": "",
 }  # fmt: skip
 """Values of keys that studies of earlier versions lack."""
 
