@@ -47,6 +47,8 @@ ROOT = Path(__file__).parents[1]
         ["quantize", "--help"],
         ["evaluate", "--help"],
         ["search", "--help"],
+        ["search", "no_such_space"],
+        ["search", "tiny", "--budget", "300M"],
         ["--help"],
         ["analyze", "no_such_network"],
     ],

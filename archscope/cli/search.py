@@ -284,7 +284,15 @@ def command(
         --address 10.0.0.7:6379 --lag 32
     """
     began = time.perf_counter()  # imports count as well
-    from archscope.cli.shared.search_progress import SearchProgressLines  # optuna takes a second
+    from archscope.search.reference_costs import costs_in
+    from archscope.sources import document
+    from archscope.space.budget import budgets
+    from archscope.space.search_space import space
+
+    networks = space(document(spec), **reader.changes)
+    limited = budgets(texts, costs_in(lambda: networks))
+    # Imported after the input is read, as torch and optuna take seconds.
+    from archscope.cli.shared.search_progress import SearchProgressLines
     from archscope.datasets.lookup import default_images, find
     from archscope.report.tables.prior_searches import prior_search_parts
     from archscope.report.tables.studies import found_parts
@@ -292,14 +300,8 @@ def command(
     from archscope.search.judged_search import judged_search
     from archscope.search.judging import choose_judge
     from archscope.search.prior_search import PriorSearchResult
-    from archscope.search.reference_costs import costs_in
-    from archscope.sources import document
-    from archscope.space.budget import budgets
-    from archscope.space.search_space import space
     from archscope.workflows import report
 
-    networks = space(document(spec), **reader.changes)
-    limited = budgets(texts, costs_in(lambda: networks))
     judge = choose_judge(
         networks, spec, prior=strategy["prior"], judge=strategy["judge"],
         has_data=training["data"] is not None,
