@@ -71,8 +71,14 @@ def decode_json(content: bytes, kind: Any = Any) -> Any:
 
     Raises msgspec.DecodeError or msgspec.ValidationError, whatever is wrong with it.
     """
+    if not content.strip():
+        raise msgspec.DecodeError("the file is empty")
     try:
         return msgspec.json.decode(content, type=kind)
+    except msgspec.DecodeError as error:
+        if "truncated" in str(error):
+            raise msgspec.DecodeError("the JSON ends in the middle of a value") from None
+        raise
     except UnicodeDecodeError:
         raise msgspec.DecodeError("JSON is malformed: it is not UTF-8") from None
     except RecursionError:

@@ -14,6 +14,7 @@ COUNT, BYTES, SHARE, RATIO, MEASURE = "count", "bytes", "share", "ratio", "measu
 TEXT, NAME, SHAPE = "text", "name", "shape"  # texts are wrapped first, then names
 NUMBERS = (COUNT, BYTES, SHARE, RATIO, MEASURE)
 MINOR = 0  # rank of a column that can be computed from others
+MAJOR = 2  # rank of a column that was requested, or that the table is read for
 
 
 class Column(Struct, frozen=True):

@@ -8,8 +8,9 @@ from archscope.printable import width_of
 
 _UNIT = r"(?: (?:%|[kKMGT]i?B?|B|[pnum]?[sJW]|min|h)(?![\w%]))?"
 _NUMBER = rf"(?:>= )?[-+]?\d+(?:[.,x]\d+)*(?:e[-+]?\d+)?{_UNIT}"
-_PIECES = re.compile(rf"{_NUMBER}|[^\W\d]{{1,12}}|\s+|.")
-"""Numbers with their units, parts of words, spaces and marks."""
+_PART = r"[^\W\d_]{1,12}(?:\d{1,4}(?!\d))?[_.,;:]?"
+_PIECES = re.compile(rf"{_NUMBER}|{_PART}|\s+|.")
+"""Numbers with their units, parts of words, which end with digits and a mark, spaces and marks."""
 
 
 def longest_piece(text: str) -> int:

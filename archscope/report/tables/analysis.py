@@ -13,7 +13,18 @@ from archscope.analysis.count import convention
 from archscope.analysis.result import Analysis, FieldView, LayerReport
 from archscope.ir import Shape, text_of
 from archscope.records.prediction import Prediction
-from archscope.report.table import BYTES, COUNT, MINOR, NAME, SHAPE, SHARE, TEXT, Column, Table
+from archscope.report.table import (
+    BYTES,
+    COUNT,
+    MAJOR,
+    MINOR,
+    NAME,
+    SHAPE,
+    SHARE,
+    TEXT,
+    Column,
+    Table,
+)
 from archscope.report.tables.latency import (
     MILLISECONDS,
     latency_rows,
@@ -26,9 +37,9 @@ MOST_LEVEL_BITS = 8  # of weights that count as even levels
 ROWS = 48  # the most rows of a table that is not folded by default
 
 COLUMNS = (
-    Column("layer", NAME), Column("op", NAME), Column("out", SHAPE), Column("params", COUNT),
-    Column("macs", COUNT), Column("% macs", SHARE, rank=MINOR), Column("memory access", BYTES),
-    Column("field", NAME),
+    Column("layer", NAME), Column("op", NAME), Column("out", SHAPE),
+    Column("params", COUNT, rank=MAJOR), Column("macs", COUNT, rank=MAJOR),
+    Column("% macs", SHARE, rank=MINOR), Column("memory access", BYTES), Column("field", NAME),
 )  # fmt: skip
 
 RECORD = (

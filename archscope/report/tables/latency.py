@@ -11,6 +11,7 @@ from archscope.latency.profile import Profile
 from archscope.records.latency import Latency
 from archscope.report.table import (
     COUNT,
+    MAJOR,
     MEASURE,
     NAME,
     SHARE,
@@ -22,7 +23,6 @@ from archscope.report.table import (
 )
 from archscope.units import format_measure
 
-MAJOR = 2  # rank of a requested column
 MILLISECONDS = Column("ms", MEASURE, "milliseconds", rank=MAJOR)
 
 

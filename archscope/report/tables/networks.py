@@ -10,6 +10,7 @@ from archscope.metrics import METRICS, PREDICTED, PUBLISHED
 from archscope.report.table import (
     BYTES,
     COUNT,
+    MAJOR,
     MINOR,
     NAME,
     RATIO,
@@ -31,12 +32,12 @@ def comparison_table(results: Sequence[Analysis]) -> Table:
     return table_of(
         results,
         *INTRODUCTION,
-        (Column("params", COUNT), lambda result: result.totals.params),
+        (Column("params", COUNT, rank=MAJOR), lambda result: result.totals.params),
         (
             Column("ratio", RATIO, "params_ratio", rank=MINOR),
             lambda result: _ratio(result.totals.params, first.totals.params),
         ),
-        (Column("macs", COUNT), _macs),
+        (Column("macs", COUNT, rank=MAJOR), _macs),
         (
             Column("ratio", RATIO, "macs_ratio", rank=MINOR),
             lambda result: _macs_ratio(result, first),
@@ -120,7 +121,6 @@ def _input(result: Analysis) -> object:
     return f"{len(result.input)} inputs" if several else result.input
 
 
-MAJOR = 2  # rank of a requested column
 INTRODUCTION: tuple[Field[Analysis], ...] = (
     (Column("network", NAME), lambda result: result.name),
     (Column("input", SHAPE), _input),

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archscope.analysis import analyze
 from archscope.cli import main
+from archscope.language import load
 from archscope.printable import width_of
 from archscope.report import formats
 from archscope.report.formats.table import NARROW, render
@@ -29,6 +31,9 @@ from archscope.report.table import (
     Table,
     readable,
 )
+from archscope.report.tables.analysis import layer_table
+from archscope.report.tables.networks import comparison_table
+from archscope.report.wrapping import wrapped
 
 WIDTHS = (60, 80, 100)
 NUMBER = re.compile(r"\d+(?:[.,x]\d+)*(?: (?:%|[kKMGT]i?B?)(?!\w))?")
@@ -178,3 +183,16 @@ def test_nothing_in_a_table_controls_the_terminal() -> None:
     text = render(CommandOutput([HOSTILE, table]))
     assert not set(text) & set("\x1b\x07\x9b\u202e\r")
     assert text.count(r"\x1b]52;c;cm0gLXJm\x07 \x9b31m \u202e \r") == 5
+
+
+def test_the_numbers_that_a_table_is_read_for_stay_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "36")
+    analysis = analyze(load("vgg16"))
+    for table in (layer_table(analysis, 1), comparison_table([analysis])):
+        heading = render(CommandOutput([table]), screen=True).splitlines()[0]
+        assert heading.split()[1:] == ["params", "macs"]
+
+
+def test_names_are_broken_at_their_parts() -> None:
+    name = "stage1.inverted_residual0.conv_bn1; 163"
+    assert wrapped(name, 20) == ["stage1.inverted_", "residual0.conv_bn1;", "163"]
