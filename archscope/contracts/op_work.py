@@ -18,7 +18,7 @@ MOVES = frozenset((
     "upsample_nearest2d", "upsample_nearest3d", "view", "_unsafe_view", "where", "zeros_like",
     "arange", "bitwise_not", "embedding", "full", "masked_fill", "repeat", "roll",
     "split_with_sizes",
-    "stack", "triu", "unbind", "new_empty", "fill_", "copy_", "im2col",
+    "stack", "triu", "unbind", "new_empty", "fill", "im2col",
 ))  # fmt: skip
 """Kernels that only move numbers; the comparison before a `where` is counted."""
 
@@ -41,7 +41,7 @@ class Work(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch is unty
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        name = func.overloadpacket.__name__
+        name = func.overloadpacket.__name__.removesuffix("_")  # the same work in place
         if name not in MOVES:
             self.operations += self.cost(name, args, out)
         return out
