@@ -11,7 +11,8 @@ import click
 from msgspec import structs
 
 from archscope.cli import FINDINGS, FINE
-from archscope.cli.shared.options import Output, OutputPath, output_options
+from archscope.cli.shared.options import Output, output_options
+from archscope.cli.shared.output_files import OutputPath
 from archscope.cli.shared.pruning_options import budget_option, lanes_option, scratch_option
 from archscope.cli.shared.training_options import dataset_of, runs_dir_option
 from archscope.compress.int8 import quantize_int8

@@ -10,13 +10,13 @@ import click
 from archscope.cli.shared.given_weights import given_weights, weights_option
 from archscope.cli.shared.inapplicable import indifferent
 from archscope.cli.shared.options import (
-    OutputPath,
     SpecReader,
     one_spec,
     reader_options,
     spec_output_option,
     write,
 )
+from archscope.cli.shared.output_files import OutputPath
 from archscope.errors import OptionError
 from archscope.folding.fold import readable
 from archscope.ir import Graph

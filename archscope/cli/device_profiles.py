@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from archscope.bench.conditions import DEVICES, DTYPES
-from archscope.cli.shared.options import THREADS, Output, OutputPath, output_options
+from archscope.cli.shared.options import THREADS, Output, output_options
+from archscope.cli.shared.output_files import OutputPath
 from archscope.cli.shared.terminal import say, tell
 from archscope.cli.shared.terminal import show as print_
 from archscope.errors import OptionError

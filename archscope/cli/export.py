@@ -18,13 +18,12 @@ from archscope.cli.shared.given_weights import (
 from archscope.cli.shared.inapplicable import indifferent, refused
 from archscope.cli.shared.options import (
     Output,
-    OutputPath,
     SpecReader,
     one_spec,
     reader_options,
     shapes,
 )
-from archscope.cli.shared.output_files import check_outputs
+from archscope.cli.shared.output_files import OutputPath
 from archscope.errors import OptionError
 from archscope.exporters.formats import FORMATS, OPSET
 from archscope.files import Content, write_bytes
@@ -116,7 +115,6 @@ def command(
             raise OptionError(f"{name} is for ONNX, not for --to {to}")
     if no_fuse and reader.fused:
         raise OptionError("--fused folds batch norms and --no-fuse keeps them: choose one")
-    check_outputs([output], spec, weights)
     spec, of_run = spec_of_run(spec)
     source = _Weights(spec, reader.inputs, weights or (of_run if seed is None else None), seed)
     run = source.run

@@ -8,6 +8,7 @@ import click
 
 from archscope.cli.shared import completion
 from archscope.cli.shared.options import shapes, spec_output_option, write
+from archscope.cli.shared.output_files import OutputPath
 from archscope.cli.shared.terminal import say
 from archscope.errors import GraphError
 from archscope.folding.fold import readable
@@ -25,7 +26,7 @@ GROUP = "Make"
 )  # fmt: skip
 @spec_output_option
 @click.option(
-    "--weights", type=click.Path(path_type=Path), metavar="FILE",
+    "--weights", type=OutputPath(), metavar="FILE",
     help="Also write the weights to this .safetensors file, named as `archscope build` names them.",
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Fail if an operator is not recognised.")

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from archscope.cli.shared import completion
-from archscope.cli.shared.options import OutputPath, SpecReader, cost_options, reader_options
+from archscope.cli.shared.options import SpecReader, cost_options, reader_options
+from archscope.cli.shared.output_files import OutputPath
 from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.cli.shared.terminal import show
 from archscope.errors import OptionError

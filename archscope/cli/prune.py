@@ -19,7 +19,6 @@ from archscope.cli.shared.given_weights import (
 from archscope.cli.shared.inapplicable import refuse_given, refused
 from archscope.cli.shared.options import (
     Output,
-    OutputPath,
     SpecPath,
     SpecReader,
     dtype_option,
@@ -28,7 +27,7 @@ from archscope.cli.shared.options import (
     reader_options,
     together,
 )
-from archscope.cli.shared.output_files import check_outputs
+from archscope.cli.shared.output_files import OutputPath
 from archscope.cli.shared.pruning_options import budget_option, lanes_option, scratch_option
 from archscope.cli.shared.teacher import distill_option
 from archscope.cli.shared.terminal import say
@@ -151,7 +150,6 @@ def command(
       archscope prune runs/mine --sparsity 90% --weights-output s.safetensors
       archscope prune runs/lenet5-digits --sparsity 95% --steps 3 --epochs 5
     """
-    check_outputs((options["output"], options["weights_output"]), spec, options["weights"])
     spec, run = spec_of_run(spec)
     asked = groups + bool(budgets) + (sparsity is not None) + options["sensitivity"]
     _check(asked, groups, budgets, options)

@@ -18,14 +18,13 @@ from archscope.cli.shared.given_weights import (
 from archscope.cli.shared.inapplicable import refuse_given, refused
 from archscope.cli.shared.options import (
     Output,
-    OutputPath,
     SpecReader,
     gathered,
     one_spec,
     together,
     unfused_reader_options,
 )
-from archscope.cli.shared.output_files import check_outputs
+from archscope.cli.shared.output_files import OutputPath
 from archscope.cli.shared.teacher import distill_option
 from archscope.cli.shared.training_options import data_dir_option, data_option, dataset_of
 from archscope.compress.int8 import CALIBRATIONS, quantize_int8
@@ -125,7 +124,6 @@ def command(spec: str, reader: SpecReader, form: str, **options: Any) -> None:
       archscope quantize runs/lenet5-digits --method uniform --bits 8
       archscope quantize runs/sparse --method codebook --bits 4 --epochs 3
     """
-    check_outputs([options["output"]], spec, options["weights"])
     spec, run = spec_of_run(spec)
     path = options["weights"] or run
     _check(options, run)

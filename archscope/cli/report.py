@@ -17,6 +17,7 @@ from archscope.cli.shared.options import (
     wide_option,
     write,
 )
+from archscope.cli.shared.output_files import OutputPath
 from archscope.cli.shared.overlay import overlay_option
 from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.cli.shared.terminal import show
@@ -47,7 +48,7 @@ HOME = Path("reports")
 @click.option("--date", "day", metavar="DATE", default=None,
               help="Date on the report, such as 2026-01-31, or none.  [default: SOURCE_DATE_EPOCH"
               " or today]")  # fmt: skip
-@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--output", "-o", type=OutputPath(), metavar="FILE",
               help="File to write.  [default: reports/report.html]")  # fmt: skip
 @overlay_option
 @click.option("--before", metavar="SPEC|RUN",

@@ -17,13 +17,12 @@ from archscope.cli.shared.given_weights import (
 from archscope.cli.shared.inapplicable import indifferent, refused
 from archscope.cli.shared.options import (
     Output,
-    OutputPath,
     SpecReader,
     one_spec,
     output_options,
     reader_options,
 )
-from archscope.cli.shared.output_files import check_outputs
+from archscope.cli.shared.output_files import OutputPath
 from archscope.compress.layout import PAPER, PUBLISHED
 from archscope.compress.storage import sizes
 from archscope.errors import OptionError
@@ -81,7 +80,6 @@ def command(
       archscope size lenet5 --weights sparse.safetensors --format json
       archscope size squeezenet1_0 --weights compressed_SqueezeNet.net
     """
-    check_outputs([weights_output], spec, weights)
     spec, run = spec_of_run(spec)
     graph = reader.unfused.graph(spec)
     path = weights or run

@@ -10,12 +10,16 @@ from msgspec import structs
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.space.additive_costs import AdditiveCost
-from archscope.space.budget import Budget, budgets
+from archscope.space.budget import Budget, BudgetError, budgets
 from archscope.space.costs import Costs, costs_of
 
 ITSELF = "it"
 """The name of the pruned network in relative targets: `50% params of it`."""
 
+EXAMPLES = (
+    "50%, '60% params', 30MMACs, '1M params', 'peak 64KiB', 'flash 256KiB', '60% of mobilenet_v2',"
+    " 5ms@i7-12700h"
+)
 _OWN_SHARE = re.compile(r"%\s*[A-Za-z ]*\Z")
 _OF = re.compile(r"\sof\s")
 
@@ -46,6 +50,10 @@ def targets(
         raise OptionError("nothing to prune: the network has no params and no macs")
     try:
         given = budgets(whole, costs, edge=0)
+    except BudgetError as error:
+        text, why = error.text.removesuffix(f" of {ITSELF}"), error.why
+        # what is measured cannot be a target
+        raise BudgetError(text, why.replace("@cpu", "@PROFILE"), EXAMPLES) from None
     except OptionError as error:
         raise OptionError(str(error).replace(f" of {ITSELF}'", "'")) from None
     found = tuple(

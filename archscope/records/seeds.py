@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 
 import msgspec
 from msgspec import Struct
 
+from archscope.errors import OptionError
+from archscope.records.run_folder import read_summary
 from archscope.records.training import RunSummary, State
 
 SEED = re.compile(r"(.+)-seed\d+")
@@ -95,4 +97,18 @@ def training_identity(path: Path, summary: RunSummary) -> Hashable:
     task = {key: value for key, value in summary.task.items() if key not in OF_A_SEED}
     data = (summary.data.get("digest"), summary.data.get("adapt"))
     rest = msgspec.json.encode((summary.network, task, data, summary.pretrained), order="sorted")
-    return *texts, rest
+    return *texts, rest, *_steps(summary)
+
+
+def _steps(summary: RunSummary) -> Iterator[str]:
+    """Yield the steps of compression before a run, by what each added to the name of a run.
+
+    Sparse networks of two steps differ only in the weights that they start from.
+    """
+    while summary.compressed_from:
+        origin = Path(summary.compressed_from)
+        yield summary.name.removeprefix(origin.name)
+        try:
+            summary = read_summary(origin)
+        except OptionError:  # it was moved or removed
+            return

@@ -36,6 +36,14 @@ CostsByName = Callable[[str], Costs]
 """Returns the costs of a network by its name."""
 
 
+class BudgetError(OptionError):
+    """A budget cannot be understood."""
+
+    def __init__(self, text: str, why: str, examples: str = EXAMPLES) -> None:
+        self.text, self.why = text, why
+        super().__init__(f"cannot take the budget '{text}': {why}; write for example {examples}")
+
+
 class Budget(Struct, frozen=True):
     """The upper and perhaps lower limit of a metric."""
 
@@ -160,7 +168,7 @@ def budget(text: str, costs_by_name: CostsByName | None = None) -> Budget:
     words = " ".join(text.split())
     sign, leading, rest = _parts(words)
     if rest.startswith(MINUS):
-        raise _refusal(words, "a budget is an amount above 0")
+        raise BudgetError(words, "a budget is an amount above 0")
     if "%" in rest:
         metric, most, note = _share(words, rest, leading, costs_by_name)
         least, device = None, ""
@@ -171,9 +179,9 @@ def budget(text: str, costs_by_name: CostsByName | None = None) -> Budget:
         metric, most, note = _amount(words, high.strip(), leading)
         least = _low_end(words, low.strip(), high.strip(), metric) if dots else None
         if metric.is_measured and not device:
-            raise _refusal(words, f"{metric.name} needs a device: {metric.unit.examples}@cpu")
+            raise BudgetError(words, f"{metric.name} needs a device: {metric.unit.examples}@cpu")
         if device and not metric.is_measured:
-            raise _refusal(words, f"{metric.name} is counted, not measured on a device")
+            raise BudgetError(words, f"{metric.name} is counted, not measured on a device")
         note = _how_known(words, device) if device else note
     if ">" in sign:
         return Budget(words, metric.name, None, most, device, note)
@@ -190,15 +198,11 @@ def _how_known(text: str, device: str) -> str:
         hint = did_you_mean(device, (*DEVICES, *known)) + (
             f"; there is cpu, that of this machine{there}; `archscope device calibrate` makes one"
         )
-        raise _refusal(text, f"the device '{device}' is not known{hint}")
+        raise BudgetError(text, f"the device '{device}' is not known{hint}")
     profile = profiles.load(device)
     least, most = profile.batches
     beyond = "" if least == 1 else f", fitted to batches of {least} to {most} and not to one image"
     return f"predicted for {profiles.words(profile)}{beyond}"
-
-
-def _refusal(text: str, why: str) -> OptionError:
-    return OptionError(f"cannot take the budget '{text}': {why}; write for example {EXAMPLES}")
 
 
 def _parts(words: str) -> tuple[str, Metric | None, str]:
@@ -207,11 +211,11 @@ def _parts(words: str) -> tuple[str, Metric | None, str]:
     if match:
         word, sign, rest = match.groups()
         if not word:
-            raise _refusal(words, f"name the metric before '{sign}'")
+            raise BudgetError(words, f"name the metric before '{sign}'")
         metric = _metric(words, word)
         if sign in ("==", "="):
             why = "a budget is not an exact amount; use <=, or a range such as 250M..300M"
-            raise _refusal(words, why)
+            raise BudgetError(words, why)
         return sign, metric, rest
     match = _LEADING.match(words)
     if match:
@@ -223,7 +227,7 @@ def _metric(text: str, word: str) -> Metric:
     known = metric_words()
     name = word.strip().lower()
     if name not in known:
-        raise _refusal(text, f"no metric '{word.strip()}'{did_you_mean(name, known)}")
+        raise BudgetError(text, f"no metric '{word.strip()}'{did_you_mean(name, known)}")
     return known[name]
 
 
@@ -234,17 +238,17 @@ def _share(
     quantity = split_quantity(rest)
     match = _SHARE.match(quantity[1]) if quantity else None
     if quantity is None or match is None:
-        raise _refusal(text, "a share needs a network: 60% of mobilenet_v2")
+        raise BudgetError(text, "a share needs a network: 60% of mobilenet_v2")
     metric = _metric(text, match[1]) if match[1] else leading or METRICS[MACS]
     if metric.is_measured:
         example = f"{metric.unit.examples}@cpu"
-        raise _refusal(text, f"{metric.name} is measured, so it has no share; write {example}")
+        raise BudgetError(text, f"{metric.name} is measured, so it has no share; write {example}")
     if costs_by_name is None:
-        raise _refusal(text, "no network can be looked up here")
+        raise BudgetError(text, "no network can be looked up here")
     whole = costs_by_name(match[2])[metric.name]
     most = quantity[0] / 100 * whole
     if not most:
-        raise _refusal(text, "the share is 0")
+        raise BudgetError(text, "the share is 0")
     return metric, most, f"{match[2]} has {metric.unit.format(whole)} {metric.name}"
 
 
@@ -252,7 +256,7 @@ def _low_end(text: str, low: str, high: str, metric: Metric) -> float:
     """Return the lower end of a range; 250..300MFLOPs and 250M..300MFLOPs are the same."""
     below, above = split_quantity(low), split_quantity(high)
     if below is None or above is None:
-        raise _refusal(text, f"'{low}' is not an amount for the lower end")
+        raise BudgetError(text, f"'{low}' is not an amount for the lower end")
     return _amount(text, low if below[1] else low + above[1], metric)[1]
 
 
@@ -260,16 +264,16 @@ def _amount(text: str, words: str, leading: Metric | None) -> tuple[Metric, floa
     """Return the metric, the amount and the note of `300MFLOPs`, `5M params` or `4MiB peak`."""
     quantity = split_quantity(words)
     if quantity is None:
-        raise _refusal(text, "it has no amount")
+        raise BudgetError(text, "it has no amount")
     number, letters = quantity
     if not number:
-        raise _refusal(text, "no network costs nothing")
+        raise BudgetError(text, "no network costs nothing")
     if number > MOST:
-        raise _refusal(text, f"no network costs more than {MOST:g}")
+        raise BudgetError(text, f"no network costs more than {MOST:g}")
     if letters in ("B", "bytes"):
-        raise _refusal(text, f"'{letters}' could be bytes or billions; write KiB, MB, or G")
+        raise BudgetError(text, f"'{letters}' could be bytes or billions; write KiB, MB, or G")
     if re.match(r"[kKMGT]i?b\Z", letters):
-        raise _refusal(text, unit_hint(letters).removeprefix("; "))
+        raise BudgetError(text, unit_hint(letters).removeprefix("; "))
     symbol, _, word = letters.partition(" ")
     symbol = re.sub(r"Bytes?\Z", "B", symbol)
     for metric in cost_metrics():
@@ -283,15 +287,15 @@ def _amount(text: str, words: str, leading: Metric | None) -> tuple[Metric, floa
         if worth is not None:
             return expected, number * worth, ""
     if prefix not in COUNT.factors:
-        raise _refusal(text, f"unknown unit '{letters}'{_unit_hint(prefix, letters)}")
+        raise BudgetError(text, f"unknown unit '{letters}'{_unit_hint(prefix, letters)}")
     counted = _metric(text, word) if word else leading
     if counted is None:
-        raise _refusal(text, f"{words} of what? '{words} params' or '{words}MACs'")
+        raise BudgetError(text, f"{words} of what? '{words} params' or '{words}MACs'")
     if leading is not None and counted is not leading:
-        raise _refusal(text, f"it names both {leading.name} and {counted.name}")
+        raise BudgetError(text, f"it names both {leading.name} and {counted.name}")
     if counted.unit.name:
         unit = counted.unit
-        raise _refusal(text, f"{counted.name} is in {unit.name}, such as {unit.examples}")
+        raise BudgetError(text, f"{counted.name} is in {unit.name}, such as {unit.examples}")
     flops = word.lower().startswith("flop")
     note = "one FLOP for each multiply-accumulate, as mobile papers count" if flops else ""
     return counted, number * COUNT.factors[prefix], note
@@ -305,12 +309,12 @@ def _metric_in(text: str, unit: Unit, word: str, leading: Metric | None) -> Metr
         metric = possible[0]
     if metric is None:
         *names, last = [metric.name for metric in possible]
-        raise _refusal(text, f"{unit.name} of what? say {', '.join(names)} or {last}")
+        raise BudgetError(text, f"{unit.name} of what? say {', '.join(names)} or {last}")
     if leading is not None and metric is not leading:
-        raise _refusal(text, f"it names both {leading.name} and {metric.name}")
+        raise BudgetError(text, f"it names both {leading.name} and {metric.name}")
     if metric not in possible:
         own = f"in {metric.unit.name}" if metric.unit.name else "a count"
-        raise _refusal(text, f"{metric.name} is {own}, not {unit.name}")
+        raise BudgetError(text, f"{metric.name} is {own}, not {unit.name}")
     return metric
 
 

@@ -13,6 +13,7 @@ from archscope.build import build
 from tests.cli.conftest import Run
 
 SPEC = "input: [1, 8, 8]\nlayers: [conv: 16, relu, conv: 16, flatten, linear: 2]\n"
+NAMES_IN_RUN = {"net.yaml": "spec.yaml", "net.safetensors": "best.safetensors"}
 MODULE = """from torch import nn
 
 
@@ -30,6 +31,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     torch.manual_seed(0)
     save_file(build(load("net.yaml")).state_dict(), tmp_path / "net.safetensors")
     (tmp_path / "link.safetensors").symlink_to("net.safetensors")
+    run = tmp_path / "runs/one"
+    run.mkdir(parents=True)
+    for name in ("net.yaml", "net.safetensors"):
+        (run / NAMES_IN_RUN[name]).write_bytes((tmp_path / name).read_bytes())
+    (run / "run.json").write_text("{}", encoding="utf-8")
     return tmp_path
 
 
@@ -46,6 +52,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
          "net.safetensors"),
         ("size net.yaml --weights net.safetensors --weights-output net.safetensors",
          "net.safetensors"),
+        ("analyze net.yaml -o net.yaml", "net.yaml"),
+        ("compare lenet5 net.yaml -o ./net.yaml", "net.yaml"),
+        ("lint net.yaml -o net.yaml", "net.yaml"),
+        ("convert net.yaml --flat -o net.yaml", "net.yaml"),
+        ("report net.yaml lenet5 --format json -o net.yaml", "net.yaml"),
+        ("plot pareto net.yaml lenet5 -o net.yaml", "net.yaml"),
+        ("import own.py:net --input 1x8x8 --weights own.py", "own.py"),
+        ("size net.yaml --weights net.safetensors -o net.safetensors", "net.safetensors"),
+        ("size net.yaml --weights runs/one -o runs/one/best.safetensors",
+         "runs/one/best.safetensors"),
+        ("analyze runs/one -o runs/one/spec.yaml", "runs/one/spec.yaml"),
+        ("evaluate one --data digits -o runs/one/best.safetensors", "runs/one/best.safetensors"),
+        ("compress one -t 50% -o runs/one/run.json", "runs/one/run.json"),
     ],
 )  # fmt: skip
 def test_sources_are_not_overwritten(run: Run, folder: Path, line: str, source: str) -> None:
@@ -59,6 +78,7 @@ def test_sources_are_not_overwritten(run: Run, folder: Path, line: str, source: 
 
 def test_results_may_be_written_again(run: Run, folder: Path) -> None:
     for _ in range(2):
+        assert run("analyze", "runs/one/spec.yaml", "-o", "runs/one/costs.json").code == 0
         assert run("export", "net.yaml", "-o", "net.py").code == 0
         assert run("prune", "net.yaml", "-b", "90%", "--lanes", "2", "-o", "small.yaml").code == 0
 
@@ -67,7 +87,8 @@ LINES = pytest.mark.parametrize(
     "line",
     [
         "analyze net.yaml -o {}", "prune net.yaml --budget 50% -o {}", "quantize net.yaml -o {}",
-        "size net.yaml --weights-output {}", "compress norun -t 50% --model {}",
+        "size net.yaml --weights-output {}", "report net.yaml -o {}",
+        "import own.py:net --input 1x8x8 --weights {}", "compress norun -t 50% --model {}",
         "device calibrate -o {}", "plot pareto net.yaml -o {}", "convert net.yaml --flat -o {}",
     ],
 )  # fmt: skip

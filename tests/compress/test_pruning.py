@@ -271,7 +271,8 @@ def test_min_width() -> None:
         ("50%", {"scope": "block"}, "unknown scope 'block'; there are global, layer"),
         ("50%", {"dtype": "int3"}, "unknown dtype 'int3', did you mean 'int8'"),
         ("50% of vgg16", {}, "no network can be looked up here: 'vgg16'"),
-        ("fifty", {}, "cannot take the budget 'fifty'"),
+        ("fifty", {}, "cannot take the budget 'fifty'.* write for example 50%, '60% params'"),
+        ("5ms", {}, "cannot take the budget '5ms': latency needs a device: 8ms@PROFILE;"),
         ((), {}, "pruning needs a target"),
     ],
 )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope import __version__
+from archscope.cli.shared.output_files import guard
 from archscope.cli.shared.terminal import show
 from archscope.cli.shared.verbosity import talk_options
 from archscope.errors import did_you_mean
@@ -49,6 +50,7 @@ class Commands(click.Group):
         command: click.Command = module.command
         if not any(param.name == "quiet" for param in command.params):
             command.params += talk_options()
+            guard(command)
         setattr(command, "panel", module.GROUP)  # noqa: B010  (read by rich-click)
         return command
 

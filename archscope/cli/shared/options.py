@@ -15,9 +15,10 @@ from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import OPTIMIZERS
 from archscope.analysis.microcontroller import TARGETS
 from archscope.cli.shared import completion
+from archscope.cli.shared.output_files import OutputPath
 from archscope.cli.shared.terminal import show
 from archscope.errors import OptionError
-from archscope.files import check_writable, write_text
+from archscope.files import write_text
 from archscope.ir import Graph, Shape
 from archscope.language import LIMITS
 from archscope.language.document import Document
@@ -80,19 +81,6 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # not generic in all v
             return self.parse(value)
         except OptionError as error:
             self.fail(str(error), param, ctx)
-
-
-class OutputPath(click.Path):
-    """The type of a file that a command writes."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path; raise OptionError at once if no file can be written there."""
-        path = Path(str(super().convert(value, param, ctx)))
-        check_writable(path)
-        return path
 
 
 class SpecPath(OutputPath):
