@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from archscope.errors import OptionError
-from archscope.files import check_writable
 
 
 class OutputPath(click.Path):
@@ -21,6 +20,8 @@ class OutputPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path; raise OptionError at once if no file can be written there."""
+        from archscope.files import check_writable  # needs msgspec, which --version does not load
+
         path = Path(str(super().convert(value, param, ctx)))
         check_writable(path)
         return path
