@@ -12,6 +12,7 @@ from archscope.ops.attributes import RANK, Positive
 from archscope.ops.axis_functions import AlongAxis, checked_axis
 from archscope.ops.facts import Weightless, free, saves_nothing, whole
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
+from archscope.ops.index_select import IndexSelect, table_of
 from archscope.ops.layout import Permute
 from archscope.ops.reduction import Reduce
 from archscope.ops.registry import op
@@ -118,13 +119,35 @@ def _places(value: Any, x: Tensor) -> bool:
     return isinstance(value, Tensor) and not value.constant and len(value.shape) == len(x.shape)
 
 
+def _known_places(index: Tensor, axis: int) -> tuple[int, ...]:
+    """Return the numbers of a constant index that are the same along all other axes, else ()."""
+    table = table_of(index)
+    if table is None:
+        return ()
+    shape, numbers = table
+    behind, found = prod(shape[axis + 1 :]), []
+    for place in range(shape[axis]):
+        own = {at for i, at in enumerate(numbers) if i // behind % shape[axis] == place}
+        if len(own) != 1:
+            return ()
+        found.append(own.pop())
+    return tuple(found)
+
+
 @recognises("aten.gather.default", "aten.take_along_dim.default")
 def gather_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise gathering at computed indices along an axis of the image."""
     x = foreign.args["self"]
     index, dim = foreign.get("index", foreign.get("indices")), foreign.get("dim")
     axis = 0 if dim is None else dim % len(x.shape)
-    if axis == 0 or x.constant or not _places(index, x):
+    if axis == 0 or x.constant:
+        return None
+    if isinstance(index, Tensor) and index.constant:
+        known = _known_places(index, axis)
+        whole = foreign.out == (*x.shape[:axis], len(known), *x.shape[axis + 1 :])
+        found = IndexSelect(index=known, axis=axis - 1) if known and whole else None
+        return Recognised(found, (x,)) if found else None
+    if not _places(index, x):
         return None
     broadcasts = "along" in foreign.target and foreign.out != index.shape
     return None if broadcasts else Recognised(Gather(axis=axis - 1), (x, index))

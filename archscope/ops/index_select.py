@@ -180,7 +180,7 @@ def _pairs(x: Tensor, given: list[tuple[int, Any]], out: Shape) -> Recognised | 
     """Return known places along several axes that stand beside each other, which become one."""
     axes = [axis for axis, _ in given]
     first, last = axes[0], axes[-1]
-    tables = [_table(at) for _, at in given]
+    tables = [table_of(at) for _, at in given]
     if first == 0 or axes != [*range(first, last + 1)] or None in tables:
         return None
     sizes = x.shape[first : last + 1]
@@ -204,7 +204,7 @@ def _pairs(x: Tensor, given: list[tuple[int, Any]], out: Shape) -> Recognised | 
     return Recognised(flat, (x,), then=tuple(chosen))
 
 
-def _table(places: Any) -> tuple[Shape, tuple[int, ...]] | None:
+def table_of(places: Any) -> tuple[Shape, tuple[int, ...]] | None:
     """Return the shape and the numbers of known places, None for anything else."""
     if not isinstance(places, Tensor) or not places.constant or places.value is None:
         return None

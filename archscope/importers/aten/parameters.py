@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from archscope.importers.aten.canonical import JOINING, POINTWISE, PRODUCTS, WRITING
 from archscope.importers.aten.names import name_of
 from archscope.ops.foreign import Foreign, Recognised, Tensor
@@ -23,6 +25,8 @@ def parameters_of(form: Foreign, images: int) -> dict[str, tuple[Recognised, Ten
     found: dict[str, tuple[Recognised, Tensor]] = {}
     for tensor in held:
         first, *size = (1,) * (rank - len(tensor.shape)) + tensor.shape
+        if first == images and isinstance(tensor.value, int | float):
+            first, tensor = 1, structs.replace(tensor, shape=(1, *size))  # one number fills it
         if first != 1:
             return {}
         op = Parameter(size=tuple(size), fixed=not tensor.learned)

@@ -20,7 +20,7 @@ from archscope.importers.torch.aten import SAME, SPLITS, WRAPPERS
 from archscope.importers.torch.computed import other_names
 from archscope.importers.torch.functional import written
 from archscope.importers.torch.layers import is_name
-from archscope.importers.torch.tracing import Trace, traces
+from archscope.importers.torch.tracing import Trace, traces, with_known_sizes
 from archscope.importers.torch.translation import OperatorTranslator
 from archscope.importers.torch.weight_table import WeightTable
 from archscope.ir import Shape
@@ -39,6 +39,7 @@ def from_module(model: nn.Module, input: Any, name: str | None = None, batch: in
     if not isinstance(model, nn.Module):
         raise OptionError(f"expected a torch.nn.Module, got {type(model).__name__}")
     arguments = arguments_of(model, input)
+    model = with_known_sizes(model, arguments)
     uneven: dict[str, None] = {}
     for trace in traces(model, arguments, batch):
         importer = ProgramImporter(trace, model, arguments)

@@ -14,6 +14,7 @@ from archscope.importers.formats import Imported, Inputs
 from archscope.importers.torch.arguments import arguments_of
 from archscope.importers.torch.functional import functional
 from archscope.importers.torch.program import ProgramImporter, from_module
+from archscope.importers.torch.sizes_of_others import without_others
 from archscope.importers.torch.tracing import Trace, quiet
 
 
@@ -36,7 +37,7 @@ def from_program_file(source: str, input: Inputs = None, batch: int = 1) -> Impo
     tensors = [part for part in tree_leaves(given) if isinstance(part, torch.Tensor)]
     size = next((tensor.shape[0] for tensor in tensors if tensor.dim()), 1)
     reason = "it was exported for that batch alone"
-    trace = Trace(functional(program), Batch(size, alike=False), reason)
+    trace = Trace(functional(without_others(program)), Batch(size, alike=False), reason)
     module = program.module(check_guards=False)
     importer = ProgramImporter(trace, module, arguments_of(module, given))
     importer.run()

@@ -65,16 +65,29 @@ class TraceMode(TorchFunctionMode):
                 raise SomeImagesError
         result = self._result(func, args, kwargs)
         if args and (name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))):
-            self.made[id(args[0])] = (args[0],)
+            self._change(func, args, kwargs)
         if name in self.PART and self._whole(args[0]) and not self._whole(result):
             raise SomeImagesError
         parts = result if isinstance(result, tuple | list) else [result]
         for place, part in enumerate(parts):
             if isinstance(part, torch.Tensor):
-                changed = any(given is part for given in (*args, *kwargs.values()))
-                maker = func if part is result else partial(_part, func, place)
-                self.made[id(part)] = (part,) if changed else (part, maker, args, kwargs)
+                if part is kwargs.get("out"):
+                    self.made[id(part)] = (part,)
+                elif all(given is not part for given in (*args, *kwargs.values())):
+                    maker = func if part is result else partial(_part, func, place)
+                    self.made[id(part)] = (part, maker, args, kwargs)
         return result
+
+    def _change(self, func: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        """Record that a tensor was changed in place: its numbers are known if they were before."""
+        x, *rest = args
+        _, *before = self.made.get(id(x), (x,))
+        if before:
+            maker, given, words = before
+            again = partial(_changed, func, maker, len(given), tuple(words))
+            self.made[id(x)] = (x, again, (*given, *words.values(), *rest), kwargs)
+        else:
+            self.made[id(x)] = (x,)
 
     def _result(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Return the result of a function, using operators with equivalents of ours."""
@@ -152,6 +165,22 @@ class TraceMode(TorchFunctionMode):
 
 def _part(func: Callable[..., Any], place: int, *args: Any, **kwargs: Any) -> Any:
     return func(*args, **kwargs)[place]
+
+
+def _changed(
+    func: Callable[..., Any],
+    maker: Callable[..., Any],
+    positional: int,
+    words: tuple[str, ...],
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    """Return what the maker returns of the first arguments, changed by the function."""
+    rest = positional + len(words)
+    x = maker(*args[:positional], **dict(zip(words, args[positional:rest], strict=True)))
+    x = x.clone()  # it may be a weight
+    func(x, *args[rest:], **kwargs)
+    return x
 
 
 def _tensors(model: nn.Module) -> list[tuple[str, torch.Tensor]]:

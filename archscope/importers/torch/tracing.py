@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from msgspec import Struct
 from torch import fx, nn
+from torch.nn.parameter import is_lazy
 
 from archscope.errors import GraphError
 from archscope.importers.aten.batch import PRIMES, Batch
@@ -23,6 +24,7 @@ from archscope.importers.torch.aten import module_path
 from archscope.importers.torch.attention import WEIGHTS, show_attention
 from archscope.importers.torch.complex_numbers import in_real_numbers
 from archscope.importers.torch.functional import functional
+from archscope.importers.torch.sizes_of_others import without_others
 from archscope.importers.torch.torchvision_operators import deformable
 from archscope.importers.torch.trace_mode import SomeImagesError, TraceMode
 
@@ -67,6 +69,29 @@ def traces(model: nn.Module, arguments: Arguments, batch: int) -> Iterator[Trace
     yield Trace(program, Batch(batch, alike=False), reason)
 
 
+def with_known_sizes(model: nn.Module, arguments: Arguments) -> nn.Module:
+    """Return a module; if it has lazy layers, a copy whose layers took their sizes from an input.
+
+    Raises GraphError if it does not run.
+    """
+    if not any(map(is_lazy, chain(model.parameters(), model.buffers()))):
+        return model
+    held = {
+        id(tensor): type(tensor)(device=tensor.device, dtype=tensor.dtype)  # as it has no copy
+        if is_lazy(tensor)
+        else tensor
+        for tensor in (*model.parameters(), *model.buffers())
+    }
+    known = copy.deepcopy(model, held).eval()
+    args, kwargs = arguments.tensors(2)
+    try:
+        with quiet(), torch.no_grad():
+            known(*args, **kwargs)
+    except Exception as error:
+        raise GraphError(_error_text(model, error, listed(arguments))) from None
+    return known
+
+
 def _exported(
     model: nn.Module, arguments: Arguments, batch: Batch, with_weights: bool = False
 ) -> torch.export.ExportedProgram:
@@ -81,7 +106,7 @@ def _exported(
         if _reads_weights(program.graph):
             return _exported(model, arguments, batch, with_weights=True)
         try:
-            return in_real_numbers(functional(program))
+            return in_real_numbers(functional(without_others(program)))
         except Exception:
             name = type(model).__name__
             raise GraphError(
@@ -201,4 +226,17 @@ def _error_text(model: nn.Module, error: Exception, sizes: str) -> str:
     if any(word in f"{kind} {text}" for word in words):
         reason = "its control flow depends on values of its input"
         return f"'{name}' cannot be traced: {reason} ({line})"
+    if any(isinstance(part, torch.jit.ScriptModule) for part in model.modules()):
+        return (
+            f"'{name}' has parts in TorchScript, which cannot be traced; import the modules that"
+            " they were made from, or export it as ONNX"
+        )
+    if any(
+        "nn" in (path := type(part).__module__.split(".")) and "quantized" in path
+        for part in model.modules()
+    ):
+        return (
+            f"'{name}' has quantized layers of torch, which hold packed weights and cannot be"
+            " traced; import it as it was before torch.ao.quantization converted it"
+        )
     return f"'{name}' cannot run on an input {sizes}: {kind}: {line}"

@@ -77,8 +77,6 @@ class OperatorTranslator:
         if name_of(foreign.target) not in RECURRENT:
             args = {key: self._of_states(node, value) for key, value in foreign.args.items()}
             foreign = Foreign(foreign.target, args, foreign.out)
-        if name_of(foreign.target) in ("view_as", "reshape_as"):
-            foreign = Foreign("aten.reshape.default", {"self": foreign.ins[0]}, foreign.out)
         form = canonical(foreign, self.batch)
         value = self._translated(node, foreign, form) if form else self._fallback(node, foreign)
         return value if value.shape == foreign.out else structs.replace(value, shape=foreign.out)

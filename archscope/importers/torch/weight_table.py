@@ -95,9 +95,7 @@ class WeightTable:
             whole = tensors[0].value  # a part of what one number fills
             value = whole if isinstance(whole, int | float) and tensors[0].shape else None
         kind = node.meta["val"].dtype if value is None and not foreign.ins else None
-        if (
-            kind == torch.int64 and 0 < prod(foreign.out) <= FEW
-        ):  # indices, whose values are passed to operators
+        if kind == torch.int64 and 0 < prod(shape) <= FEW:  # indices, which operators read
             numbers = self.computed.value(name)
             real = numbers is not None and numbers.device.type != "meta"
             value = _nested(numbers.tolist()) if numbers is not None and real else None

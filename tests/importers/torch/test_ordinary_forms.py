@@ -16,6 +16,7 @@ from tests.importers.torch.model_forms import MODELS
 from tests.importers.torch.module_forms import MODULES
 from tests.importers.torch.ordinary_forms import FORMS, SHAPE
 from tests.importers.torch.place_forms import PLACES
+from tests.importers.torch.size_forms import SIZES
 from tests.importers.torch.test_modules import flops
 
 COUNTED: set[str] = set()
@@ -24,7 +25,7 @@ PRODUCTS_OF_WEIGHTS = {"spectral_norm"}
 """Forms that multiply weights alone, which a built network does not repeat."""
 NOT_OF_TORCH = {"bilinear": 5 * 8 * 8, "matmul_vector": 12 * 8 * 8}
 """Macs of products that torch's counter has no formula for."""
-ALL = FORMS | FURTHER | HELD | MODELS | MODULES | PLACES
+ALL = FORMS | FURTHER | HELD | MODELS | MODULES | PLACES | SIZES
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -48,3 +49,8 @@ def test_form(name: str) -> None:
     network.load_state_dict(state_dict_of(read.graph, found.weights(), read.names))
     with torch.no_grad():
         torch.testing.assert_close(network(images), module(images), rtol=1e-5, atol=1e-5)
+
+
+def test_expansions_that_broadcast_are_left_out() -> None:
+    read = readable(from_module(SIZES["expand_as"], SHAPE, "form").graph)
+    assert [node.op.name for node in read.graph.nodes] == ["input", "learned"]

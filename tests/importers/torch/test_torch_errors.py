@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
+from archscope.analysis import analyze
 from archscope.errors import ArchscopeError
 from archscope.importers.torch import from_module
 from tests.cli.conftest import Run, run
@@ -220,3 +222,30 @@ def assert_one_line(result: Any, words: str) -> None:
     error = result.err.removeprefix("hello\n")
     assert error.startswith("error: ") and error.count("\n") == 1
     assert words in error
+
+
+def test_lazy_layers_take_their_sizes_from_the_input() -> None:
+    model = nn.Sequential(nn.LazyConv2d(4, 3), nn.LazyBatchNorm2d(), nn.Flatten(), nn.LazyLinear(5))
+    found = from_module(model, (3, 6, 6))
+    params = 4 * (3 * 9 + 1) + 2 * 4 + (4 * 4 * 4 + 1) * 5
+    assert analyze(found.graph).totals.params == params
+    assert all(map(is_lazy, model.parameters()))
+
+
+def test_lazy_layers_that_do_not_run_are_one_line() -> None:
+    with pytest.raises(ArchscopeError, match="'Sequential' cannot run on an input 3x2x2: Runtime"):
+        from_module(nn.Sequential(nn.LazyConv2d(4, 3)), (3, 2, 2))
+
+
+def test_torchscript_is_named() -> None:
+    part = torch.jit.script(nn.Conv2d(3, 4, 3))  # type: ignore[no-untyped-call]
+    with pytest.raises(ArchscopeError, match="'Sequential' has parts in TorchScript"):
+        from_module(nn.Sequential(part), (3, 6, 6))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_quantized_layers_are_named() -> None:
+    plain = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
+    model = torch.ao.quantization.quantize_dynamic(plain, {nn.Linear})
+    with pytest.raises(ArchscopeError, match="'Sequential' has quantized layers of torch"):
+        from_module(model, (3, 2, 2))
