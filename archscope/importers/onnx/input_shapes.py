@@ -56,7 +56,7 @@ def _shape(info: Any, size: Shape | None) -> tuple[int, ...]:
     dims: list[int | None] = [None] * (1 + len(size or ()))
     text = "?"
     if tensor.HasField("shape"):
-        dims = fixed_axes(tensor)
+        dims = [None if dim is not None and dim < 0 else dim for dim in fixed_axes(tensor)]
         text = "x".join(
             (axis.dim_param or "?") if dim is None else str(dim)
             for dim, axis in zip(dims, tensor.shape.dim, strict=True)

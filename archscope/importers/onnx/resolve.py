@@ -161,7 +161,11 @@ class _Resolver:
             except ArchscopeError:
                 raise
             except Exception as error:  # too few bytes, an unknown type
-                raise DataError(f"the weights '{tensor.name}' are broken: {error}") from None
+                reason = f"the type {error} is not known" if isinstance(error, KeyError) else error
+                raise DataError(f"the weights '{tensor.name}' are broken: {reason}") from None
+            if any(size < 0 for size in tensor.dims):
+                sizes = text_of(tuple(tensor.dims))
+                raise DataError(f"the weights '{tensor.name}' are broken: their shape is {sizes}")
             self.initializers.add(name)
             if tensor.data_type != tensor.INT64:  # the message has sizes and offsets
                 self.sources[name] = frozenset([name])
@@ -180,6 +184,9 @@ class _Resolver:
         for name in node.input:
             if name and name not in self.types:
                 raise DataError(f"{named(node)} reads '{name}', which no operator produces")
+        for name in node.output:
+            if name and name in self.types and name not in self.initializers:
+                raise DataError(f"{named(node)} produces '{name}', which is there already")
         kind = f"{node.domain}.{node.op_type}" if node.domain else str(node.op_type)
         if is_quantized(node):
             return write_out(self, node)
@@ -346,7 +353,7 @@ class _Resolver:
                 " archscope analyses networks whose shapes are fixed"
             )
         self.shapes[name] = tuple(dim for dim in dims if dim is not None)
-        if 0 in dims:
+        if min(self.shapes[name], default=1) < 1:
             raise DataError(
                 f"{named(node)} leaves nothing of its input:"
                 f" it would give {text_of(self.shapes[name])}"

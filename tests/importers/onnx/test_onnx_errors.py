@@ -115,9 +115,37 @@ def test_external_data(tmp_path: Path) -> None:
             "domain 'com.me'",
         ),
         (model([helper.make_node("NonZero", ["x"], ["y"])], SHAPE), "depends on the data"),
+        (model([RELU, RELU], SHAPE), "Relu 'y' produces 'y', which is there already"),
+        (model([RELU], (1, 4, -1, -1)), "input 'x' is 1x4x?x?, which leaves sizes open"),
+        (
+            model([CONV], (1, 4, 2, 2), WEIGHTS),
+            "Conv 'y' leaves nothing of its input: it would give 1x4x0x0",
+        ),
+        (
+            model([CONV], (1, 4, 1, 1), WEIGHTS),
+            "Conv 'y' leaves nothing of its input: it would give 1x4x-1x-1",
+        ),
     ],
 )
 def test_model_that_is_not_read(made: Any, said: str, tmp_path: Path) -> None:
+    assert said in refusal(saved(made, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("dims", [-4, 4, 3, 3], "the weights 'w' are broken: their shape is -4x4x3x3"),
+        ("data_type", 99, "the weights 'w' are broken: the type 99 is not known"),
+    ],
+)
+def test_weights_of_no_shape_or_type(field: str, value: Any, said: str, tmp_path: Path) -> None:
+    made = model([CONV], SHAPE, WEIGHTS)
+    weights = made.graph.initializer[0]
+    weights.ClearField(field)
+    if isinstance(value, list):
+        weights.dims.extend(value)
+    else:
+        setattr(weights, field, value)
     assert said in refusal(saved(made, tmp_path))
 
 
