@@ -72,5 +72,6 @@ def _broadcast(node: fx.Node) -> None:
         if place == 0 and str(node.target).split(".")[1].endswith("_"):
             continue
         sizes = [size for size in map(_shape, args) if size is not None]
-        if shape is not None and torch.broadcast_shapes(*sizes) == shape:
+        together: Any = torch.broadcast_shapes(*sizes)  # type: ignore[no-untyped-call]
+        if together == shape:
             node.args = tuple(args)

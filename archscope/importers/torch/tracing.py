@@ -76,12 +76,11 @@ def with_known_sizes(model: nn.Module, arguments: Arguments) -> nn.Module:
     """
     if not any(map(is_lazy, chain(model.parameters(), model.buffers()))):
         return model
-    held = {
-        id(tensor): type(tensor)(device=tensor.device, dtype=tensor.dtype)  # as it has no copy
-        if is_lazy(tensor)
-        else tensor
-        for tensor in (*model.parameters(), *model.buffers())
-    }
+    held: dict[int, Any] = {}
+    for tensor in (*model.parameters(), *model.buffers()):
+        kind: Any = type(tensor)  # a lazy one cannot be copied
+        place = {"device": tensor.device, "dtype": tensor.dtype}
+        held[id(tensor)] = kind(**place) if is_lazy(tensor) else tensor
     known = copy.deepcopy(model, held).eval()
     args, kwargs = arguments.tensors(2)
     try:
