@@ -131,6 +131,21 @@ def resolve(model: Any, data: TensorData, sizes: Inputs = None) -> ResolvedModel
     return resolver.result(scope)
 
 
+def _numbers(data: Any, tensor: Any) -> Any:
+    """Return the numbers of a tensor in the file. Raises DataError."""
+    try:
+        numbers = data.array(tensor)
+    except ArchscopeError:
+        raise
+    except Exception as error:  # too few bytes, an unknown type
+        reason = f"the type {error} is not known" if isinstance(error, KeyError) else error
+        raise DataError(f"the weights '{tensor.name}' are broken: {reason}") from None
+    if any(size < 0 for size in tensor.dims):
+        sizes = text_of(tuple(tensor.dims))
+        raise DataError(f"the weights '{tensor.name}' are broken: their shape is {sizes}")
+    return numbers
+
+
 class _Resolver:
     """Visits the nodes of a model in order and keeps the type of each value."""
 
@@ -156,16 +171,7 @@ class _Resolver:
         """Keep the weights of a graph, with a prefix to their names. Raises DataError."""
         for tensor in tensors:
             name = f"{prefix}{tensor.name}"
-            try:
-                self.keep(name, self.data.array(tensor))
-            except ArchscopeError:
-                raise
-            except Exception as error:  # too few bytes, an unknown type
-                reason = f"the type {error} is not known" if isinstance(error, KeyError) else error
-                raise DataError(f"the weights '{tensor.name}' are broken: {reason}") from None
-            if any(size < 0 for size in tensor.dims):
-                sizes = text_of(tuple(tensor.dims))
-                raise DataError(f"the weights '{tensor.name}' are broken: their shape is {sizes}")
+            self.keep(name, _numbers(self.data, tensor))
             self.initializers.add(name)
             if tensor.data_type != tensor.INT64:  # the message has sizes and offsets
                 self.sources[name] = frozenset([name])
