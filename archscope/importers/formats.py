@@ -75,6 +75,7 @@ _OURS = (
                  test="is_model"),
     ImportFormat("keras", "from_file", r"[^\n]*\.(keras|json)", ".keras", test="is_model"),
     ImportFormat("tflite", "from_file", r"[^\n]*\.tflite", ".tflite"),
+    ImportFormat("openvino", "from_file", r"[^\n]*\.xml", ".xml of OpenVINO", test="is_network"),
     ImportFormat("torch", "from_program_file", r"[^\n]*\.pt2", ".pt2", batched=True),
     # A Windows drive letter has a slash after its colon.
     ImportFormat("torch", "from_import_string", import_strings.PATTERN, "package.module:name",

@@ -47,7 +47,7 @@ KINDS = {
     ".engine": ("an engine of TensorRT", "take the ONNX file that it was built from"),
     ".trt": ("an engine of TensorRT", "take the ONNX file that it was built from"),
     ".plan": ("an engine of TensorRT", "take the ONNX file that it was built from"),
-    ".xml": ("a network of OpenVINO", "take the ONNX file that it was converted from"),
+    ".xml": ("XML, but no network of OpenVINO", "its networks begin with <net"),
     ".mnn": ("a model of MNN", "take the model that it was converted from"),
     ".om": ("a model of Ascend", "take the model that it was converted from"),
     ".rknn": ("a model of RKNN", "take the model that it was converted from"),
@@ -67,8 +67,8 @@ KINDS = {
 INSIDE = ("spec.yaml", "winner.yaml")
 """The networks of a run and of a study, in their folders."""
 READ = (
-    ".onnx", ".pt2", ".cfg", ".prototxt", ".param", ".keras", ".tflite", ".yaml", ".py",
-    ".caffemodel",
+    ".onnx", ".pt2", ".cfg", ".prototxt", ".param", ".keras", ".tflite", ".xml", ".yaml",
+    ".py", ".caffemodel",
 )  # fmt: skip
 """Suffixes of readable files that may be next to one that is not."""
 

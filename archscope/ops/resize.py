@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from struct import pack, unpack
 from typing import Annotated, Any
@@ -309,7 +310,10 @@ def onnx_resize(foreign: Foreign) -> Recognised | None:
         return None
     if sorted(axis % len(x.shape) for axis in axes) != [*range(2, len(x.shape))]:
         return None
-    if not 1 <= len(sizes) <= 3 or not _whole_scales(foreign.get("scales"), x.shape, foreign.out):
+    scaled = [(x.shape[axis], foreign.out[axis]) for axis in axes]
+    if foreign.get("axes") is None:
+        scaled = [*zip(x.shape, foreign.out, strict=True)]
+    if not 1 <= len(sizes) <= 3 or not _whole_scales(foreign.get("scales"), scaled):
         return None
     grows = all(out % size == 0 for size, out in zip(sizes, outs, strict=True))
     if foreign.target == "onnx.Upsample":
@@ -334,12 +338,12 @@ def onnx_resize(foreign: Foreign) -> Recognised | None:
     return Recognised(Upsample(size=short(outs), mode=kind), (x,))
 
 
-def _whole_scales(scales: Tensor | None, size: Shape, out: Shape) -> bool:
+def _whole_scales(scales: Tensor | None, sizes: Sequence[tuple[int, int]]) -> bool:
     """Return whether the factors are the ratios of the sizes; others shift positions."""
     if scales is None or scales.value is None or not scales.value:
         return scales is None or scales.shape == (0,)
     return all(
-        abs(factor * a - b) < 1e-4 for factor, a, b in zip(scales.value, size, out, strict=True)
+        abs(factor * a - b) < 1e-4 for factor, (a, b) in zip(scales.value, sizes, strict=True)
     )
 
 

@@ -22,6 +22,7 @@ from archscope.importers.onnx.node_weights import NodeWeights
 from archscope.importers.onnx.operator_costs import POINTWISE, operator_cost
 from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel, resolve
 from archscope.importers.onnx.simplify import simplify
+from archscope.importers.onnx.tensor_data import TensorData
 from archscope.importers.onnx.translation import AtenTranslator
 from archscope.ir import Graph, Node, Output, Shape
 from archscope.ops import OPS
@@ -39,10 +40,15 @@ def from_file(path: str | Path, input: Inputs = None) -> Imported:
     path = Path(path)
     library()
     try:
-        resolved = simplify(resolve(*read_model(path), input))
+        model, data = read_model(path)
+        return graph_of(model, data, input, name_part(path.stem, "network"))
     except ArchscopeError as error:
         raise type(error)(f"{path.as_posix()}: {error}") from None
-    return _Conversion(resolved).graph(name_part(path.stem, "network"))
+
+
+def graph_of(model: Any, data: TensorData, input: Inputs, name: str) -> Imported:
+    """Return the network and weights of a model of ONNX, with a name. Raises ArchscopeError."""
+    return _Conversion(simplify(resolve(model, data, input))).graph(name)
 
 
 class _Conversion:
@@ -244,7 +250,7 @@ class _Conversion:
         pointwise = self.pointwise(operator, self.model.shapes[first])
         for name, place in outputs.items():
             op = OPS["opaque"](
-                kind=f"onnx.{operator.kind}"[:200],
+                kind=_title(operator.kind)[:200],
                 size=self.size(name),
                 learned=params,
                 kept=kept,
@@ -267,3 +273,8 @@ class _Conversion:
             and all(len(shape) == len(out) for shape in shapes)
             and all(shape[2:] in (out[2:], (1,) * len(out[2:])) for shape in shapes)
         )
+
+
+def _title(kind: str) -> str:
+    """Return the name of an operator without an equivalent, which starts with its format."""
+    return kind if kind.startswith("openvino.") else f"onnx.{kind}"

@@ -23,8 +23,8 @@ PLAIN = 11
 """Older opsets are converted to this one; before it, some of today's inputs were attributes."""
 
 
-def library() -> Any:
-    """Return the onnx package. Raises UnavailableError if it is missing."""
+def library(format: str = "ONNX") -> Any:
+    """Return the onnx package, to read a format. Raises UnavailableError if it is missing."""
     try:
         import onnx
         import onnx.external_data_helper
@@ -34,7 +34,7 @@ def library() -> Any:
         import onnx.version_converter
     except ImportError as error:
         raise UnavailableError(
-            "reading ONNX needs the package onnx: pip install 'archscope[onnx]'"
+            f"reading {format} needs the package onnx: pip install 'archscope[onnx]'"
         ) from error
     return onnx
 

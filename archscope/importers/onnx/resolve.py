@@ -42,6 +42,9 @@ class OnnxOperator(Struct, frozen=True):
     scopes: tuple[str, ...] = ()  # module paths, outermost first, if the exporter wrote them
 
 
+PREPARED = "archscope"
+"""The domain of operators that other importers write as patterns prepare them."""
+
 FILLING = frozenset({"ConstantOfShape", "Expand"})
 """Operators that repeat values."""
 
@@ -193,7 +196,8 @@ class _Resolver:
         for name in node.output:
             if name and name in self.types and name not in self.initializers:
                 raise DataError(f"{named(node)} produces '{name}', which is there already")
-        kind = f"{node.domain}.{node.op_type}" if node.domain else str(node.op_type)
+        own = node.domain in ("", PREPARED)
+        kind = str(node.op_type) if own else f"{node.domain}.{node.op_type}"
         if is_quantized(node):
             return write_out(self, node)
         if kind == "SplitToSequence":

@@ -38,6 +38,7 @@ SHORT: Patterns = {
         decomposed.pooled_channels,
         decomposed.adaptive_mean,
     ),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), (data_movement.whole_sequences,)),
     "ReduceL1": (decomposed.distance,),
     "ReduceL2": (decomposed.distance,),
     "ReduceMax": (decomposed.maxout,),

@@ -49,9 +49,12 @@ def linear_bias(flow: Dataflow, operator: OnnxOperator) -> Replacement:
 
     def added(value: str, bias: str) -> Replacement:
         linear = flow.match(value, "Linear")
-        shape = flow.constant(bias).shape
-        require(len(linear.inputs) == 2 and shape == flow.shape(linear.inputs[1])[:1])
-        biased = replace(linear, inputs=(*linear.inputs, bias), outputs=operator.outputs)
+        addend = flow.constant(bias)
+        features = flow.shape(linear.inputs[1])[:1]
+        require(len(linear.inputs) == 2 and addend.shape[-1:] == (addend.size,) == features)
+        require(flow.shape(value) == flow.shape(operator.outputs[0]))
+        flat = bias if addend.ndim == 1 else flow.derive(bias, FLAT, addend.reshape(-1))
+        biased = replace(linear, inputs=(*linear.inputs, flat), outputs=operator.outputs)
         return [linear, operator], [biased]
 
     return in_either_order(operator.inputs, added)

@@ -59,6 +59,15 @@ def _behind_copies(
     return operator
 
 
+def whole_sequences(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Drop the lengths of sequences that are those of all of them."""
+    inputs = [*operator.inputs]
+    require(len(inputs) > 4 and bool(inputs[4]) and not operator.attributes.get("layout"))
+    require(bool((flow.constant(inputs[4]) == flow.shape(inputs[0])[0]).all()))
+    inputs[4] = ""
+    return [operator], [replace(operator, inputs=tuple(inputs))]
+
+
 def gather_everything(flow: Dataflow, operator: OnnxOperator) -> Replacement:
     """Match a gather of all values in order, which torch's exporter writes for strides."""
     flat = flow.match(operator.inputs[0], "Reshape")
