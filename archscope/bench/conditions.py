@@ -17,7 +17,7 @@ DTYPES = ("float32", "bfloat16", "float16", "float64")
 
 RUNTIMES = {
     "torch": DTYPES, "torch-compile": DTYPES, "onnxruntime": ("float32", "int8"),
-    "openvino": ("float32",),
+    "openvino": ("float32", "int8"),
 }  # fmt: skip
 """What can run a network, and the element types of each."""
 

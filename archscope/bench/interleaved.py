@@ -81,7 +81,7 @@ def _ready(
             in_onnx = prepare_onnx(graph, batch, conditions)
             call, stopwatch = in_onnx.call, None if clock is None else in_onnx.stopwatch()
         elif conditions.runtime == "openvino":
-            call = openvino_call(graph, batch, conditions.threads)
+            call = openvino_call(graph, batch, conditions.threads, conditions.dtype)
         else:
             prepared = prepare(graph, batch, conditions)
             call, stopwatch = prepared.call, None if clock is None else Stopwatch(prepared, clock)

@@ -161,6 +161,13 @@ def test_missing_runtimes_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -
             bench([load(TINY)], device="cpu", seconds=0, runtime=runtime)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_openvino_runs_networks_where_it_is_installed(dtype: str) -> None:
+    pytest.importorskip("openvino", reason="needs openvino")
+    result = bench([load(TINY)], device="cpu", seconds=0, runtime="openvino", dtype=dtype)
+    assert result.networks[0].images_per_second > 0
+
+
 def test_a_model_that_cannot_run_is_one_line() -> None:
     with pytest.raises(UnavailableError, match="onnxruntime cannot run the model: ") as caught:
         open_session(b"no model")

@@ -126,7 +126,7 @@ def strided_slice(t: Translation) -> str:
         word: t.integers_of(f"{word}_mask")
         for word in ("begin", "end", "new_axis", "shrink_axis", "ellipsis")
     }
-    count = t.layer.inputs and t.dims(1)[0]
+    (count,) = t.dims(1)
     if any(masks["ellipsis"]) or any(masks["new_axis"]):
         return _known_slice(t, masks, count)
     steps = t.list_of(3) if len(t.layer.inputs) > 3 else [1] * count
@@ -167,8 +167,10 @@ def _known_slice(t: Translation, masks: dict[str, list[int]], count: int) -> str
     steps = t.list_of(3) if len(t.layer.inputs) > 3 else [1] * count
     has = {word: [*mask, *[0] * count][:count] for word, mask in masks.items()}
     named = sum(not has["new_axis"][at] and not has["ellipsis"][at] for at in range(count))
-    x, axis, out, new, gone = t.value_of(0), 0, 0, [], []
-    starts, ends, axes, strides = [], [], [], []
+    x, axis, out = t.value_of(0), 0, 0
+    new: list[int] = []
+    gone: list[int] = []
+    starts, ends, axes, strides = (list[int]() for _ in range(4))
     for at in range(count):
         if has["ellipsis"][at]:
             skipped = len(t.dims()) - named
@@ -219,7 +221,9 @@ def gather_elements(t: Translation) -> str:
 @layer(*DIRECT)
 def direct(t: Translation) -> str:
     """Write a layer with the inputs of ONNX's operator."""
-    given = {"batch_dims": t.integer("batch_dims", 0)} if t.layer.kind == "GatherND" else {}
+    given: dict[str, Any] = (
+        {"batch_dims": t.integer("batch_dims", 0)} if t.layer.kind == "GatherND" else {}
+    )
     return str(t.op(DIRECT[t.layer.kind], *t.inputs, **given))
 
 

@@ -62,7 +62,8 @@ def _model(layers: list[Layer], weights: WeightsFile) -> Any:
     """Return layers as a model of ONNX."""
     translation = Translation(layers, weights)
     helper = library().helper
-    inputs, outputs = [], {}
+    inputs: list[Any] = []
+    outputs: dict[str, str] = {}
     for entry in layers:
         if entry.kind == "Parameter":
             port = next(iter(entry.outputs.values()))

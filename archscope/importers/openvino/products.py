@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
+from typing import Any
 
 from archscope.importers.openvino.ir_file import Layer
 from archscope.importers.openvino.translation import Translation, layer
@@ -188,7 +189,11 @@ def local_response_norm(t: Translation) -> str:
     """Write a norm over neighbouring channels."""
     if t.list_of(1) != [1]:
         return t.unknown()[0]
-    given = {"alpha": t.number("alpha"), "beta": t.number("beta"), "bias": t.number("bias")}
+    given: dict[str, Any] = {
+        "alpha": t.number("alpha"),
+        "beta": t.number("beta"),
+        "bias": t.number("bias"),
+    }
     return str(t.op("LRN", t.value_of(0), size=t.integer("size"), **given))
 
 
@@ -241,7 +246,7 @@ def recurrent(t: Translation) -> str | list[str]:
         bias = t.op("Concat", first, zeros, last, axis=1)
     else:
         bias = t.op("Concat", bias, t.constant(numpy.zeros((sides, rows)), numpy.float32), axis=1)
-    attributes = {"hidden_size": hidden, "direction": direction}
+    attributes: dict[str, Any] = {"hidden_size": hidden, "direction": direction}
     if words == "relu":
         attributes["activations"] = ["Relu"] * sides
     if reset:

@@ -306,8 +306,10 @@ def lstm_of(layer: nn.LSTM, net: Network) -> Value:
     """Write an LSTM of torch, whose gates have another order."""
     order = [1, 0, 2, 3]
     weights = []
-    for part in (layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0 + layer.bias_hh_l0):
-        array = part.detach().numpy()
+    state = layer.state_dict()
+    bias = state["bias_ih_l0"] + state["bias_hh_l0"]
+    for part in (state["weight_ih_l0"], state["weight_hh_l0"], bias):
+        array = part.numpy()
         gates = array.reshape(4, 6, *array.shape[1:])[order]
         weights.append(net.constant(gates.reshape(1, *array.shape)))
     zeros = [net.constant(numpy.zeros((1, 1, 6), numpy.float32)) for _ in range(2)]
