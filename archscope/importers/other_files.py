@@ -90,7 +90,8 @@ def refuse(word: str) -> None:
     if kind is None or not _exists(path):
         return
     what, advice = _SCRIPT if kind is _TORCH and _is_script(path) else kind
-    beside = [path.with_suffix(suffix) for suffix in READ if path.with_suffix(suffix).is_file()]
+    others = (path.with_suffix(suffix) for suffix in READ if suffix != path.suffix.lower())
+    beside = [other for other in others if other.is_file()]
     if beside:
         raise WordError(f"'{word}' is {what}", word, beside[0].as_posix())
     raise OptionError(f"'{word}' is {what}; {advice}")
