@@ -108,7 +108,8 @@ class Network:
 
 def _port(at: int, shape: tuple[int, ...], precision: str) -> str:
     dims = "".join(f"<dim>{size}</dim>" for size in shape)
-    return f'<port id="{at}" precision="{precision.upper()}">{dims}</port>'
+    word = precision.upper().replace("F", "FP") if precision[0] == "f" else precision.upper()
+    return f'<port id="{at}" precision="{word}">{dims}</port>'
 
 
 def _text(value: Any) -> str:
