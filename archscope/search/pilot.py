@@ -13,7 +13,7 @@ from statistics import fmean, median
 from msgspec import Struct, structs
 
 from archscope.datasets import Dataset
-from archscope.errors import ArchscopeError
+from archscope.errors import ArchscopeError, OptionError
 from archscope.ir import Graph
 from archscope.search.evaluation import Trainer
 from archscope.search.executor import TrainingExecutor, train_all
@@ -89,7 +89,10 @@ class PilotSetting(Struct, frozen=True, eq=False):
 
 
 def run_pilot(setting: PilotSetting) -> Pilot:
-    """Choose how to train candidates, by training the first networks."""
+    """Choose how to train candidates, by training the first networks.
+
+    Raises OptionError if the training of each fails.
+    """
     trainer = setting.trainer
     executor = setting.executor
     limit = setting.clock.limit
@@ -102,10 +105,16 @@ def run_pilot(setting: PilotSetting) -> Pilot:
     found: Pilot | None = None
     for resolution, epochs in _rounds(setting, images):
         began = setting.clock.elapsed
-        found = _round(setting, resolution, epochs, images)
+        try:
+            last = _round(setting, resolution, epochs, images)
+        except OptionError:
+            if found is None:
+                raise
+            break  # as for lack of memory: what was shorter or smaller has worked
+        found = last if last.scores or found is None else found
         took = setting.clock.elapsed - began
         late = limit is not None and setting.clock.elapsed + 2 * took > SHARE * limit
-        if _has_left_chance(found) or not found.scores or late:
+        if _has_left_chance(found) or not last.scores or late:
             break
     executor.deadline = None
     assert found is not None
@@ -181,15 +190,18 @@ def _images(setting: PilotSetting, resolution: int | None, epochs: int) -> int:
 
 
 def _round(setting: PilotSetting, resolution: int | None, epochs: int, images: int) -> Pilot:
-    """Train for some epochs at a resolution, and return the result without `about`."""
+    """Train for some epochs at a resolution, and return the result without `about`.
+
+    Raises OptionError if every training fails.
+    """
     found = Pilot(epochs, resolution, images, (), 0.0, 0, 0.0, "")
     trainer = found.trainer(setting.trainer)
     graphs = [setting.graph_of(choices, resolution) for choices in setting.networks]
-    results = [
-        result
-        for result in train_all(setting.executor, [(trainer, graph, None) for graph in graphs])
-        if result is not None and result.outcome == "trained"
-    ]
+    ended = train_all(setting.executor, [(trainer, graph, None) for graph in graphs])
+    failed = [result.reason for result in ended if result and result.outcome == "failed"]
+    if failed and len(failed) == len(graphs):
+        raise OptionError(f"no network of the pilot could be trained: {failed[0]}")
+    results = [result for result in ended if result and result.outcome == "trained"]
     if not results:
         return found
     return structs.replace(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from msgspec import structs
 
 from archscope.datasets import load
+from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.language import document
 from archscope.records.study import Job, TrialResult
@@ -25,8 +27,9 @@ class Learner:
     deadline: float | None = None
     workers = 2
 
-    def __init__(self, epochs: int, side: int) -> None:
+    def __init__(self, epochs: int, side: int, failing: int = 999) -> None:
         self.epochs, self.side = epochs, side
+        self.failing = failing  # the epochs from which on trainings fail
         self.trainer = Trainer(data=IMAGES)
         self.done: list[TrialResult] = []
         self.seen: list[tuple[int, int]] = []
@@ -35,6 +38,9 @@ class Learner:
         at = graph.inputs[0].out[1], self.trainer.recipe["epochs"]
         if at not in self.seen:
             self.seen.append(at)
+        if at[1] >= self.failing:
+            self.done.append(TrialResult(job.number, "failed", reason="out of memory"))
+            return
         score = 0.6 if at[0] >= self.side and at[1] >= self.epochs else 0.11
         self.done.append(TrialResult(
             job.number, "trained", score, curve=(score,), losses=(1.0,), validated=500, chance=0.1,
@@ -87,6 +93,18 @@ def test_what_is_given_is_not_chosen() -> None:
 def test_scores_that_stay_at_chance_are_told() -> None:
     found = pilot(Learner(999, 999))
     assert "scores stay near chance (11.0 % against 10.0 %)" in found.about
+
+
+def test_a_pilot_of_failures_is_an_error_and_not_a_study() -> None:
+    with pytest.raises(OptionError, match=r"no network of the pilot could be .*: out of memory"):
+        pilot(Learner(1, 0, failing=1))
+
+
+def test_what_fails_when_trained_longer_is_not_taken() -> None:
+    learner = Learner(8, 0, failing=4)
+    found = pilot(learner)
+    assert (found.epochs, found.scores) == (2, (0.11,))
+    assert learner.seen[-1] == (64, 4)
 
 
 def test_a_pilot_says_how_to_train() -> None:
