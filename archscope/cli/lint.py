@@ -79,7 +79,8 @@ selection_options = gathered("config", _config, together(
     click.option("--ignore", "-i", multiple=True, metavar="CODES", help="Skip these rules."),
     click.option(
         "--severity", type=click.Choice(SEVERITIES), default=None,
-        help="Show findings of at least this severity.  [default: warning]",
+        help="Show findings of at least this severity.  [default: warning; info for rules"
+             " selected by their code]",
     ),
     click.option(
         "--config", "config_file", type=click.Path(path_type=Path), metavar="FILE",
@@ -210,7 +211,7 @@ def _report(
     for (_, findings), time in zip(results, times, strict=True):
         offered = [editable.offered(finding) for finding in merged(findings)]
         found += with_latency(offered, time) if time else offered
-    shown = tuple(finding for finding in found if config.shows(finding.severity))
+    shown = tuple(finding for finding in found if config.shows(finding.code, finding.severity))
     networks = sum(target.graph is not None for target, _ in results)
     return LintReport(shown, len(found) - len(shown), networks)
 

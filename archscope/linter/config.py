@@ -22,7 +22,7 @@ class Config(Struct, frozen=True):
 
     select: tuple[str, ...] = ("",)
     ignore: tuple[str, ...] = ()
-    severity: str = WARNING  # findings below it are counted but not shown
+    severity: str | None = None  # findings below it are counted but not shown
     per_file_ignores: Mapping[str, tuple[str, ...]] = {}
     rules: Mapping[str, Rule] = {}  # rules with configured thresholds
 
@@ -42,9 +42,15 @@ class Config(Struct, frozen=True):
             if code.startswith(codes)
         )
 
-    def shows(self, severity: str) -> bool:
-        """Return whether findings of a severity are shown."""
-        return SEVERITIES.index(severity) >= SEVERITIES.index(self.severity)
+    def shows(self, code: str, severity: str) -> bool:
+        """Return whether findings of a rule with a severity are shown.
+
+        Unless a severity is asked for, they are warnings, errors, and all of rules that were
+        selected by their own code.
+        """
+        if self.severity is None and code in self.select:
+            return True
+        return SEVERITIES.index(severity) >= SEVERITIES.index(self.severity or WARNING)
 
 
 def codes_of(words: Iterable[Any], where: str) -> tuple[str, ...]:
@@ -81,8 +87,8 @@ def read(path: Path) -> Config:
         if key not in KEYS:
             known = did_you_mean(key, KEYS) or f"; it has {', '.join(KEYS)}"
             raise OptionError(f"{where}: unknown key '{key}'{known}")
-    severity = table.get("severity", WARNING)
-    if severity not in SEVERITIES:
+    severity = table.get("severity")
+    if severity is not None and severity not in SEVERITIES:
         raise OptionError(f"{where}.severity must be {', '.join(SEVERITIES)}, got {severity!r}")
     return Config(
         select=codes_of(_list(table.get("select", ["ALL"]), f"{where}.select"), where),

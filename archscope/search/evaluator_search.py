@@ -176,7 +176,10 @@ def _conclusion(last: list[Finalist], trials: list[Trial], name: str) -> Conclus
     if first.misses:
         verdict = "no winner: no network that was measured holds its latency budget"
         return Conclusion("; ".join([verdict, *over]), (), tuple(last), met=False)
-    text = f"trial {first.trial} is the best with {100 * first.mean:.1f} % by '{name}'"
+    text = (
+        f"trial {first.trial} has the best score of '{name}', {100 * first.mean:.1f} %; each"
+        " network has one, so nothing is known of chance"
+    )
     return Conclusion("; ".join([text, *over]), (first.trial,), tuple(last))
 
 

@@ -86,6 +86,14 @@ def test_json_keeps_the_contract(run: Run) -> None:
     assert {one["severity"] for one in data["findings"]} == {"warning", "info"}
 
 
+def test_rules_selected_by_their_code_show_what_is_worth_knowing(run: Run) -> None:
+    words = ["lint", "INPUT 3x8x8 -> CONV 13 -> RELU -> FC 3"]
+    assert "0 findings" in run(*words, "--select", "CHN").out
+    result = run(*words, "--select", "CHN101")
+    assert result.code == 1 and "13 channels are not a multiple of 8" in result.out
+    assert run(*words, "--select", "CHN101", "--severity", "warning").code == 0
+
+
 def test_sarif_is_valid(run: Run) -> None:
     out = run("lint", "mobilenet_v2", "vgg16", "--format", "sarif", "--severity", "info").out
     log = json.loads(out)
