@@ -163,16 +163,16 @@ def test_the_run_folder_holds_everything(tmp_path: Path) -> None:
 def test_test_images_are_looked_at_once_and_with_the_best_weights(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from archscope.train import training
+    from archscope.train import training_run
 
     looks = []
-    real = training.evaluate
+    real = training_run.evaluate
 
     def counted(*args: Any, **kwargs: Any) -> Scores:
         looks.append({name: one.clone() for name, one in args[0].state_dict().items()})
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(training, "evaluate", counted)  # the loop validates with its own
+    monkeypatch.setattr(training_run, "evaluate", counted)  # the loop validates with its own
     result = train(small(), images(), quick(epochs=4))
     assert len(looks) == 1
     assert all(torch.equal(looks[0][name], one) for name, one in weights(result).items())

@@ -261,7 +261,7 @@ def _of_study(study: StudySection, shown: set[str]) -> str:
     others = [row for row in study.finalists[1:] if not row.misses]
     over = [f"trial {row.trial} {missed(row)}" for row in study.finalists if row.misses]
     if not others:
-        why = listed(over) or "no other was trained again"
+        why = listed(over) if over else "no other was trained again"
     else:
         why = f"the next, trial {others[0].trial}, reached {percent(others[0].mean)}"
     return f"Ship trial {first.trial} of study {study.name}{here}: {_score(first)}; {why}."

@@ -89,4 +89,4 @@ def test_layers_show_their_attributes(opened: Any) -> None:
     assert "out 6, kernel 5" in box and "1x32x32 -> 6x28x28" in box
     drawing = one.page.locator("#network-first .drawing")
     titles = drawing.locator("g.box text:first-of-type").all_text_contents()
-    assert titles[1:4] == ["conv0 5x5", "tanh0", "avgpool0 2x2"]
+    assert titles[1:4] == ["conv0 5x5", "tanh0", "avgpool0 2x2/2"]
