@@ -126,7 +126,7 @@ class _Reader:
         self.parser.StartDoctypeDeclHandler = self.refuse_document_type
 
     def read(self, content: bytes) -> None:
-        """Read the whole file. Raises DataError for what is not XML, or is no network."""
+        """Read the whole file. Raises DataError unless it is the XML of a network."""
         from xml.parsers.expat import ExpatError
 
         try:

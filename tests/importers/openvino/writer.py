@@ -16,6 +16,16 @@ TYPES = {"float32": "f32", "float16": "f16", "int8": "i8", "uint8": "u8", "int64
          "int32": "i32", "bool": "boolean"}  # fmt: skip
 
 
+EXPLICIT: dict[str, Any] = {"auto_pad": "explicit"}
+WINDOWS: dict[str, Any] = {
+    "strides": (1, 1),
+    "dilations": (1, 1),
+    "pads_begin": (1, 1),
+    "pads_end": (1, 1),
+    **EXPLICIT,
+}
+
+
 def numbers(*shape: int, seed: int = 0) -> Array:
     """Return random weights in single precision."""
     return numpy.random.default_rng(seed).normal(size=shape).astype(numpy.float32)
@@ -116,3 +126,22 @@ def _text(value: Any) -> str:
     if isinstance(value, tuple | list):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def small_network(net: Network | None = None) -> tuple[Network, Value]:
+    """Return a small network with a shuffle, a pool and a classifier."""
+    net = net or Network(-1, 8, 12, 12)
+    y = net.layer("Convolution", net.x, net.constant(numbers(6, 8, 3, 3), "self.stem.weight"),
+                  out=(1, 6, 12, 12), **WINDOWS)  # fmt: skip
+    y = net.layer("Add", y, net.constant(numbers(8, seed=3)[:6].reshape(1, 6, 1, 1)), out=y[2])
+    y = net.layer("ReLU", y, out=y[2], name="__module.stem.relu/aten::relu/Relu")
+    y = net.layer("Reshape", y, net.constant(numpy.array([0, 2, 3, 12, 12])),
+                  out=(-1, 2, 3, 12, 12), special_zero=True)  # fmt: skip
+    y = net.layer("Transpose", y, net.constant(numpy.array([0, 2, 1, 3, 4])),
+                  out=(-1, 3, 2, 12, 12))  # fmt: skip
+    y = net.layer("Reshape", y, net.constant(numpy.array([0, 6, 12, 12])), out=(-1, 6, 12, 12),
+                  special_zero=True)  # fmt: skip
+    y = net.layer("ReduceMean", y, net.constant(numpy.array([2, 3])), out=(-1, 6), keep_dims=False)
+    y = net.layer("MatMul", y, net.constant(numbers(10, 6), "self.head.weight"), out=(-1, 10),
+                  transpose_a=False, transpose_b=True)  # fmt: skip
+    return net, net.layer("Add", y, net.constant(numbers(1, 10)), out=(-1, 10))
