@@ -65,9 +65,8 @@ def _lines(found: Sequence[WeightStatistics]) -> list[str]:
     lines = [f"{format_count(values)} values in {len(found)} tensors, {_share(zeros, values)} zero"]
     if rows:
         most = max(rows, key=lambda name: rows[name])
-        lines.append(
-            f"{sum(rows.values()):,} rows of zeros, most in {most}: filters without effect"
-        )
+        count = sum(rows.values())
+        lines.append(f"rows of zeros, which read nothing of their input: {count:,}, most in {most}")
     broken = [f"{item.name} ({item.not_finite:,})" for item in found if item.not_finite]
     if broken:
         lines.append(f"not finite: {', '.join(broken)}")
