@@ -23,8 +23,6 @@ from archscope.cli.shared.options import (
     reader_options,
 )
 from archscope.errors import OptionError
-from archscope.ir import Graph
-from archscope.module_names import module_path
 from archscope.report.tables.weights import weights_parts, weights_record, weights_records
 from archscope.sources import is_foreign
 from archscope.weights import COUNTER, SAFETENSORS, TORCH_FILES, read_weights
@@ -70,6 +68,8 @@ def command(spec: str, reader: SpecReader, weights: Path | None, output: Output)
 
 def _weights(spec: str, reader: SpecReader, path: Path | None) -> tuple[str, dict[str, Tensor]]:
     """Return the name and the weights of a run, a model, a network with a file, or a file."""
+    from archscope.compress.tensors import fitted_weights
+
     alone = Path(spec)
     if path is None and alone.suffix in (SAFETENSORS, *TORCH_FILES):
         if reader.fused:
@@ -78,19 +78,13 @@ def _weights(spec: str, reader: SpecReader, path: Path | None) -> tuple[str, dic
     spec, run = spec_of_run(spec)
     graph = reader.unfused.graph(spec)
     path = path or run
+    source = f"'{path or spec}'"
     if path is not None:
-        tensors = given_weights(path, graph)
+        tensors = fitted_weights(graph, given_weights(path, graph), source)
     elif is_foreign(spec):
         tensors = own_weights(spec, reader.inputs, graph)
     else:
         raise OptionError(f"'{spec}' has no weights: give --weights, or a run")
     if reader.fused:
-        graph, tensors = fused_with_weights(graph, tensors, f"'{path or spec}'")
-    return graph.name, _in_order(graph, tensors)
-
-
-def _in_order(graph: Graph, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return weights in the order of the network's layers; files are sorted by name."""
-    places = {module_path(node.name): place for place, node in enumerate(graph.nodes)}
-    names = sorted(tensors, key=lambda name: places.get(name.rpartition(".")[0], len(places)))
-    return {name: tensors[name] for name in names}
+        graph, tensors = fused_with_weights(graph, tensors, source)
+    return graph.name, tensors

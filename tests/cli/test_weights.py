@@ -64,3 +64,11 @@ def test_values_that_are_not_finite(run: Run, tmp_path: Path) -> None:
     result = run("weights", str(tmp_path / "w.safetensors"))
     assert result.code == 1
     assert "not finite: w (1)" in result.out
+
+
+def test_weights_of_another_network(run: Run, weights: Path) -> None:
+    result = run(
+        "weights", "INPUT 1x8x8 -> CONV 5 -> BN -> RELU -> FC 3", "--weights", str(weights)
+    )
+    assert (result.code, result.out) == (2, "")
+    assert "has shape 4, the network expects 5" in result.err

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from archscope.printable import printable
+from archscope.report.sparkline import HEIGHTS, WIDTHS
 from archscope.report.table import (
     NUMBERS,
     SHAPE,
@@ -27,8 +28,11 @@ _SPECIAL = {
     "<=": r"$\leq$", ">=": r"$\geq$", "->": r"$\rightarrow$",
     **{mark: f"\\{mark}" for mark in "&%$#_{}"},
     **{mark: f"{{{mark}}}" for mark in "[*"},  # which have a meaning at the start of a line
+    **{mark: f"\\rule{{.4em}}{{.{place}em}}" for place, mark in enumerate(HEIGHTS) if place},
+    **{mark: f"\\rule{{.{5 * place:02}em}}{{.8em}}" for place, mark in enumerate(WIDTHS) if place},
 }  # fmt: skip
-_MARKS = re.compile(r"<=|>=|->|-(?=-)|[^\w\s.,:;!?()\]/+=@-]|_")
+_GAP = r"\rule{.4em}{0pt}"  # in a sparkline
+_MARKS = re.compile(r"(?<=[▁-█]) (?=[ ▁-█])|<=|>=|->|-(?=-)|[^\w\s.,:;!?()\]/+=@-]|_")
 _TIMES = re.compile(r"(?<=\d)x(?=\d)")
 
 
@@ -86,4 +90,4 @@ def _inline(text: str) -> str:
 
 
 def _escape(match: re.Match[str]) -> str:
-    return _SPECIAL.get(match[0], match[0])
+    return _GAP if match[0] == " " else _SPECIAL.get(match[0], match[0])

@@ -138,6 +138,8 @@ def test_long_tables_of_latex_have_a_heading_on_each_page() -> None:
         (r"\input{/etc/passwd}", r"\textbackslash{}input\{/etc/passwd\}"),
         ("[1] * a\nb ~ 'c' \"d\"", r"{[}1] {*} a b \textasciitilde{} \textquotesingle{}c"
          r"\textquotesingle{} ''d''"),
+        ("▁█ ▄", r"\rule{.4em}{.1em}\rule{.4em}{.8em}\rule{.4em}{0pt}\rule{.4em}{.4em}"),
+        ("█▍", r"\rule{.4em}{.8em}\rule{.15em}{.8em}"),
         ("1 <= 2 -> --x", r"1 $\leq$ 2 $\rightarrow$ {-}-x"),
         ("\x1b[31mred", r"\textbackslash{}x1b{[}31mred"),
     ],
