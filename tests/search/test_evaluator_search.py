@@ -44,7 +44,7 @@ def test_the_best_score_wins_and_everything_is_kept(tmp_path: Path) -> None:
     best = max(row["verdict"]["score"] for row in rows)
     assert found.winner is not None and found.winner.mean == best
     assert score(archscope.load(tmp_path / "study" / "winner.yaml"))["score"] == best
-    assert found.verdict.startswith(f"trial {found.winner.trial} is the best")
+    assert found.verdict.startswith(f"trial {found.winner.trial} has the best score of")
     inputs = ReportInputs()
     inputs.add(str(tmp_path / "study"))
     assert not inputs.problems and inputs.sections[0].measured is None
