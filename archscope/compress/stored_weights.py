@@ -106,7 +106,8 @@ def _opened(file: Path) -> Iterator[dict[str, HeldTensor]]:
 
     try:
         with safe_open(file, "numpy") as opened:
-            yield {name: _of_file(opened, name) for name in opened.keys()}  # noqa: SIM118
+            names = opened.keys()  # it is no mapping
+            yield {name: _of_file(opened, name) for name in names}
     except (OSError, SafetensorError) as error:
         raise OptionError(f"cannot read '{file}': {why_unreadable(file, error)}") from None
 

@@ -168,8 +168,8 @@ def search_by_evaluator(
 def _conclusion(last: list[Finalist], trials: list[Trial], name: str) -> Conclusion:
     """Return the network of the best score as the winner, of those that hold their budgets."""
     if not last:
-        failed = [trial for trial in trials if trial.outcome == "failed" and trial.result]
-        why = f"; the last error: {failed[-1].result.reason}" if failed else ""  # type: ignore[union-attr]
+        reasons = [t.result.reason for t in trials if t.outcome == "failed" and t.result]
+        why = f"; the last error: {reasons[-1]}" if reasons else ""
         return Conclusion(f"no winner: '{name}' scored no network{why}", (), ())
     over = [f"trial {row.trial} {missed(row)}" for row in last if row.misses]
     first = last[0]

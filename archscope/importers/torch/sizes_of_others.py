@@ -42,10 +42,10 @@ def _shape(node: Any) -> tuple[int, ...] | None:
 def _of_known_sizes(node: fx.Node) -> None:
     """Replace a tensor that an operator reads for its sizes or its type."""
     if node.target is getitem:
-        source, place = node.args
-        if str(source.target) != "aten.broadcast_tensors.default":  # type: ignore[union-attr]
+        source: Any = node.args[0]
+        if str(source.target) != "aten.broadcast_tensors.default":
             return
-        _become(node, aten.expand.default, source.args[0][place], _shape(node))  # type: ignore[union-attr,index]
+        _become(node, aten.expand.default, source.args[0][node.args[1]], _shape(node))
     elif node.target is aten.expand_as.default:
         _become(node, aten.expand.default, node.args[0], _shape(node))
     elif node.target is aten.broadcast_to.default:
@@ -72,6 +72,7 @@ def _broadcast(node: fx.Node) -> None:
         if place == 0 and str(node.target).split(".")[1].endswith("_"):
             continue
         sizes = [size for size in map(_shape, args) if size is not None]
+        # torch gives this function no types
         together: Any = torch.broadcast_shapes(*sizes)  # type: ignore[no-untyped-call]
         if together == shape:
             node.args = tuple(args)
