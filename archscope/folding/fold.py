@@ -48,18 +48,23 @@ def readable(graph: Graph) -> Folded:
 
 def _folded(graph: Graph, *, in_order: bool) -> Folded | None:
     """Return the short spec of a graph, None if it cannot be written or is not the same graph."""
+    graph = _with_outputs_in_order(graph)
     try:
         chain = chain_of(graph, in_order=in_order)
         find_blocks(chain, entry_of(graph))
         text = document_text(folded_document(graph, chain, blocks_of(chain)))
         made = language.graph(language.document("folded", text=text.encode()))
         names = _names(graph, made, [*(node.name for node in graph.inputs), *nodes_of(chain)])
-    except (
-        ArchscopeError,
-        RecursionError,
-    ):  # also for branches nested deeper than the language allows
+    except (ArchscopeError, RecursionError):  # a layer or a depth that the language has no form for
         return None
     return None if names is None else Folded(text, made, names)
+
+
+def _with_outputs_in_order(graph: Graph) -> Graph:
+    """Return a graph whose outputs have the order of their nodes, as those of every text do."""
+    place = {node.name: number for number, node in enumerate(graph.nodes)}
+    outputs = sorted(graph.outputs, key=lambda output: place[output.node])
+    return structs.replace(graph, outputs=tuple(outputs))
 
 
 def in_spec_order(graph: Graph) -> Graph:

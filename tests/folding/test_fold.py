@@ -236,6 +236,14 @@ def test_layers_that_read_all_before_them_are_one_block() -> None:
     assert "- dense_block: 2\n  - maxpool: 2\n  - dense_block: 4\n" in folded.text
 
 
+def test_networks_that_return_their_last_output_first_are_folded() -> None:
+    net = language.load("resnet18")
+    aux = Output("aux", "basic_stage2.basic1.relu")
+    folded = readable(structs.replace(net, outputs=(*net.outputs, aux)))
+    assert lines(folded) < 2 * lines(readable(net))
+    assert [output.name for output in folded.graph.outputs] == ["aux", "output"]
+
+
 def test_towers_with_the_same_weights_are_one_block() -> None:
     graph = language.load("triplet")
     folded = readable(anonymous(graph))
