@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map
 
 from archscope.importers.aten.batch import Batch
+from archscope.importers.torch.joined_batches import JoinedBatches
 from archscope.importers.torch.spelled import spelled
 from archscope.importers.torch.spelled_folded import FOLDED
 
@@ -49,6 +50,7 @@ class TraceMode(TorchFunctionMode):
         self.model, self.batch = model, batch
         self.real = dict(_tensors(model))
         self.made: dict[int, tuple[Any, ...]] = {}  # results, and the calls that returned them
+        self.joined = JoinedBatches(self._leads, self._run)
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -58,6 +60,9 @@ class TraceMode(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name in self.NUMBERS:
             return self._number(func, args, kwargs)
+        joined = self.joined.result(func, args, kwargs)
+        if joined is not None:
+            return joined
         if name in self.PARTS and self._whole(args[0]):
             place = self.PARTS[name]
             axis = args[place] if len(args) > place else kwargs.get("dim", 0)
@@ -140,6 +145,13 @@ class TraceMode(TorchFunctionMode):
         if not self.batch.alike or not isinstance(value, torch.Tensor):
             return False
         return self.batch.suits(tuple(value.shape))
+
+    def _leads(self, value: Any) -> bool:
+        return self._whole(value) and value.shape[0] % self.batch.size == 0
+
+    def _run(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        with self:
+            return func(*args, **kwargs)
 
     def _number(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Return the real number if it is computed only from weights and buffers."""

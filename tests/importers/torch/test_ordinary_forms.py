@@ -12,6 +12,7 @@ from archscope.importers.torch import from_module
 from archscope.weights import state_dict_of
 from tests.importers.torch.further_forms import FURTHER
 from tests.importers.torch.held_forms import HELD
+from tests.importers.torch.joined_forms import CHANGED_LATER, JOINED, MIXED
 from tests.importers.torch.model_forms import MODELS
 from tests.importers.torch.module_forms import MODULES
 from tests.importers.torch.ordinary_forms import FORMS, SHAPE
@@ -25,7 +26,7 @@ PRODUCTS_OF_WEIGHTS = {"spectral_norm"}
 """Forms that multiply weights alone, which a built network does not repeat."""
 NOT_OF_TORCH = {"bilinear": 5 * 8 * 8, "matmul_vector": 12 * 8 * 8}
 """Macs of products that torch's counter has no formula for."""
-ALL = FORMS | FURTHER | HELD | MODELS | MODULES | PLACES | SIZES
+ALL = FORMS | FURTHER | HELD | JOINED | MODELS | MODULES | PLACES | SIZES
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -54,3 +55,15 @@ def test_form(name: str) -> None:
 def test_expansions_that_broadcast_are_left_out() -> None:
     read = readable(from_module(SIZES["expand_as"], SHAPE, "form").graph)
     assert [node.op.name for node in read.graph.nodes] == ["input", "scale"]
+
+
+def test_products_of_all_joined_images_are_counted_for_a_batch() -> None:
+    graph = from_module(MIXED.eval(), SHAPE, "form", batch=5).graph
+    assert "aten.matmul.default" in [unknown.kind for unknown in analyze(graph).opaque]
+    assert graph.about == "counted at batch 5: the cost of matmul is not proportional to the batch"
+
+
+def test_batches_that_change_after_they_were_joined_are_not_followed() -> None:
+    result = analyze(from_module(CHANGED_LATER.eval(), SHAPE, "form").graph)
+    assert "aten.cat.default" in [unknown.kind for unknown in result.opaque]
+    assert 2 * result.totals.macs == flops(CHANGED_LATER, (torch.rand(1, *SHAPE),))
