@@ -245,17 +245,25 @@ def _aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) ->
     return input.amin(dim, keepdim), input.amax(dim, keepdim)
 
 
-def _quotient(input: Tensor, other: Any) -> Any:
-    """Return a quotient, rounded down."""
-    return torch.floor(input / other)
+def _rounded_quotient(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """Return a rounded quotient; that of integers is an integer, which may be an index."""
+    if rounding_mode is None:
+        raise NotImplementedError
+    rounded = (torch.floor if rounding_mode == "floor" else torch.trunc)(input / other)
+    kind = torch.result_type(input, other)
+    return rounded if kind.is_floating_point else rounded.to(kind)
 
 
-def _remainder(input: Tensor, other: Any) -> Any:
-    return input - torch.floor(input / other) * other
+def _floor_divide(input: Any, other: Any) -> Any:
+    return _rounded_quotient(input, other, rounding_mode="floor")
 
 
-def _fmod(input: Tensor, other: Any) -> Any:
-    return input - torch.trunc(input / other) * other
+def _remainder(input: Any, other: Any) -> Any:
+    return input - _floor_divide(input, other) * other
+
+
+def _fmod(input: Any, other: Any) -> Any:
+    return input - _rounded_quotient(input, other, rounding_mode="trunc") * other
 
 
 def _any(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -330,8 +338,9 @@ SPELLED: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.Tensor.index_fill: _index_fill, torch.logaddexp: _logaddexp,
     torch.aminmax: _aminmax, torch.Tensor.aminmax: _aminmax,
     torch.diag_embed: _diag_embed, torch.Tensor.diag_embed: _diag_embed,
-    torch.floor_divide: _quotient, torch.Tensor.floor_divide: _quotient,
-    torch.Tensor.__floordiv__: _quotient,
+    torch.div: _rounded_quotient, torch.Tensor.div: _rounded_quotient,
+    torch.floor_divide: _floor_divide, torch.Tensor.floor_divide: _floor_divide,
+    torch.Tensor.__floordiv__: _floor_divide,
     torch.remainder: _remainder, torch.Tensor.remainder: _remainder,
     torch.Tensor.__mod__: _remainder, torch.fmod: _fmod, torch.Tensor.fmod: _fmod,
     torch.any: _any, torch.Tensor.any: _any, torch.all: _all, torch.Tensor.all: _all,

@@ -57,6 +57,17 @@ PLACES: dict[str, nn.Module] = {
     "fmod": Ordinary(lambda x: torch.fmod(x, 0.37), last=8),
     "remainder": Ordinary(lambda x: x % 0.37, last=8),
     "floor_div": Ordinary(lambda x: x // 0.37, last=8),
+    "rounded_div": Ordinary(
+        lambda x: torch.div(x, 0.37, rounding_mode="floor") - x.div(2, rounding_mode="trunc"),
+        last=8,
+    ),
+    "places_of_peaks": Ordinary(  # rows and columns of the largest values, as in CenterNet
+        lambda x: (
+            torch.gather(x[:, 1].flatten(1), 1, (peaks := x.flatten(1).topk(5)[1]) % 96)
+            + (peaks % 96 // 12) * 0.1
+            - torch.fmod(peaks, 12) * torch.div(peaks, 96, rounding_mode="floor")
+        )
+    ),
     "ste": Ordinary(lambda x: x + (torch.round(x) - x).detach(), last=8),
     "tan": Ordinary(lambda x: torch.tan(x * 0.3), last=8),
     "atan": Ordinary(lambda x: torch.atan(x), last=8),
