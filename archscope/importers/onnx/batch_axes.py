@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from archscope.importers.aten.batch import PRIMES
-from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
+from archscope.importers.onnx.resolved_model import OnnxOperator, ResolvedModel
 
 RESHAPING = frozenset({"Reshape", "Flatten"})
 REDUCING = frozenset({

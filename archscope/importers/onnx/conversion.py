@@ -20,7 +20,8 @@ from archscope.importers.onnx.model_file import library, read_model
 from archscope.importers.onnx.node_names import names_of
 from archscope.importers.onnx.node_weights import NodeWeights
 from archscope.importers.onnx.operator_costs import POINTWISE, operator_cost
-from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel, resolve
+from archscope.importers.onnx.resolve import resolve
+from archscope.importers.onnx.resolved_model import OnnxOperator, ResolvedModel
 from archscope.importers.onnx.simplify import simplify
 from archscope.importers.onnx.tensor_data import TensorData
 from archscope.importers.onnx.translation import AtenTranslator
@@ -143,7 +144,9 @@ class _Conversion:
         """Return our equivalent of an ONNX operator, if there is one."""
         recognise = recogniser(f"onnx.{operator.kind}")
         extra = [name for name in operator.outputs[1:] if name in self.read]
-        if recognise is None or extra or (operator.kind == "Softmax" and operator.version < 13):
+        merges = operator.kind == "Softmax" and operator.version < 13  # all axes from one on
+        rounds = operator.kind == "Div" and operator.of_integers
+        if recognise is None or extra or merges or rounds:
             return None
         foreign = foreign_of(operator, self.model)
         values = (*(tensor.name for tensor in foreign.ins), operator.outputs[0])

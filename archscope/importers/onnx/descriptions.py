@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
+from archscope.importers.onnx.resolved_model import OnnxOperator, ResolvedModel
 from archscope.ops.foreign import Foreign, Tensor
 
 MAX_VISIBLE = 64

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
-from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
+from archscope.importers.onnx.resolved_model import OnnxOperator, ResolvedModel
 from archscope.importers.onnx.weight_inputs import HOLDING, NORMS, STATES, STATISTICS, weight_inputs
 
 SCALED = frozenset({"Add", "Mul"})

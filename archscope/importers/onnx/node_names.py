@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from archscope.importers.names import name_part, snake, take_name, valid_start
-from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
+from archscope.importers.onnx.resolved_model import OnnxOperator, ResolvedModel
 
 DEEPEST = 16
 """The number of innermost parts of a name that are kept."""

@@ -7,7 +7,7 @@ from typing import Any
 from archscope.analysis.cost import DTYPES
 from archscope.graph_builder import GraphBuilder
 from archscope.importers.onnx.learned import LearnedWeights, stored_bits
-from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
+from archscope.importers.onnx.resolved_model import OnnxOperator, ResolvedModel
 from archscope.ops.foreign import Recognised
 from archscope.ops.norm import BatchNorm
 

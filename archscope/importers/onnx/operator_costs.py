@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
+from archscope.importers.onnx.resolved_model import OnnxOperator, ResolvedModel
 
 MOVING = frozenset({
     "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Concat", "Split", "Slice", "Range",

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import Any
-
-from msgspec import Struct
 
 from archscope.errors import ArchscopeError, DataError
 from archscope.importers.formats import Inputs
@@ -19,31 +16,26 @@ from archscope.importers.onnx.input_shapes import batch_of, fixed_axes, input_sh
 from archscope.importers.onnx.limits import Allowance
 from archscope.importers.onnx.model_file import learned_of, library, named, opsets
 from archscope.importers.onnx.qoperators import is_quantized, write_out
+from archscope.importers.onnx.resolved_model import (
+    PREPARED,
+    OnnxOperator,
+    ResolvedModel,
+    needed,
+    scopes_of,
+)
+from archscope.importers.onnx.split_lists import SplitLists
 from archscope.importers.onnx.tensor_data import TensorData
 from archscope.importers.onnx.weight_inputs import weight_inputs
 from archscope.ir import text_of
+
+INTEGERS = ("INT", "UINT", "BOOL")
+"""The beginnings of the names of ONNX types of integers and truth values."""
 
 STORED_AS = {
     "FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT16": "bfloat16",
     "INT8": "int8", "UINT8": "int8",
 }  # fmt: skip
 """The ONNX types whose bytes are counted."""
-
-
-class OnnxOperator(Struct, frozen=True):
-    """An operator with its attributes as plain data and absent inputs as empty names."""
-
-    kind: str  # the operator type, prefixed by its domain unless that is ONNX's own
-    name: str  # of the node in the file
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: dict[str, Any]
-    version: int
-    scopes: tuple[str, ...] = ()  # module paths, outermost first, if the exporter wrote them
-
-
-PREPARED = "archscope"
-"""The domain of operators that other importers write as patterns prepare them."""
 
 FILLING = frozenset({"ConstantOfShape", "Expand"})
 """Operators that repeat values."""
@@ -56,67 +48,6 @@ DEFERRED_BYTES = 1 << 16
 
 SOURCE_BYTES = 64
 """The bytes needed to remember a constant that another one is computed from."""
-
-
-class _SplitList(Struct, frozen=True):
-    """A value split along an axis into a list of parts, which end at `ends`."""
-
-    source: str
-    axis: int
-    ends: tuple[int, ...]
-
-
-class ResolvedModel(Struct):
-    """The operators of a model that depend on inputs, its constants, and the shapes of values."""
-
-    operators: list[OnnxOperator]
-    constants: dict[str, Any]  # numpy arrays by name
-    initializers: set[str]  # constants that the file holds under this name
-    sources: dict[str, frozenset[str]]  # the constants of the file that one is computed from
-    shapes: dict[str, tuple[int, ...]]  # with the batch first
-    inputs: list[str]
-    outputs: list[str]
-    batch: int
-    dtype: str  # the most frequent type of results
-    learned: dict[str, int] = {}  # numbers learned of an initializer, where the file tells
-    titles: dict[str, str] = {}  # the file's names of inputs and outputs that were replaced
-
-    def readers(self) -> dict[str, list[OnnxOperator]]:
-        """Return the operators that read each value."""
-        readers: dict[str, list[OnnxOperator]] = {}
-        for operator in self.operators:
-            for name in operator.inputs:
-                readers.setdefault(name, []).append(operator)
-        return readers
-
-    def is_told(self, name: str) -> bool:
-        """Return whether the file tells what was learned of a constant."""
-        sources = self.sources.get(name, frozenset())
-        return bool(sources) and sources <= self.learned.keys()
-
-    def is_fixed(self, name: str) -> bool:
-        """Return whether the file tells that nothing was learned of a constant."""
-        return self.is_told(name) and not any(self.learned[name] for name in self.sources[name])
-
-    def derive(self, name: str, suffix: str, value: Any) -> str:
-        """Store a constant in another form under a name of its own, and return that name."""
-        derived = f"{name}{suffix}"
-        self.constants[derived] = value
-        self.shapes[derived] = tuple(value.shape)
-        self.sources[derived] = self.sources.get(name, frozenset())
-        if name in self.initializers:
-            self.initializers.add(derived)
-        return derived
-
-
-def needed(operators: Sequence[OnnxOperator], outputs: Iterable[str]) -> list[OnnxOperator]:
-    """Return the operators that outputs depend on."""
-    wanted, kept = set(outputs), []
-    for operator in reversed(operators):
-        if wanted.intersection(filter(None, operator.outputs)):
-            wanted.update(operator.inputs)
-            kept.append(operator)
-    return kept[::-1]
 
 
 def resolve(model: Any, data: TensorData, sizes: Inputs = None) -> ResolvedModel:
@@ -160,7 +91,7 @@ class _Resolver:
         self.initializers: set[str] = set()
         self.sources: dict[str, frozenset[str]] = {}
         self.operators: list[OnnxOperator] = []
-        self.lists: dict[str, _SplitList] = {}
+        self.lists = SplitLists(self)
         self.declared = {info.name: info.type for info in model.graph.value_info}
         self.declared |= {info.name: info.type for info in model.graph.output}
         self.initialize(model.graph.initializer)
@@ -168,7 +99,7 @@ class _Resolver:
         inputs = [info for info in model.graph.input if info.name not in self.constants]
         self.inputs = input_shapes(inputs, sizes)
         for info in inputs:
-            self._type(info.name, info.type.tensor_type.elem_type, self.inputs[info.name])
+            self.note(info.name, info.type.tensor_type.elem_type, self.inputs[info.name])
 
     def initialize(self, tensors: Iterable[Any], prefix: str = "") -> None:
         """Keep the weights of a graph, with a prefix to their names. Raises DataError."""
@@ -179,14 +110,15 @@ class _Resolver:
             if tensor.data_type != tensor.INT64:  # the message has sizes and offsets
                 self.sources[name] = frozenset([name])
 
-    def _type(self, name: str, elements: int, shape: Sequence[int]) -> None:
+    def note(self, name: str, elements: int, shape: Sequence[int]) -> None:
+        """Keep the type and shape of a value."""
         self.types[name] = self.onnx.helper.make_tensor_type_proto(elements, shape)
         self.shapes[name] = tuple(shape)
 
     def keep(self, name: str, value: Any) -> None:
         """Keep a constant."""
         self.constants[name] = value
-        self._type(name, self.onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+        self.note(name, self.onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
 
     def visit(self, node: Any) -> None:
         """Compute an operator whose inputs are constant, or keep it with its output shapes."""
@@ -200,10 +132,8 @@ class _Resolver:
         kind = str(node.op_type) if own else f"{node.domain}.{node.op_type}"
         if is_quantized(node):
             return write_out(self, node)
-        if kind == "SplitToSequence":
-            return self._split_list(node)
-        if kind == "SequenceAt":
-            return self._part_of_list(node)
+        if self.lists.visit(node):
+            return None
         if kind == "CastLike":
             node = self._cast(node)
         shapes = [self.shapes.get(name) for name in node.input if name]
@@ -223,7 +153,8 @@ class _Resolver:
                 tuple(node.output),
                 {attribute.name: self._plain(attribute) for attribute in node.attribute},
                 opsets(self.model).get(node.domain, 1),
-                _scopes_of(node),
+                scopes_of(node),
+                any(name and self._type_name(name).startswith(INTEGERS) for name in node.input[:1]),
             )
         )
         return None
@@ -248,38 +179,6 @@ class _Resolver:
         if kept == to:
             return make_node("Identity", node.input[:1], node.output, node.name)
         return make_node("Cast", node.input[:1], node.output, node.name, to=to)
-
-    def _split_list(self, node: Any) -> None:
-        """Keep the ends of the parts of a SplitToSequence."""
-        attributes = {attribute.name: attribute.i for attribute in node.attribute}
-        source, name = node.input[0], node.output[0]
-        axis = attributes.get("axis", 0) % len(self.shapes[source])
-        length = self.shapes[source][axis]
-        sizes = self.constants.get(node.input[1]) if len(node.input) > 1 else None
-        ends: list[int] = []
-        if sizes is not None and attributes.get("keepdims", 1) and (sizes >= 1).all():
-            ends = sizes.cumsum().tolist()
-            if sizes.ndim == 0:
-                ends = [*range(int(sizes), length, int(sizes)), length]
-        if ends[-1:] != [length]:
-            raise DataError(f"{named(node)} splits in a way that is not supported")
-        self.lists[name] = _SplitList(source, axis, tuple(ends))
-        self.types[name] = self.types[source]
-
-    def _part_of_list(self, node: Any) -> None:
-        parts, place = self.lists.get(node.input[0]), self.constants.get(node.input[1])
-        if parts is None or place is None or not -len(parts.ends) <= int(place) < len(parts.ends):
-            raise DataError(f"{named(node)} reads an unknown part")
-        at = int(place) % len(parts.ends)
-        start, stop = (0, *parts.ends)[at], parts.ends[at]
-        size = list(self.shapes[parts.source])
-        size[parts.axis] = stop - start
-        self._type(node.output[0], self.types[parts.source].tensor_type.elem_type, size)
-        attributes = {"axis": parts.axis, "start": start, "stop": stop}
-        outputs, scopes = tuple(node.output), _scopes_of(node)
-        self.operators.append(
-            OnnxOperator("Range", node.name, (parts.source,), outputs, attributes, 1, scopes)
-        )
 
     def _fold(self, node: Any, types: Mapping[str, Any]) -> None:
         """Keep the results of an operator on constants as constants."""
@@ -390,24 +289,17 @@ class _Resolver:
             dict(zip(outputs, titles, strict=True)) if outputs != titles else {},
         )  # fmt: skip
 
+    def _type_name(self, name: str) -> str:
+        """Return the ONNX type of the elements of a value."""
+        elements = self.types[name].tensor_type.elem_type
+        return str(self.onnx.TensorProto.DataType.Name(elements))
+
     def _dtype(self, operators: Sequence[OnnxOperator]) -> str:
         """Return the most frequent type of results, if its bytes are known."""
         numbers: Counter[str] = Counter()
         names = [*self.inputs, *(name for operator in operators for name in operator.outputs)]
         for name in filter(None, names):
-            kind = self.onnx.TensorProto.DataType.Name(self.types[name].tensor_type.elem_type)
+            kind = self._type_name(name)
             if kind in STORED_AS:
                 numbers[STORED_AS[kind]] += prod(self.shapes[name])
         return max(numbers, key=numbers.__getitem__, default="float32")
-
-
-def _scopes_of(node: Any) -> tuple[str, ...]:
-    """Return the module paths that torch's exporter writes on an operator, outermost first."""
-    for entry in node.metadata_props:
-        if entry.key == "pkg.torch.onnx.name_scopes":
-            try:
-                found = ast.literal_eval(entry.value)
-            except (ValueError, SyntaxError):
-                return ()
-            return tuple(map(str, found)) if isinstance(found, list) else ()
-    return ()

@@ -12,7 +12,7 @@ from archscope.importers.onnx.patterns import (
     quantization,
 )
 from archscope.importers.onnx.patterns.dataflow import Dataflow, Pattern, Replacement
-from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel, needed
+from archscope.importers.onnx.resolved_model import OnnxOperator, ResolvedModel, needed
 
 Patterns = Mapping[str, tuple[Pattern, ...]]
 """Patterns by the type of their last operator, in the order in which they are tried."""

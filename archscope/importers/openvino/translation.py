@@ -8,7 +8,7 @@ from typing import Any
 
 from archscope.errors import DataError
 from archscope.importers.onnx.model_file import library
-from archscope.importers.onnx.resolve import PREPARED
+from archscope.importers.onnx.resolved_model import PREPARED
 from archscope.importers.openvino.ir_file import Layer, Port
 from archscope.importers.openvino.weights_file import TYPES, WeightsFile
 

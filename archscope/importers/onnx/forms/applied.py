@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from archscope.importers.onnx.resolve import OnnxOperator
+from archscope.importers.onnx.resolved_model import OnnxOperator
 from archscope.ir import Shape
 from archscope.ops.foreign import Foreign, Tensor
 

@@ -11,6 +11,12 @@ from archscope.ops.foreign import Foreign, Tensor
 FLOATS = frozenset({1, 10, 11, 16})
 """ONNX's numbers of the types float32, float16, float64 and bfloat16."""
 
+INTEGERS = frozenset({2, 3, 4, 5, 6, 7, 12, 13})
+"""ONNX's numbers of the types of integers."""
+
+BOOL = 9
+"""ONNX's number of the type of truth values."""
+
 UNARY = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Exp": "exp", "Log": "log",
     "Sqrt": "sqrt", "Neg": "neg", "Abs": "abs", "Erf": "erf", "Sin": "sin", "Cos": "cos",
@@ -22,7 +28,7 @@ UNARY = {
 """Functions of one value without attributes."""
 
 PAIRS = {
-    "Add": "add.Tensor", "Sub": "sub.Tensor", "Mul": "mul.Tensor", "Div": "div.Tensor",
+    "Add": "add.Tensor", "Sub": "sub.Tensor", "Mul": "mul.Tensor",
     "And": "logical_and.default", "Or": "logical_or.default",
     "Equal": "eq.Tensor", "Greater": "gt.Tensor", "Less": "lt.Tensor",
     "GreaterOrEqual": "ge.Tensor", "LessOrEqual": "le.Tensor",
@@ -38,12 +44,20 @@ def _unary(applied: Applied) -> Steps:
     return single(applied, f"{UNARY[applied.operator.kind]}.default", self=applied.x, **words)
 
 
-@form("Identity", "Cast", "Dropout")
+@form("Identity", "Dropout")
 def _same(applied: Applied) -> Steps:
-    """Pass a value on; a cast only between types of real numbers."""
-    if applied.attribute("to", 1) not in FLOATS or applied.place:
-        return ()
-    return single(applied, "alias.default", self=applied.x)
+    return () if applied.place else single(applied, "alias.default", self=applied.x)
+
+
+@form("Cast")
+def _cast(applied: Applied) -> Steps:
+    """Express a cast as the function that it computes, as values have no types here."""
+    to, x = applied.attribute("to", 1), applied.x
+    if to in FLOATS or (to in INTEGERS and applied.operator.of_integers):
+        return single(applied, "alias.default", self=x)
+    if to in INTEGERS:
+        return single(applied, "trunc.default", self=x)
+    return single(applied, "ne.Scalar", self=x, other=0) if to == BOOL else ()
 
 
 @form("Gelu")
@@ -121,6 +135,29 @@ def _clip(applied: Applied) -> Steps:
 @form(*PAIRS)
 def _pair(applied: Applied) -> Steps:
     return single(applied, PAIRS[applied.operator.kind], self=applied.x, other=applied.input(1))
+
+
+@form("Div")
+def _quotient(applied: Applied) -> Steps:
+    """Divide; the quotient of integers is rounded towards zero."""
+    args = {"self": applied.x, "other": applied.input(1)}
+    quotient = Foreign("aten.div.Tensor", args, applied.out)
+    if not applied.operator.of_integers:
+        return (quotient,)
+    return quotient, Foreign("aten.trunc.default", {"self": last(applied.out)}, applied.out)
+
+
+@form("Mod")
+def _remainder(applied: Applied) -> Steps:
+    """Subtract the divisor times the quotient, which is rounded down, or with `fmod` to zero."""
+    x, divisor, out = applied.x, applied.input(1), applied.out
+    rounding = "trunc" if applied.attribute("fmod") else "floor"
+    return (
+        Foreign("aten.div.Tensor", {"self": x, "other": divisor}, out),
+        Foreign(f"aten.{rounding}.default", {"self": last(out)}, out),
+        Foreign("aten.mul.Tensor", {"self": last(out), "other": divisor}, out),
+        Foreign("aten.sub.Tensor", {"self": x, "other": last(out)}, out),
+    )
 
 
 @form("Pow")

@@ -15,7 +15,7 @@ from archscope.importers.onnx.patterns.dataflow import (
     in_either_order,
     require,
 )
-from archscope.importers.onnx.resolve import OnnxOperator
+from archscope.importers.onnx.resolved_model import OnnxOperator
 
 
 def matmul(flow: Dataflow, operator: OnnxOperator) -> Replacement:

@@ -16,7 +16,7 @@ from archscope.importers.onnx.patterns.dataflow import (
     Replacement,
     require,
 )
-from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
+from archscope.importers.onnx.resolved_model import OnnxOperator, ResolvedModel
 
 ELEMENTWISE = (
     "Relu", "Gelu", "Swish", "HardSwish", "HardSigmoid", "Sigmoid", "Tanh", "Clip", "Elu",

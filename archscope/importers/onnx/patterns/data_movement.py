@@ -7,7 +7,7 @@ from math import prod
 from msgspec.structs import replace
 
 from archscope.importers.onnx.patterns.dataflow import Dataflow, Replacement, fuse, require
-from archscope.importers.onnx.resolve import OnnxOperator
+from archscope.importers.onnx.resolved_model import OnnxOperator
 
 INSIDE = {
     (0, 1, 3, 5, 2, 4): "channel", (0, 3, 5, 1, 2, 4): "row", (0, 5, 3, 1, 2, 4): "column",

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
+from archscope.importers.onnx.resolved_model import OnnxOperator, ResolvedModel
 
 FLAT, TRANSPOSED, KERNEL = "|flat", "|turned", "|kernel"
 """Suffixes to the names of weights that are kept in another shape."""

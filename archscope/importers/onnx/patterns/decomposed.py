@@ -14,7 +14,7 @@ from archscope.importers.onnx.patterns.dataflow import (
     in_either_order,
     require,
 )
-from archscope.importers.onnx.resolve import OnnxOperator
+from archscope.importers.onnx.resolved_model import OnnxOperator
 from archscope.ops.adaptive_pool import shares
 
 ROUNDING = 1e-6

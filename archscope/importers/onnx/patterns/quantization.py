@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from archscope.importers.onnx.patterns.dataflow import Dataflow, Replacement, fuse, require
-from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel, needed
+from archscope.importers.onnx.resolved_model import OnnxOperator, ResolvedModel, needed
 
 RANGES = {"i1": (-128, 256), "u1": (0, 256), "i2": (-32768, 65536), "u2": (0, 65536)}
 """The lowest value and the number of values of each integer type."""
