@@ -33,7 +33,10 @@ def _masked_fill_in_place(is_data: IsData, x: Tensor, mask: Tensor, value: Any) 
 
 
 def _set(is_data: IsData, x: Tensor, key: Any, value: Any) -> None:
-    """Set the elements that a mask chooses to a number."""
+    """Set the elements that a mask chooses to a number, or places along an axis to values."""
+    if isinstance(key, tuple) and isinstance(value, Tensor) and is_data(value):
+        _put(x, key, value)
+        return
     number = value.item() if isinstance(value, Tensor) and not value.dim() else value
     chosen = isinstance(key, Tensor) and key.dtype == torch.bool
     if not chosen or not isinstance(number, int | float) or key.dim() > x.dim():
@@ -43,6 +46,26 @@ def _set(is_data: IsData, x: Tensor, key: Any, value: Any) -> None:
         x.masked_fill_(mask, number)
     else:
         _masked_fill_in_place(is_data, x, mask, number)
+
+
+def _put(x: Tensor, key: tuple[Any, ...], value: Tensor) -> None:
+    """Set listed places along one axis: they are selected from the tensor joined with the values.
+
+    Raises NotImplementedError for any other key.
+    """
+    lists = [axis for axis, part in enumerate(key) if isinstance(part, list)]
+    rest = [part for part in key if not isinstance(part, list)]
+    if len(lists) != 1 or any(part != slice(None) for part in rest):
+        raise NotImplementedError
+    (axis,) = lists
+    size = x.shape[axis]
+    if any(not -size <= place < size for place in key[axis]):
+        raise NotImplementedError  # torch's own function reports it
+    order = {place: place for place in range(size)}
+    order |= {place % size: size + at for at, place in enumerate(key[axis])}
+    shape = (*x.shape[:axis], len(key[axis]), *x.shape[axis + 1 :])
+    both = torch.cat([x, value.expand(shape)], axis)
+    x.copy_(both.index_select(axis, torch.tensor([*order.values()])))
 
 
 def _where(is_data: IsData, condition: Tensor, input: Any, other: Any) -> Any:

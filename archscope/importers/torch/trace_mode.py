@@ -60,6 +60,8 @@ class TraceMode(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name in self.NUMBERS:
             return self._number(func, args, kwargs)
+        if name == "__getitem__" or (name == "__setitem__" and self._whole(args[2])):
+            args = (args[0], self._with_places(args[1]), *args[2:])
         joined = self.joined.result(func, args, kwargs)
         if joined is not None:
             return joined
@@ -155,6 +157,16 @@ class TraceMode(TorchFunctionMode):
 
     def _number(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Return the real number if it is computed only from weights and buffers."""
+        try:
+            return self._computed(func, args, kwargs)
+        except Exception:  # torch explains the error
+            return func(*args, **kwargs)
+
+    def _computed(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Return the result of a function on the real values of weights and buffers.
+
+        Raises _NotKnownError if it depends on the input.
+        """
         paths = {id(tensor): path for path, tensor in _tensors(self.model)}
 
         def real(part: Any) -> Any:
@@ -168,11 +180,22 @@ class TraceMode(TorchFunctionMode):
             maker, given, words = call
             return maker(*tree_map(real, given), **tree_map(real, words))
 
-        try:
-            with _disable_current_modes(), torch._C.DisableTorchFunction(), torch.no_grad():
-                return func(*tree_map(real, args), **kwargs)
-        except Exception:  # torch explains the error
-            return func(*args, **kwargs)
+        with _disable_current_modes(), torch._C.DisableTorchFunction(), torch.no_grad():
+            return func(*tree_map(real, args), **kwargs)
+
+    def _with_places(self, key: Any) -> Any:
+        """Return a key with lists of the places of masks that do not depend on the input."""
+        parts: list[Any] = []
+        for part in key if isinstance(key, tuple) else (key,):
+            mask = isinstance(part, torch.Tensor) and part.dtype == torch.bool and part.dim()
+            if not mask or self._whole(part):
+                parts.append(part)
+                continue
+            try:
+                parts += self._computed(lambda mask: mask.nonzero().T.tolist(), (part,), {})
+            except Exception:  # it depends on the input after all
+                return key
+        return tuple(parts) if isinstance(key, tuple) or len(parts) > 1 else parts[0]
 
 
 def _part(func: Callable[..., Any], place: int, *args: Any, **kwargs: Any) -> Any:

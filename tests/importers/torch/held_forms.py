@@ -93,6 +93,15 @@ def fixed(combine: object, *size: int) -> nn.Module:
     return Held(combine, *size, fixed=True)  # type: ignore[arg-type]
 
 
+def put_at_places(x: Tensor, values: Tensor) -> Tensor:
+    """Set channels that a mask chooses, and swap two of them."""
+    kept = values > values.median()
+    out = torch.zeros_like(x)
+    out[:, kept] = 2 * x[:, kept]
+    out[:, [1, -1]] = out[:, [-1, 1]] + 1
+    return out
+
+
 HELD: dict[str, nn.Module] = {
     "fixed_linear": Ordinary(
         lambda x, f: f(x), fixed(lambda x, w: functional.linear(x.mean((2, 3)), w), 5, 8)
@@ -140,5 +149,18 @@ HELD: dict[str, nn.Module] = {
     "one_matrix_for_heads": Ordinary(one_matrix),
     "one_key_for_heads": Ordinary(one_key),
     "few_keys_for_heads": Ordinary(few_keys),
+    "by_mask": Ordinary(
+        lambda x, f: f(x), fixed(lambda x, v: x[:, v > v.median()].mean(1, keepdim=True) * x, 8),
+        last=8,
+    ),
+    "by_mask_of_positions": Ordinary(
+        lambda x, f: f(x), fixed(lambda x, v: x[:, :, v > v.median()], 8, 12)
+    ),
+    "weights_by_mask": Ordinary(
+        lambda x, c, f: f((x, c)), nn.Conv2d(8, 6, 1, bias=False),
+        fixed(lambda both, v: functional.conv2d(both[0], both[1].weight[v > v.median()]), 6),
+        last=3,
+    ),
+    "put_at_places": Ordinary(lambda x, f: f(x), fixed(put_at_places, 8), last=8),
     "by_places": Ordinary(lambda x, p: p(x), ByPlaces(), last=16),
 }  # fmt: skip
