@@ -62,6 +62,28 @@ def _conv(
     return _folded(more(x, weight.unsqueeze(2), bias, groups=groups, **words))
 
 
+def _conv_transpose(
+    batch: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    x = _apart(input, batch)
+    more: Any = functional.conv_transpose2d if input.dim() == 3 else functional.conv_transpose3d
+    words = {
+        "stride": _more(stride, 1, input),
+        "padding": _more(padding, 0, input),
+        "output_padding": _more(output_padding, 0, input),
+        "dilation": _more(dilation, 1, input),
+    }
+    return _folded(more(x, weight.unsqueeze(2), bias, groups=groups, **words))
+
+
 def _batch_norm(batch: int, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return _folded(functional.batch_norm(_apart(input, batch), *args, **kwargs))
 
@@ -83,6 +105,22 @@ def _group_norm(
     each = (1, -1, *(1 for _ in input.shape[2:]))
     out = out if weight is None else out * weight.view(each)
     return out if bias is None else out + bias.view(each)
+
+
+def _instance_norm(
+    batch: int,
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    if not use_input_stats:
+        raise NotImplementedError
+    return _group_norm(batch, input, input.shape[1], weight, bias, eps)
 
 
 def _prelu(batch: int, input: Tensor, weight: Tensor) -> Tensor:
@@ -146,6 +184,45 @@ def _adaptive_avg_pool(batch: int, input: Tensor, output_size: Any) -> Tensor:
     return _folded(pool(x, _more(output_size, x.shape[2], input)))
 
 
+def _adaptive_max_pool(
+    batch: int, input: Tensor, output_size: Any, return_indices: bool = False
+) -> Tensor:
+    if return_indices:
+        raise NotImplementedError
+    pool: Any = (
+        functional.adaptive_max_pool2d if input.dim() == 3 else functional.adaptive_max_pool3d
+    )
+    x = _apart(input, batch)
+    return _folded(pool(x, _more(output_size, x.shape[2], input)))
+
+
+def _interpolate(
+    batch: int,
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    **words: Any,
+) -> Tensor:
+    """Resize all channels of an image's parts alike: they are channels of one map."""
+    parts, rest = divmod(input.shape[0], batch)
+    if rest or parts < 2:
+        raise NotImplementedError
+    whole = input.reshape(batch, parts * input.shape[1], *input.shape[2:])
+    out = functional.interpolate(whole, size, scale_factor, mode, align_corners, **words)
+    return out.reshape(*input.shape[:2], *out.shape[2:])
+
+
+def _pixel_shuffle(batch: int, input: Tensor, upscale_factor: int) -> Tensor:
+    parts, rest = divmod(input.shape[0], batch)
+    if rest or parts < 2:
+        raise NotImplementedError
+    whole = input.reshape(batch, parts * input.shape[1], *input.shape[2:])
+    out = torch.pixel_shuffle(whole, upscale_factor)
+    return out.reshape(input.shape[0], -1, *out.shape[2:])
+
+
 def _repeat_interleave(
     batch: int, input: Tensor, repeats: Any, dim: int | None = None, **words: Any
 ) -> Tensor:
@@ -161,12 +238,17 @@ def _repeat_interleave(
 
 
 FOLDED: dict[Callable[..., Any], Callable[..., Any]] = {
-    torch.conv1d: _conv, torch.conv2d: _conv, functional.batch_norm: _batch_norm,
+    torch.conv1d: _conv, torch.conv2d: _conv, torch.conv_transpose1d: _conv_transpose,
+    torch.conv_transpose2d: _conv_transpose, functional.batch_norm: _batch_norm,
+    functional.instance_norm: _instance_norm, functional.interpolate: _interpolate,
+    torch.pixel_shuffle: _pixel_shuffle,
     functional.group_norm: _group_norm, functional.prelu: _prelu, functional.pad: _pad,
     functional.max_pool1d: _max_pool, functional.max_pool2d: _max_pool,
     functional.avg_pool1d: _avg_pool, functional.avg_pool2d: _avg_pool,
     functional.adaptive_avg_pool1d: _adaptive_avg_pool,
     functional.adaptive_avg_pool2d: _adaptive_avg_pool,
+    functional.adaptive_max_pool1d: _adaptive_max_pool,
+    functional.adaptive_max_pool2d: _adaptive_max_pool,
     torch.repeat_interleave: _repeat_interleave,
     torch.Tensor.repeat_interleave: _repeat_interleave,
 }  # fmt: skip

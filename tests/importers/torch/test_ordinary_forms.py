@@ -16,6 +16,7 @@ from tests.importers.torch.joined_forms import CHANGED_LATER, JOINED, MIXED
 from tests.importers.torch.model_forms import MODELS
 from tests.importers.torch.module_forms import MODULES
 from tests.importers.torch.ordinary_forms import FORMS, SHAPE
+from tests.importers.torch.part_forms import PARTS
 from tests.importers.torch.place_forms import PLACES
 from tests.importers.torch.size_forms import SIZES
 from tests.importers.torch.test_modules import flops
@@ -26,7 +27,7 @@ PRODUCTS_OF_WEIGHTS = {"spectral_norm"}
 """Forms that multiply weights alone, which a built network does not repeat."""
 NOT_OF_TORCH = {"bilinear": 5 * 8 * 8, "matmul_vector": 12 * 8 * 8}
 """Macs of products that torch's counter has no formula for."""
-ALL = FORMS | FURTHER | HELD | JOINED | MODELS | MODULES | PLACES | SIZES
+ALL = FORMS | FURTHER | HELD | JOINED | MODELS | MODULES | PARTS | PLACES | SIZES
 
 
 @pytest.mark.filterwarnings("ignore")
