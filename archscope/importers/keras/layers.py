@@ -63,18 +63,27 @@ def transposed(net: Conversion, layer: KerasLayer, title: str, value: Value) -> 
     """Add a transposed convolution: `same` multiplies the size by the stride."""
     node = net.plain(title, value)
     rank = len(net.shape(node)) - 1
-    kernel, stride = (_each(layer, name, 1, rank) for name in ("kernel_size", "strides"))
-    over = [k - s for k, s in zip(kernel, stride, strict=True)]
+    kernel, stride, dilation = (
+        _each(layer, name, 1, rank) for name in ("kernel_size", "strides", "dilation_rate")
+    )
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+    stated = layer.get("output_padding", None)
+    added = _each(layer, "output_padding", 0, rank)
     if layer.get("padding", "valid") == "same":
+        if stated is None:
+            over = [k - s for k, s in zip(reach, stride, strict=True)]
+        else:
+            over = [k // 2 * 2 - more for k, more in zip(reach, added, strict=True)]
         cut = [max(-(-more // 2), 0) for more in over]
         extra = [2 * c - more for c, more in zip(cut, over, strict=True)]
     else:
-        cut, extra = [0] * rank, [max(-more, 0) for more in over]
+        cut, extra = [0] * rank, [*added]
+        if stated is None:
+            extra = [max(s - k, 0) for k, s in zip(reach, stride, strict=True)]
     node = net.add(
         title, "conv_transpose", node, out=layer.get("filters"), kernel=_brief(kernel),
         stride=_brief(stride), padding=_brief(cut), output_padding=_brief(extra),
-        dilation=_brief(_each(layer, "dilation_rate", 1, rank)),
-        bias=bool(layer.get("use_bias", True)),
+        dilation=_brief(dilation), bias=bool(layer.get("use_bias", True)),
     )  # fmt: skip
     return activated(net, layer, title, node)
 

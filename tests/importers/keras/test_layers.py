@@ -175,3 +175,26 @@ def test_errors(
 ) -> None:
     with pytest.raises(ArchscopeError, match=said):
         graph_of(tmp_path, kind, config, *shapes)
+
+
+@pytest.mark.parametrize(
+    ("config", "size"),
+    [
+        ({"padding": "same"}, 14),
+        ({"padding": "valid"}, 15),
+        ({"padding": "same", "output_padding": 0}, 13),
+        ({"padding": "same", "output_padding": [1, 1]}, 14),
+        ({"padding": "valid", "output_padding": [1, 1]}, 16),
+        ({"padding": "same", "dilation_rate": [2, 2]}, 14),
+        ({"padding": "valid", "dilation_rate": [2, 2]}, 17),
+        ({"padding": "valid", "kernel_size": [1, 1]}, 14),
+        ({"padding": "same", "kernel_size": [2, 2], "output_padding": [1, 1]}, 13),
+    ],
+)
+def test_sizes_of_transposed_convolutions(
+    config: dict[str, Any], size: int, tmp_path: Path
+) -> None:
+    """The sizes that the documentation of Keras states, for 7 positions and a stride of 2."""
+    given = {"filters": 2, "kernel_size": [3, 3], "strides": [2, 2], **config}
+    graph = graph_of(tmp_path, "Conv2DTranspose", given, (7, 7, 4))
+    assert graph.nodes[-1].out == (2, size, size)
