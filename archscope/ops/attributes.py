@@ -44,11 +44,13 @@ def whole(least: int, most: int = LARGEST) -> Callable[[Any], int]:
     return read
 
 
-def listed(read: Callable[[Any], int], most: int) -> Callable[[Any], tuple[int, ...]]:
-    """Return a function that reads lists of 1 to `most` values."""
+def listed(
+    read: Callable[[Any], int], most: int, least: int = 1
+) -> Callable[[Any], tuple[int, ...]]:
+    """Return a function that reads lists of `least` to `most` values."""
 
     def read_all(value: Any) -> tuple[int, ...]:
-        if not isinstance(value, list | tuple) or not 1 <= len(value) <= most:
+        if not isinstance(value, list | tuple) or not least <= len(value) <= most:
             raise ValueError
         return tuple(map(read, value))
 
@@ -106,10 +108,10 @@ def array_schema(items: dict[str, Any], most: int = 3, least: int = 1) -> dict[s
     return {"type": "array", "items": items, "minItems": least, "maxItems": most}
 
 
-def list_of(item: Kind, most: int, words: str) -> Kind:
-    """Return the kind of lists of 1 to `most` values of a kind, which `words` describe."""
-    schema = array_schema(item.schema, most)
-    return Kind(f"a list of 1 to {most} {words}", listed(item.read, most), schema)
+def list_of(item: Kind, most: int, words: str, least: int = 1) -> Kind:
+    """Return the kind of lists of `least` to `most` values of a kind, which `words` describe."""
+    schema = array_schema(item.schema, most, least)
+    return Kind(f"a list of {least} to {most} {words}", listed(item.read, most, least), schema)
 
 
 _PAIR = array_schema(_integer_schema(0), 2, least=2)

@@ -20,7 +20,8 @@ def _word(value: Any) -> str:
 Word = Annotated[
     str, Kind("a word of at most 200 letters", _word, {"type": "string", "minLength": 1})
 ]
-AnyShape = Annotated[tuple[int, ...], list_of(POSITIVE, RANK, "whole numbers of at least 1")]
+AnyShape = Annotated[tuple[int, ...], list_of(POSITIVE, RANK, "whole numbers of at least 1", 0)]
+"""The shape of a value; without axes for one number per image."""
 
 
 @op("opaque")

@@ -44,7 +44,7 @@ class OpaqueLayers:
         buffers = sources & weights.buffers if has_statistics else ()
         return Opaque(
             kind=foreign.target,
-            size=self.batch.without(foreign.out) or (1,),
+            size=self.batch.without(foreign.out),
             learned=sum(prod(weights.tensors[path].shape) for path in sources & weights.params),
             kept=sum(prod(weights.tensors[path].shape) for path in buffers),
             products=cost.macs,

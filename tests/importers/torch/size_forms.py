@@ -55,4 +55,7 @@ SIZES: dict[str, nn.Module] = {
     "part_of_haar": Ordinary(_part_of_haar, last=4),
     "known_order": Ordinary(_known_order, last=8),
     "mask_made_here": Ordinary(MaskMadeHere()),
+    "number_of_an_image": Ordinary(
+        lambda x: torch.linalg.det(x[:, 0, :, :8]) + x.mean((1, 2, 3)) * x.flatten(1)[:, 0]
+    ),
 }

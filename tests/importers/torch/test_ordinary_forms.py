@@ -21,7 +21,7 @@ from tests.importers.torch.place_forms import PLACES
 from tests.importers.torch.size_forms import SIZES
 from tests.importers.torch.test_modules import flops
 
-COUNTED: set[str] = set()
+COUNTED = {"number_of_an_image"}
 """Forms that are counted, but no operators of ours."""
 PRODUCTS_OF_WEIGHTS = {"spectral_norm"}
 """Forms that multiply weights alone, which a built network does not repeat."""
