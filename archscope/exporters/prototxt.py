@@ -42,7 +42,7 @@ from archscope.ops.pool import AvgPool, MaxPool
 from archscope.ops.rearrange import ChannelShuffle
 from archscope.ops.reshape import Flatten, Identity, Reshape, Slice
 from archscope.ops.response_norm import LocalResponseNorm
-from archscope.ops.scale import MulScalar, Scale
+from archscope.ops.scale import DivScalar, MulScalar, Scale
 
 Params = Mapping[str, Any]
 """A protobuf message of Caffe: numbers, words, lists for repeated fields, and messages."""
@@ -262,7 +262,7 @@ def _scale(op: Scale, node: Node, text: _Text) -> None:
 
 
 @_write.register
-def _times(op: MulScalar, node: Node, text: _Text) -> None:
+def _times(op: MulScalar | DivScalar, node: Node, text: _Text) -> None:
     text.add(node, "Power", power_param={"scale": op.factor})
 
 

@@ -95,6 +95,22 @@ class MulScalar(nn.Module):
         return str(self.factor)
 
 
+class DivScalar(nn.Module):
+    """A tensor divided by a constant."""
+
+    def __init__(self, divisor: float) -> None:
+        super().__init__()
+        self.divisor = divisor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the quotient."""
+        return x / self.divisor
+
+    def extra_repr(self) -> str:
+        """Return the constant for printing."""
+        return str(self.divisor)
+
+
 class FakeQuantize(nn.Module):
     """A tensor rounded to `levels` multiples of a step, `zero` of them negative.
 

@@ -81,6 +81,13 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _nonzero(value: Any) -> float:
+    number = _number(value)
+    if number == 0:
+        raise ValueError
+    return number
+
+
 def _halves(value: Any) -> int | float:
     twice = whole(0)(2 * _number(value))
     return twice / 2 if twice % 2 else twice // 2
@@ -124,6 +131,7 @@ HALVES = Kind(
     {"type": "number", "minimum": 0, "multipleOf": 0.5},
 )
 NUMBER = Kind("a number", _number, {"type": "number"})
+NONZERO = Kind("a number other than 0", _nonzero, {"type": "number", "not": {"const": 0}})
 SHARE = Kind(
     "a number from 0 to below 1", _share, {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
 )
@@ -160,6 +168,7 @@ Positive = Annotated[int, POSITIVE]
 Count = Annotated[int, COUNT]
 Halves = Annotated[int | float, HALVES]
 Number = Annotated[float, NUMBER]
+Nonzero = Annotated[float, NONZERO]
 Share = Annotated[float, SHARE]
 Flag = Annotated[bool, FLAG]
 Dimensions = Annotated[tuple[int, ...], SHAPE]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import frexp, prod
 from typing import Annotated
 
 from archscope.ir import Call, Example, Op, Shape, call
 from archscope.onnx_form import Value, X, node, per_channel, scalar, weight
-from archscope.ops.attributes import Flag, Number
+from archscope.ops.attributes import Flag, Nonzero, Number
 from archscope.ops.facts import (
     Weightless,
     free,
@@ -104,6 +104,46 @@ class MulScalar(Weightless, frozen=True, kw_only=True):
         return (Example(cls(factor=0.17), ((8, 6, 6),)), Example(cls(factor=-2), ((10,),)))
 
 
+@op("div_scalar")
+class DivScalar(Weightless, frozen=True, kw_only=True):
+    """Divide by a constant, rounded as a quotient: a product with the reciprocal may differ."""
+
+    principal = "divisor"
+    modules = ("archscope.nn.DivScalar",)
+    valuewise = keeps_zero = True
+
+    divisor: Annotated[Nonzero, "the constant"]
+
+    @property
+    def factor(self) -> float:
+        """The reciprocal of the divisor."""
+        return 1 / self.divisor
+
+    def is_identity(self, *ins: Shape) -> bool:
+        return self.divisor == 1
+
+    window = pointwise
+    shape = same_shape
+    saved = saves_nothing
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("Div", X, scalar(self.divisor))
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count a division for each element."""
+        return prod(ins[0])
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (Example(cls(divisor=255), ((8, 6, 6),)), Example(cls(divisor=-0.3), ((10,),)))
+
+
+def quotient(divisor: float) -> MulScalar | DivScalar:
+    """Return the division by a constant, as a product where that is equally exact."""
+    exact = abs(frexp(divisor)[0]) == 0.5  # a power of two
+    return MulScalar(factor=1 / divisor) if exact else DivScalar(divisor=divisor)
+
+
 @recognises("onnx.Scale")
 def onnx_scale(foreign: Foreign) -> Recognised | None:
     """Recognise a factor and a shift for each channel, as prepared by the importer."""
@@ -123,8 +163,9 @@ def onnx_mul(foreign: Foreign) -> Recognised | None:
     while isinstance(number, tuple) and len(number) == 1:
         number = number[0]
     if b.constant and isinstance(number, int | float) and number:
-        factor = number if foreign.target == "onnx.Mul" else 1 / number
-        return Recognised(MulScalar(factor=round_float(factor)), (a,))
+        constant = round_float(number)
+        product = foreign.target == "onnx.Mul"
+        return Recognised(MulScalar(factor=constant) if product else quotient(constant), (a,))
     if b.constant or foreign.target == "onnx.Div" or len(a.shape) != len(b.shape):
         return None
     return Recognised(Mul(), (a, b))

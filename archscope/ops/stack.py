@@ -170,8 +170,10 @@ def _with_zeros(tensors: list[Tensor]) -> Recognised | None:
 def stack_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise stacking along a new axis."""
     axis = foreign.args["dim"] % len(foreign.out)
-    if axis == 0 or len(foreign.ins) != len(foreign.tensors) or len(foreign.ins) < 2:
+    if axis == 0 or not foreign.ins or len(foreign.ins) != len(foreign.tensors):
         return None
+    if len(foreign.ins) == 1:
+        return Recognised(Reshape(size=foreign.out[1:]), foreign.ins)
     return Recognised(Stack(axis=axis - 1), foreign.ins)
 
 

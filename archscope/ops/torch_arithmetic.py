@@ -21,7 +21,7 @@ from archscope.ops.arithmetic import (
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
 from archscope.ops.learned import KINDS, Learned
 from archscope.ops.merge import Add, Mul
-from archscope.ops.scale import MulScalar, scale_of
+from archscope.ops.scale import MulScalar, quotient, scale_of
 from archscope.ops.unary import Unary
 
 TARGETS = {
@@ -102,7 +102,7 @@ def _with_number(function: str, x: Tensor, number: float) -> Recognised | None:
     elif function == "mul":
         found = MulScalar(factor=number)
     elif function == "div" and number:
-        found = MulScalar(factor=1 / number)
+        found = quotient(number)
     elif function == "pow":
         found = {2: Unary(function="square"), 0.5: Unary(function="sqrt")}.get(
             number, Pow(exponent=number)

@@ -17,7 +17,7 @@ from archscope.ops.facts import View
 from archscope.ops.layout import Permute
 from archscope.ops.learned import Learned
 from archscope.ops.product import MatMul, ScaledDotProductAttention
-from archscope.ops.scale import MulScalar
+from archscope.ops.scale import DivScalar, MulScalar
 
 MOST_MOVES = 16
 """The longest chain of moves in which factors are looked for."""
@@ -114,7 +114,7 @@ class _Joined:
         while not isinstance(scores.op, MatMul):
             if self.readers[scores.name] > 1:
                 return None
-            if isinstance(scores.op, MulScalar):
+            if isinstance(scores.op, MulScalar | DivScalar):
                 factor *= scores.op.factor
             elif factor == 1 and mask is None and self._is_mask(scores):
                 mask = scores
@@ -168,7 +168,7 @@ class _Joined:
         factor = 1.0
         while len(moves) < MOST_MOVES:
             node = self.nodes[name]
-            if isinstance(node.op, MulScalar):
+            if isinstance(node.op, MulScalar | DivScalar):
                 factor *= node.op.factor
                 found = _Operand(node.inputs[0], moves, factor)
             elif isinstance(node.op, View) and len(node.inputs) == 1:

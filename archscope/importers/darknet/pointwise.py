@@ -15,7 +15,7 @@ def softmax(net: Conversion, section: Section, title: str) -> str:
     add, node = net.adder(section, title), net.now
     temperature, groups = section.number("temperature", 1), section.integer("groups", 1)
     if temperature not in (0, 1):
-        node = add("mul_scalar", node, factor=1 / temperature)
+        node = add("div_scalar", node, divisor=temperature)
     if section.flag("spatial"):
         return add("softmax", node)
     node = net.made.flat(f"{title}/flatten", section.line, node)

@@ -79,14 +79,16 @@ def binary(net: Conversion, layer: ParamLayer) -> list[Value]:
     apply = partial(net.mapped, layer)
     if kind in (ADD, SUB):
         return [apply("add_scalar", value=number if kind == ADD else -number)]
-    if kind == MUL or (kind == DIV and number):
-        return [apply("mul_scalar", factor=number if kind == MUL else 1 / number)]
+    if kind == MUL:
+        return [apply("mul_scalar", factor=number)]
+    if kind == DIV and number:
+        return [apply("div_scalar", divisor=number)]
     if kind in (MAX, MIN):
         return [apply("clamp", **{"min" if kind == MAX else "max": number})]
     if kind in (POW, RSUB):
         return [apply("pow", exponent=number) if kind == POW else apply("rsub", value=number)]
     if kind == FLOOR_DIV and number:
-        return [net.chained(layer, value, ("mul_scalar", 1 / number), ("unary", "floor"))]
+        return [net.chained(layer, value, ("div_scalar", number), ("unary", "floor"))]
     if kind in (RDIV, RFLOOR_DIV):
         steps: list[Step] = [("unary", "reciprocal")] + [("mul_scalar", number)] * (number != 1)
         steps += [("unary", "floor")] * (kind == RFLOOR_DIV)

@@ -177,7 +177,7 @@ def _with_number(
         node = net.add(f"{title}_reciprocal", "unary", node, function="reciprocal")
         return net.add(title, "mul_scalar", node, factor=number)
     if kind == "DIV" and number:
-        return net.add(title, "mul_scalar", node, factor=1 / number)
+        return net.add(title, "div_scalar", node, divisor=number)
     if kind == "POW" and not first:
         return net.add(title, "pow", node, exponent=number)
     if kind in ("MAXIMUM", "MINIMUM"):

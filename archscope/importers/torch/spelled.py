@@ -339,6 +339,7 @@ SPELLED: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.aminmax: _aminmax, torch.Tensor.aminmax: _aminmax,
     torch.diag_embed: _diag_embed, torch.Tensor.diag_embed: _diag_embed,
     torch.div: _rounded_quotient, torch.Tensor.div: _rounded_quotient,
+    torch.divide: _rounded_quotient, torch.Tensor.divide: _rounded_quotient,
     torch.floor_divide: _floor_divide, torch.Tensor.floor_divide: _floor_divide,
     torch.Tensor.__floordiv__: _floor_divide,
     torch.remainder: _remainder, torch.Tensor.remainder: _remainder,

@@ -19,6 +19,9 @@ from archscope.ops.foreign import Foreign, Recognised, Tensor
 FEW = 1 << 10
 """The maximum size of constants whose values are passed to operators."""
 
+MOST_PLACES = 1 << 16
+"""The maximum size of those of whole numbers: the places that an operator selects."""
+
 LARGEST = 1 << 26
 """The maximum size of computed constants."""
 
@@ -57,7 +60,8 @@ class WeightTable:
         self.sources[path] = frozenset({path}) if weight else frozenset()
         tensor = self.tensors[path]
         self.computed.known[node] = tensor
-        small = tensor.numel() <= FEW and tensor.device.type != "meta"
+        most = MOST_PLACES if tensor.dtype == torch.int64 else FEW
+        small = tensor.numel() <= most and tensor.device.type != "meta"
         known = small and (not weight or not tensor.is_floating_point())
         value = _nested(tensor.tolist()) if known else None
         return Tensor(path, shape, True, value, path in self.params)
@@ -95,7 +99,7 @@ class WeightTable:
             whole = tensors[0].value  # a part of what one number fills
             value = whole if isinstance(whole, int | float) and tensors[0].shape else None
         kind = node.meta["val"].dtype if value is None and not foreign.ins else None
-        if kind == torch.int64 and 0 < prod(shape) <= FEW:  # indices, which operators read
+        if kind == torch.int64 and 0 < prod(shape) <= MOST_PLACES:  # indices, which operators read
             numbers = self.computed.value(name)
             real = numbers is not None and numbers.device.type != "meta"
             value = _nested(numbers.tolist()) if numbers is not None and real else None

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.importers.torch.ordinary_forms import Ordinary
+
+
+def whole_quotients(x: Tensor) -> Tensor:
+    """Divide whole numbers by one whose reciprocal, rounded, is too small."""
+    whole = (x * 1000).round().floor()
+    return (whole * 41 / 41).floor()
+
 
 PLACES: dict[str, nn.Module] = {
     "antialias": Ordinary(
@@ -68,6 +75,7 @@ PLACES: dict[str, nn.Module] = {
             - torch.fmod(peaks, 12) * torch.div(peaks, 96, rounding_mode="floor")
         )
     ),
+    "quotient": Ordinary(whole_quotients, last=8),
     "ste": Ordinary(lambda x: x + (torch.round(x) - x).detach(), last=8),
     "tan": Ordinary(lambda x: torch.tan(x * 0.3), last=8),
     "atan": Ordinary(lambda x: torch.atan(x), last=8),
@@ -175,6 +183,11 @@ PLACES: dict[str, nn.Module] = {
     ),
     "index_put": Ordinary(lambda x: x.index_fill(1, torch.tensor([1, 3]), 0), last=8),
     "index_copy": Ordinary(lambda x: x.index_select(1, torch.tensor([3, 1])), last=2),
+    "stack_of_one": Ordinary(lambda x: torch.stack([x], 2).mean(2), last=8),
+    "stack_of_one_first": Ordinary(lambda x: torch.stack([x]).mean(0), last=8),
+    "many_places": Ordinary(
+        lambda x: x.repeat(1, 150, 1, 1).index_select(1, torch.arange(1200).flip(0))[:, :8], last=8
+    ),
     "adv_index": Ordinary(
         lambda x: x[:, :, torch.tensor([0, 2])[:, None], torch.tensor([1, 3, 5])], last=8
     ),
