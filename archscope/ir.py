@@ -242,6 +242,7 @@ class Example(Struct, frozen=True, gc=False):
     op: Op
     ins: tuple[Shape, ...]
     positive: bool = False  # whether inputs must be positive, as for a logarithm
+    places: Op | None = None  # the operator that makes the last input, of a map like the result
 
 
 class Facts(Struct, frozen=True, gc=False):

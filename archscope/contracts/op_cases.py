@@ -34,6 +34,10 @@ def tensors(ins: tuple[Shape, ...], batch: int = 2) -> list[Tensor]:
 def inputs_of(case: Example, batch: int = 2) -> list[Tensor]:
     """Return random inputs of an example that require gradients."""
     made = tensors(case.ins, batch)
-    if not case.positive:
-        return made
-    return [(tensor.detach().abs() + 0.1).requires_grad_() for tensor in made]
+    if case.positive:
+        made = [(tensor.detach().abs() + 0.1).requires_grad_() for tensor in made]
+    if case.places is not None:
+        shape = case.op.shape(*case.ins)
+        places = make(case.places.torch(shape))(torch.randn(batch, *shape))
+        made[-1] = places.to(made[-1].dtype).requires_grad_()
+    return made

@@ -18,7 +18,7 @@ MOVES = frozenset((
     "upsample_nearest2d", "upsample_nearest3d", "view", "_unsafe_view", "where", "zeros_like",
     "arange", "bitwise_not", "embedding", "full", "masked_fill", "repeat", "roll",
     "split_with_sizes",
-    "stack", "triu", "unbind", "new_empty", "fill", "im2col",
+    "stack", "triu", "unbind", "new_empty", "new_zeros", "fill", "im2col",
 ))  # fmt: skip
 """Kernels that only move numbers; the comparison before a `where` is counted."""
 

@@ -26,8 +26,8 @@ NORMS = frozenset({"BatchNormalization", "InstanceNormalization", "LayerNormaliz
 FORMER_WORDS = {"GridSample": (20, {"linear": "bilinear", "cubic": "bicubic"})}
 """Operators whose attributes had other values before an opset: the opset and the old values."""
 
-ALL_RESULTS = {"TopK": 2}
-"""Operators whose results are all named, even if unread, and the number of results."""
+NAMED_RESULTS = {"MaxPool": 1, "TopK": 2}
+"""How many results of an operator are named even if unread."""
 
 SHORT = 8
 """Constants of at most this many numbers are named after them, so that equal ones are shared."""
@@ -124,7 +124,7 @@ class OnnxSteps:
             attributes = self._in_opset(form)
             step = written[key] = self._step(form.kind, title, names, attributes)
         step.outputs += [""] * (form.output + 1 - len(step.outputs))
-        for place in range(ALL_RESULTS.get(form.kind, 0)):
+        for place in range(NAMED_RESULTS.get(form.kind, 0)):
             if place >= len(step.outputs):
                 step.outputs.append("")
             step.outputs[place] = step.outputs[place] or self._name(step.name)

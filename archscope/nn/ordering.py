@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import prod
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -89,3 +92,54 @@ class OneHot(nn.Module):
     def extra_repr(self) -> str:
         """Return the number of classes for printing."""
         return str(self.classes)
+
+
+class MaxPoolIndices(nn.Module):
+    """The positions in the map, numbered row by row, of the maximum of each window."""
+
+    def __init__(
+        self, kernel_size: Any, stride: Any, padding: Any = 0, dilation: Any = 1,
+        ceil_mode: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.dilation, self.ceil_mode = dilation, ceil_mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the positions, int64."""
+        pools = (functional.max_pool1d, functional.max_pool2d, functional.max_pool3d)
+        pool: Any = pools[x.dim() - 3]
+        found: tuple[Tensor, Tensor] = pool(
+            x.detach(), self.kernel_size, self.stride, self.padding, self.dilation,
+            ceil_mode=self.ceil_mode, return_indices=True,
+        )  # fmt: skip
+        return found[1]
+
+    def extra_repr(self) -> str:
+        """Return the arguments for printing."""
+        return (
+            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding},"
+            f" dilation={self.dilation}, ceil_mode={self.ceil_mode}"
+        )
+
+
+class MaxUnpool(nn.Module):
+    """Values put to positions in a map, which are a second tensor; the others are zero."""
+
+    def __init__(
+        self, kernel_size: Any, stride: Any, padding: Any, size: int | tuple[int, ...]
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding  # of the pool
+        self.size = size
+
+    def forward(self, x: Tensor, index: Tensor) -> Tensor:
+        """Return the map, (N, C, *size)."""
+        size = (self.size,) * (x.dim() - 2) if isinstance(self.size, int) else self.size
+        zeros = x.new_zeros(*x.shape[:2], prod(size))
+        filled = zeros.scatter(2, index.long().flatten(2), x.flatten(2))
+        return filled.view(*x.shape[:2], *size)
+
+    def extra_repr(self) -> str:
+        """Return the arguments for printing."""
+        return f"{self.kernel_size}, {self.stride}, {self.padding}, {self.size}"

@@ -46,6 +46,7 @@ RARE = {
     "torch_layout": "",
     "unary": "unary",
     "unfold": "unfold fold",
+    "unpool": "maxpool_indices max_unpool",
 }  # fmt: skip
 """Files whose operators most networks do not have, imported when one of these names is needed."""
 

@@ -23,7 +23,7 @@ class Tensor(Struct, frozen=True):
     constant: bool = False  # a weight, or anything else that does not depend on the input
     value: Any = None  # of a small constant, as nested tuples
     learned: bool = False  # a constant that training changes
-    made: Any = None  # the foreign operator that computes a constant, where known
+    made: Any = None  # the foreign operator of a constant, or of one of several results, if known
 
 
 class Foreign(Struct, frozen=True):

@@ -339,7 +339,7 @@ def onnx_lp_pool(foreign: Foreign) -> Recognised | None:
     return Recognised(LpPool(**given, norm=norm), foreign.ins)
 
 
-def _torch_pool(foreign: Foreign) -> dict[str, Any]:
+def pool_of_torch(foreign: Foreign) -> dict[str, Any]:
     """Return the attributes that all torch pools have."""
     given = torch_numbers(foreign, "stride", "padding")
     kernel = per_axis_or_one(foreign.args["kernel_size"])
@@ -347,14 +347,10 @@ def _torch_pool(foreign: Foreign) -> dict[str, Any]:
     return {"kernel": kernel, "ceil": foreign.args["ceil_mode"], **given}
 
 
-@recognises("aten.max_pool1d.default", "aten.max_pool2d.default", "aten.max_pool3d.default",
-            "aten.max_pool2d_with_indices.default",
-            "aten.max_pool3d_with_indices.default")  # fmt: skip
+@recognises("aten.max_pool1d.default", "aten.max_pool2d.default", "aten.max_pool3d.default")
 def maxpool_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise torch's maximum pooling, without indices."""
-    if foreign.get("result", 0) != 0:
-        return None
-    found = MaxPool(**_torch_pool(foreign), **torch_numbers(foreign, "dilation"))
+    found = MaxPool(**pool_of_torch(foreign), **torch_numbers(foreign, "dilation"))
     return Recognised(found, foreign.ins)
 
 
@@ -362,7 +358,7 @@ def maxpool_of_torch(foreign: Foreign) -> Recognised | None:
 def avgpool_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise torch's average pooling."""
     divisor = foreign.get("divisor_override")
-    given, counts = _torch_pool(foreign), foreign.args["count_include_pad"]
+    given, counts = pool_of_torch(foreign), foreign.args["count_include_pad"]
     if divisor is None:
         return Recognised(AvgPool(**given, count_padding=counts), foreign.ins)
     rank = len(foreign.out) - 2

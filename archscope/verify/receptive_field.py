@@ -21,7 +21,7 @@ from archscope.analysis.receptive_field import Field, Reach, ReceptiveFields, re
 from archscope.build import Network, build
 from archscope.errors import ShapeError
 from archscope.ir import Graph, Node, Output
-from archscope.nn import Add, Clamp, Compare, FakeQuantize, Where
+from archscope.nn import Add, Clamp, Compare, FakeQuantize, MaxPoolIndices, MaxUnpool, Where
 from archscope.transforms.input_shapes import with_inputs
 from archscope.verify.check import Check, Pairs, compare
 
@@ -91,6 +91,7 @@ def _check_axis(
         best = [
             pair
             for name, reach in reaches.items()
+            if name in seen  # the others have no derivative, as indices
             for pair in _compared(name, reach, whole[name], seen[name], cuts)
         ]
         # If the input is too narrow, dilated windows may see nothing but padding.
@@ -238,8 +239,10 @@ def _surrogate(graph: Graph) -> Network:
             parameter.copy_(torch.rand_like(parameter) + 0.5)
     for module in list(network.modules()):
         for name, child in list(module.named_children()):
-            if isinstance(child, MaxPool):
+            if isinstance(child, MaxPool | MaxPoolIndices):
                 setattr(module, name, _Sum(child))
+            elif isinstance(child, MaxUnpool):
+                setattr(module, name, _Spread(child))
             elif isinstance(child, FakeQuantize | Compare | Clamp):  # step functions: no derivative
                 setattr(module, name, nn.Identity())
             elif isinstance(child, Where):
@@ -275,3 +278,26 @@ class _Sum(nn.Module):
         sums = convolve(x.flatten(0, 1)[:, None], ones, None, stride, 0, dilation)
         cropped: Tensor = sums[(..., *(slice(size) for size in sizes[2:]))]
         return cropped.reshape(sizes)
+
+
+class _Spread(nn.Module):
+    """Adds each value to its whole window, so that positions depend on all that may set them."""
+
+    def __init__(self, unpool: MaxUnpool) -> None:
+        super().__init__()
+        self.unpool = unpool
+
+    def forward(self, x: Tensor, index: Tensor) -> Tensor:
+        """Return the sums of the values, and of their indices, whose windows see each position."""
+        rank, unpool = x.dim() - 2, self.unpool
+        kernel, stride, padding, size = (
+            value if isinstance(value, tuple) else (value,) * rank
+            for value in (unpool.kernel_size, unpool.stride, unpool.padding, unpool.size)
+        )
+        convolve: Any = getattr(functional, f"conv_transpose{rank}d")
+        ones = x.new_ones(1, 1, *kernel)
+        spread = convolve((x + index).flatten(0, 1)[:, None], ones, None, stride)
+        ends = zip(size, padding, spread.shape[2:], strict=True)
+        sides = [(-before, before + wanted - made) for wanted, before, made in ends]
+        fitted: Tensor = functional.pad(spread, [side for pair in reversed(sides) for side in pair])
+        return fitted.reshape(*x.shape[:2], *size)

@@ -46,6 +46,14 @@ def windows(module: Any, x: Tensor, out: Tensor, fill: float) -> Tensor:
     return x.flatten(2 + rank)
 
 
+def maxpool_indices(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    """Return the place in the map of the largest value that each output reads."""
+    largest = windows(module, x, out, -torch.inf).argmax(-1, keepdim=True)
+    places = torch.arange(x[0, 0].numel()).view(1, 1, *x.shape[2:])
+    read = windows(module, places, out, -1)
+    return read.expand(*out.shape, -1).gather(-1, largest)[..., 0]
+
+
 def cells(x: Tensor, out: Tensor, reduce: Callable[[Tensor], Tensor]) -> Tensor:
     """Reduce the window of each output of an adaptive pool."""
     results = []
@@ -310,6 +318,7 @@ FORMS: dict[str, Form] = {
     "rmsnorm": axis_forms.rms,
     "lrn": lrn,
     "maxpool": lambda module, out, x: windows(module, x, out, -torch.inf).amax(-1),
+    "maxpool_indices": maxpool_indices,
     "avgpool": avgpool,
     "lp_pool": lp_pool,
     "stochastic_pool": stochastic_pool,

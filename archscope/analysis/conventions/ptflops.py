@@ -76,6 +76,7 @@ CONVENTION = Convention(
         (ACTIVATION, "nn.ReLU6", "nn.LeakyReLU", "nn.SiLU", "nn.Softmax"),
         ((POOL, POOL_AGAIN), "nn.MaxPool{}d", "nn.AvgPool{}d"),
         ((POOL, POOL_AGAIN), "nn.AdaptiveAvgPool{}d", "nn.AdaptiveMaxPool{}d"),
+        (POOL, "archscope.nn.MaxPoolIndices"),
         (_padded, "archscope.nn.PaddedMaxPool{}d"),
         (_padded_mean, "archscope.nn.PaddedAvgPool{}d"),
         (_lp_pool, "nn.LPPool{}d"),

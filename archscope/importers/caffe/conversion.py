@@ -33,7 +33,7 @@ class Conversion:
         self.batch = 1
         self.weights: dict[str, str] = {}  # the first node with shared weights, by their name
         self.regions: dict[str, str] = {}  # inputs with one region, and the layers they stand for
-        self.places: dict[str, int] = {}  # the block of each value with the places of maxima
+        self.places: dict[str, tuple[dict[str, Any], Shape]] = {}  # the pool of indices, its map
         self.shown: list[str] = []  # nodes that are outputs although others read them
         self.stored: list[Stored] = []  # in the file of weights
 

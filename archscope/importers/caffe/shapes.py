@@ -8,7 +8,6 @@ from math import prod
 from archscope.importers.caffe.conversion import Conversion
 from archscope.importers.caffe.definition import CaffeLayer
 from archscope.importers.caffe.text_format import Message
-from archscope.importers.caffe.unpooling import unpooled
 from archscope.importers.caffe.weights import Form
 from archscope.importers.darknet_reorg import reorg_steps
 from archscope.ir import text_of
@@ -206,10 +205,11 @@ def upsample(net: Conversion, layer: CaffeLayer) -> list[str]:
     sides = zip("hw", shape[1:], strict=False)
     size = tuple(param.integer(f"upsample_{name}", side * scale) for name, side in sides)
     mask = net.nodes(layer)[-1]
-    if mask in net.places and net.made.shape(mask)[:-1] == shape:
-        block = net.places[mask]
-        if all(0 < n <= side * block for n, side in zip(size, shape[1:], strict=True)):
-            return [unpooled(net, layer, size)]
+    if mask in net.places and net.made.shape(mask) == shape:
+        window, map_size = net.places[mask]
+        if size == map_size:
+            node = net.node(layer)
+            return [net.add(layer, "max_unpool", [node, mask], **window, size=size)]
     return [net.opaque(layer, size=(shape[0], *size))]
 
 

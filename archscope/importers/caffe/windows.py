@@ -8,7 +8,6 @@ from typing import Any
 from archscope.importers.caffe.conversion import Conversion
 from archscope.importers.caffe.definition import CaffeLayer
 from archscope.importers.caffe.text_format import Message
-from archscope.importers.caffe.unpooling import places
 
 Sides = int | tuple[int, ...]
 
@@ -105,7 +104,8 @@ def pooling(net: Conversion, layer: CaffeLayer) -> list[str]:
         first = net.opaque(layer, prod(kernels), size=made)
     if len(layer.tops) < 2 or not any(layer.tops[1] in each.bottoms for each in net.found.layers):
         return [first]
-    block = kernels[0]
-    if word == "maxpool" and rank == 2 and {*kernels, *strides} == {block} and not any(pads):
-        return [first, places(net, layer, block, net.made.shape(first))]
+    if word == "maxpool" and fits:
+        places = net.part(layer, "indices", "maxpool_indices", [net.node(layer)], **given)
+        net.places[places] = window, shape[1:]
+        return [first, places]
     return [first, net.opaque(layer, size=net.made.shape(first))]  # the indices of the maxima

@@ -259,7 +259,8 @@ class ProgramImporter:
             result_args["start"] = sum(int(part.shape[axis]) for part in results[:index])
         shape = self._sizes(result, foreign.target)
         foreign = Foreign(foreign.target, {**foreign.args, **result_args}, shape)
-        return self.translator.translate(node, foreign)
+        value = self.translator.translate(node, foreign)
+        return value if value.constant else structs.replace(value, made=foreign)
 
     def _output_names(self, outputs: list[Any]) -> dict[str, str]:
         """Return the keys of a model's dict of outputs, by value."""

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.importers.torch.ordinary_forms import Ordinary
+
+
+def unpooled(x: Tensor, *window: Any) -> Tensor:
+    """Put the squares of maxima back to their places."""
+    most, at = functional.max_pool2d(x, *window, return_indices=True)
+    return functional.max_unpool2d(most.square(), at, *window, output_size=x.shape[2:])
 
 
 def whole_quotients(x: Tensor) -> Tensor:
@@ -183,6 +191,9 @@ PLACES: dict[str, nn.Module] = {
     ),
     "index_put": Ordinary(lambda x: x.index_fill(1, torch.tensor([1, 3]), 0), last=8),
     "index_copy": Ordinary(lambda x: x.index_select(1, torch.tensor([3, 1])), last=2),
+    "unpool": Ordinary(lambda x: unpooled(x, 2, 2), last=8),
+    "unpool_overlaps": Ordinary(lambda x: unpooled(x, 3, 2, 1), last=8),
+    "unpool_wide": Ordinary(lambda x: unpooled(x, (2, 3), (2, 3)), last=8),
     "stack_of_one": Ordinary(lambda x: torch.stack([x], 2).mean(2), last=8),
     "stack_of_one_first": Ordinary(lambda x: torch.stack([x]).mean(0), last=8),
     "many_places": Ordinary(
