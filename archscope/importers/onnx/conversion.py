@@ -280,4 +280,4 @@ class _Conversion:
 
 def _title(kind: str) -> str:
     """Return the name of an operator without an equivalent, which starts with its format."""
-    return kind if kind.startswith("openvino.") else f"onnx.{kind}"
+    return kind if kind.startswith(("openvino.", "coreml.")) else f"onnx.{kind}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from archscope.errors import DataError
-from archscope.importers.onnx.model_file import library
+from archscope.importers.onnx.operator_writer import OperatorWriter
 from archscope.importers.onnx.resolved_model import PREPARED
 from archscope.importers.openvino.ir_file import Layer, Port
 from archscope.importers.openvino.weights_file import TYPES, WeightsFile
@@ -35,11 +35,13 @@ def layer(*kinds: str) -> Callable[[Form], Form]:
     return register
 
 
-class Translation:
+class Translation(OperatorWriter):
     """Writes the operators of one layer after another."""
 
+    domain = UNKNOWN
+
     def __init__(self, layers: Sequence[Layer], weights: WeightsFile) -> None:
-        self.onnx = library()
+        super().__init__()
         self.layers = {entry.id: entry for entry in layers}
         self.weights = weights
         self.readers: dict[tuple[str, str], list[Layer]] = {}
@@ -47,18 +49,13 @@ class Translation:
             for source in entry.sources.values():
                 self.readers.setdefault(source, []).append(entry)
         self.values: dict[tuple[str, str], str] = {}  # by layer and output
-        self.arrays: dict[str, Callable[[], Any]] = {}  # of constants, by value
         self.integers: dict[str, str] = {}  # the type of values that are whole numbers, by value
-        self.nodes: list[Any] = []
-        self.tensors: list[Any] = []
-        self.types: list[Any] = []  # of values whose shapes ONNX does not infer
-        self.taken: dict[str, int] = {}
         self.done: set[str] = set()  # layers that were written with one before them
         self.layer = layers[0]
 
     def write(self, entry: Layer) -> None:
         """Write a layer."""
-        self.layer = entry
+        self.layer, self.label, self.title = entry, entry.name, node_name(entry)
         if entry.id in self.done:
             return
         form = FORMS.get(entry.kind)
@@ -157,20 +154,6 @@ class Translation:
 
     # Writing.
 
-    def op(self, kind: str, *inputs: str, outputs: int = 1, domain: str = "", **given: Any) -> Any:
-        """Write an operator, and return the value of its result, or of each of several."""
-        names = [self.fresh(self.layer.name) for _ in range(outputs)]
-        given = {key: value for key, value in given.items() if value is not None}
-        inputs_ = list(inputs)
-        while inputs_ and not inputs_[-1]:
-            inputs_.pop()
-        self.nodes.append(
-            self.onnx.helper.make_node(
-                kind, inputs_, names, node_name(self.layer), domain=domain, **given
-            )
-        )
-        return names[0] if outputs == 1 else names
-
     def prepared(self, kind: str, *inputs: str, **given: Any) -> str:
         """Write an operator of the importer of ONNX's own, with the shape of the output."""
         name = self.op(kind, *inputs, domain=PREPARED, **given)
@@ -198,81 +181,6 @@ class Translation:
             dims[0] = 1
         kind = TYPES.get(port.precision.lower(), TYPES["f32"]).onnx
         self.types.append(self.onnx.helper.make_tensor_value_info(name, kind, dims))
-
-    def constant(self, values: Any, kind: Any = None) -> str:
-        """Write a constant that is not in the file: integers, or numbers of the type of an array.
-
-        It counts as a setting, not as a weight.
-        """
-        import numpy
-
-        array = numpy.asarray(values, kind or numpy.int64)
-        name = self.fresh("const")
-        tensor = self.onnx.numpy_helper.from_array(array, name)
-        if kind is None:
-            self.tensors.append(tensor)
-        else:  # no initializer, which would count
-            self.nodes.append(self.onnx.helper.make_node("Constant", [], [name], value=tensor))
-        self.arrays[name] = lambda: array
-        return name
-
-    def fresh(self, name: str) -> str:
-        """Return a name for a value that no other has."""
-        while name in self.taken:
-            self.taken[name] += 1
-            name = f"{name}#{self.taken[name]}"
-        self.taken[name] = 0
-        return name
-
-    def turned(self, value: str, order: Sequence[int]) -> str:
-        """Write a transposition."""
-        return str(self.op("Transpose", value, perm=list(order)))
-
-    def reshaped(self, value: str, shape: Sequence[int]) -> str:
-        """Write a reshape."""
-        return str(self.op("Reshape", value, self.constant(shape)))
-
-    def model(self, inputs: Sequence[Any], outputs: Mapping[str, str]) -> Any:
-        """Return the model with outputs of these values, by title."""
-        helper = self.onnx.helper
-        computed = {name for node in self.nodes for name in node.output}
-        titles: dict[str, str] = {}
-        for title, value in outputs.items():
-            if value in computed and value not in titles:
-                titles[value] = title
-            else:  # an input, a constant, or another output too
-                self.nodes.append(helper.make_node("Identity", [titles.get(value, value)], [title]))
-        self._rename(titles)
-        declared = {info.name: info for info in self.types}
-        plain = helper.make_tensor_value_info
-        ends = [declared.get(title) or plain(title, TYPES["f32"].onnx, None) for title in outputs]
-        nodes, wanted = [], set(outputs)
-        for node in reversed(self.nodes):
-            if wanted.intersection(node.output):
-                wanted.update(node.input)
-                nodes.append(node)
-        tensors = [tensor for tensor in self.tensors if tensor.name in wanted]
-        graph = helper.make_graph(
-            nodes[::-1], "net", list(inputs), ends, tensors, value_info=self.types
-        )
-        versions = {"": OPSET, PREPARED: 1, UNKNOWN: 1}
-        return helper.make_model(
-            graph, opset_imports=[helper.make_opsetid(*entry) for entry in versions.items()]
-        )
-
-    def _rename(self, titles: Mapping[str, str]) -> None:
-        """Give values other names."""
-        for node in self.nodes:
-            for names in (node.input, node.output):
-                for place, name in enumerate(names):
-                    if name in titles:
-                        names[place] = titles[name]
-        for info in self.types:
-            info.name = titles.get(info.name, info.name)
-
-
-OPSET = 21
-"""The version of ONNX's operators in which layers are written."""
 
 
 def node_name(entry: Layer) -> str:
