@@ -177,8 +177,9 @@ def run_of(word: object) -> tuple[str, Path | None] | None:
 def _is_model(word: str | Path, text: bytes | None) -> bool:
     if text is not None or (isinstance(word, str) and language.is_text(word)):
         return False
-    word = str(word)
-    return is_foreign(word) and not Path(resolved(word)).is_dir()
+    word = resolved(str(word))
+    found = format_of(word)
+    return found is not None and (found.folders or not Path(word).is_dir())
 
 
 def _refuse(word: str) -> None:

@@ -41,6 +41,7 @@ class ImportFormat(Struct, frozen=True):
     about: str  # a description of sources, for messages
     batched: bool = False  # the function also takes a `batch`, as images may be treated differently
     test: str = ""  # its function that recognises sources, if the pattern is not enough
+    folders: bool = False  # sources may be folders
     runnable: str = ""  # the function that returns the torch module and inputs, if any
 
     def importer(self) -> Callable[..., Imported]:
@@ -76,6 +77,8 @@ _OURS = (
     ImportFormat("keras", "from_file", r"[^\n]*\.(keras|json)", ".keras", test="is_model"),
     ImportFormat("tflite", "from_file", r"[^\n]*\.tflite", ".tflite"),
     ImportFormat("openvino", "from_file", r"[^\n]*\.xml", ".xml of OpenVINO", test="is_network"),
+    ImportFormat("coreml", "from_file", r"[^\n]*\.(mlmodel|mlpackage)/?", ".mlpackage or .mlmodel",
+                 folders=True),
     ImportFormat("torch", "from_program_file", r"[^\n]*\.pt2", ".pt2", batched=True),
     # A Windows drive letter has a slash after its colon.
     ImportFormat("torch", "from_import_string", import_strings.PATTERN, "package.module:name",

@@ -42,8 +42,7 @@ KINDS = {
         f"{_TO_ONNX} --saved-model FOLDER --output net.onnx",
     ),
     ".weights": ("weights of darknet", "the network is in its .cfg"),
-    ".mlmodel": ("a model of Core ML", "take the model that it was converted from"),
-    ".mlpackage": ("a model of Core ML", "take the model that it was converted from"),
+    ".mlmodelc": ("a compiled model of Core ML", "take the .mlpackage or .mlmodel"),
     ".engine": ("an engine of TensorRT", "take the ONNX file that it was built from"),
     ".trt": ("an engine of TensorRT", "take the ONNX file that it was built from"),
     ".plan": ("an engine of TensorRT", "take the ONNX file that it was built from"),
@@ -68,7 +67,7 @@ INSIDE = ("spec.yaml", "winner.yaml")
 """The networks of a run and of a study, in their folders."""
 READ = (
     ".onnx", ".pt2", ".cfg", ".prototxt", ".param", ".keras", ".tflite", ".xml", ".yaml",
-    ".py", ".caffemodel",
+    ".py", ".caffemodel", ".mlmodel", ".mlpackage",
 )  # fmt: skip
 """Suffixes of readable files that may be next to one that is not."""
 

@@ -86,7 +86,8 @@ class OperatorWriter:
                 titles[value] = title
             else:  # an input, a constant, or another output too
                 self.nodes.append(helper.make_node("Identity", [titles.get(value, value)], [title]))
-        self._rename(titles)
+        hidden = computed.intersection(titles.values()) - titles.keys()
+        self._rename(titles | {name: self.fresh(name) for name in hidden})
         declared = {info.name: info for info in self.types}
         plain = helper.make_tensor_value_info
         ends = [declared.get(title) or plain(title, FLOAT, None) for title in outputs]
