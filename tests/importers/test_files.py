@@ -18,7 +18,7 @@ from archscope.importers.formats import FORMATS
 from archscope.sources import imported
 from tests.importers.files import FILES
 
-IN_PYTHON = {"onnx", "openvino", "tflite", "torch"}
+IN_PYTHON = {"coreml", "onnx", "openvino", "tflite", "torch"}
 """Formats that need a package to be read; their own tests hold them to the same."""
 
 CASES = pytest.mark.parametrize("folder", FILES)

@@ -18,7 +18,7 @@ def test_every_folder_is_a_format_that_can_be_loaded() -> None:
     folders = {path.parent.name for path in root.glob("*/__init__.py")} - {"aten"}  # shared
     assert folders == {entry.folder for entry in FORMATS.values()}
     for entry in FORMATS.values():
-        if entry.folder in ("onnx", "openvino"):
+        if entry.folder in ("coreml", "onnx", "openvino"):
             pytest.importorskip("onnx", reason="needs archscope[onnx]")
         if entry.folder == "tflite":
             pytest.importorskip("tflite", reason="needs archscope[tflite]")
@@ -33,7 +33,7 @@ def test_every_folder_is_a_format_that_can_be_loaded() -> None:
         ("C:/net.yaml", None), ("INPUT 3x8x8 -> FC 10", None), ("name: net\n# net.onnx", None),
         ("nets.onnx.py", "torch"), ("a/yolo.cfg", "darknet"),
         ("deploy.prototxt", "caffe"), ("net.param", "ncnn"), ("net.tflite", "tflite"),
-        ("no/net.xml", "openvino"),
+        ("no/net.xml", "openvino"), ("net.mlmodel", "coreml"), ("a/net.mlpackage/", "coreml"),
         ("net.cfg.yaml", None), ("model.yaml", None), (":net", None), ("net:", None),
     ],
 )  # fmt: skip

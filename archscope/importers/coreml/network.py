@@ -77,16 +77,16 @@ def _program(model: Message, weights: WeightStore, given: Inputs) -> tuple[Any, 
         inputs.append(t.input(title, INDEX if onnx in INDICES else onnx, checked(title, shape)))
         t.values[title] = title
     outputs = block.texts("outputs")
-    for entry in operations_of(block, weights):
-        if entry.kind == "classify":
+    for operation in operations_of(block, weights):
+        if operation.kind == "classify":
             t.note(LABELS)
-            names = [out[0] for out in entry.outputs]
-            (source,) = entry.inputs["probabilities"]
+            names = [out[0] for out in operation.outputs]
+            (source,) = operation.inputs["probabilities"]
             outputs = [out for out in outputs if out not in names]
             if isinstance(source, str) and source not in outputs:
                 outputs.append(source)
         else:
-            t.write(entry)
+            t.write(operation)
     return t.model(inputs, {_title(out, inputs): t.value_of(out) for out in outputs}), [*t.notes]
 
 
@@ -112,9 +112,14 @@ def _network(model: Message, weights: WeightStore, given: Inputs) -> tuple[Any, 
     for entry in network.messages("preprocessing"):
         prepare(t, entry, features)
     layers = layers_of(network)
-    for entry in layers:
-        t.write(entry)
+    for layer in layers:
+        t.write(layer)
+    if not layers:
+        raise DataError("the network has no layers")
     titles = [title for title in titles_of(description) if title in t.values]
+    if word == "neuralNetwork" and len(titles) < len(titles_of(description)):
+        lost = next(title for title in titles_of(description) if title not in t.values)
+        raise DataError(f"nothing produces its output '{lost[-60:]}'")
     if network.text("labelProbabilityLayerName") in t.values:
         titles = list(dict.fromkeys((*titles, network.text("labelProbabilityLayerName"))))
     titles = titles or layers[-1].outputs[:1]

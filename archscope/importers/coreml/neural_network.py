@@ -36,7 +36,7 @@ Form = Callable[["NeuralNetwork"], "str | Sequence[str]"]
 FORMS: dict[str, Form] = {}
 """How each kind of layer is written."""
 
-DECODED = "weights compressed by tables or in fewer than 4 bits count as the numbers they stand for"
+DECODED = "weights compressed by tables count as the numbers that they stand for"
 DYNAMIC = "layers that round their inputs to int8 are written without"
 
 INNER = frozenset({"branch", "loop", "loopBreak", "loopContinue"})
@@ -248,7 +248,7 @@ class NeuralNetwork(Writing):
             array = table[codes.read()].astype("float32")
             return self.stored(Stored(FLOAT32, shape, lambda: array), name)
         if bits not in (4, 8):
-            self.note(DECODED)
+            self.note(f"weights of {bits} bits count as bytes")
         scale, bias = self._line(coding, len(shape), axis)
         real = self.op("Cast", self.stored(codes, name), to=FLOAT)
         real = self.op("Mul", real, self.number(scale, real))

@@ -122,12 +122,16 @@ class Program(Writing):
                 raise DataError(f"{self.entry} reads '{given[-60:]}', which nothing produces")
         return self.values[given]
 
+    def _given(self, word: str) -> str | Constant | None:
+        given = self.entry.inputs.get(word)
+        return given[0] if given else None
+
     def constant_of(self, word: str) -> Constant | None:
         """Return an input that is a constant, None if it is absent.
 
         Raises ComputedSettingError if it is computed.
         """
-        given = (self.entry.inputs.get(word) or [None])[0]
+        given = self._given(word)
         if not isinstance(given, str):
             return given
         if given not in self.constants:
@@ -136,7 +140,7 @@ class Program(Writing):
 
     def is_constant(self, word: str) -> bool:
         """Return whether an input is given and constant."""
-        given = (self.entry.inputs.get(word) or [None])[0]
+        given = self._given(word)
         return given is not None and (not isinstance(given, str) or given in self.constants)
 
     def array(self, word: str) -> Any:

@@ -89,8 +89,8 @@ def unpacked(
     """Return numbers of a few bits as bytes; the lowest bits come first, or the highest."""
     import numpy
 
-    order = "big" if first_high else "little"
-    flat = numpy.unpackbits(numpy.frombuffer(content, numpy.uint8), bitorder=order)
+    packed = numpy.frombuffer(content, numpy.uint8)
+    flat = numpy.unpackbits(packed, bitorder="big" if first_high else "little")
     rows = flat[: count * bits].reshape(count, bits)
     powers = 1 << numpy.arange(bits)
     numbers = rows @ (powers[::-1] if first_high else powers)

@@ -215,6 +215,22 @@ def same_padding(
     return begin + end
 
 
+def scattered(t: Writing, parts: tuple[str, str, str], axis: int, mode: str, along: bool) -> str:
+    """Write values at places of an axis, each place for all elements unless `along` it.
+
+    Return "" if the places are no row.
+    """
+    x, places, values = parts
+    axis %= t.rank(x)
+    if not along:
+        if t.rank(places) != 1:
+            return ""
+        dims = t.known_dims(values)
+        row = t.reshaped(places, [-1 if at == axis else 1 for at in range(len(dims))])
+        places = str(t.op("Expand", row, t.constant(dims)))
+    return str(t.op("ScatterElements", x, places, values, axis=axis, reduction=mode))
+
+
 def kind_of(message: Message, *words: str) -> str:
     """Return which of some fields a message has, "" if none."""
     return next((word for word in words if word in message), "")

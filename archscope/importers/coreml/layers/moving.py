@@ -6,7 +6,10 @@ from math import prod
 
 from archscope.errors import DataError
 from archscope.importers.coreml.neural_network import NeuralNetwork, layer
-from archscope.importers.coreml.writing import END
+from archscope.importers.coreml.writing import END, scattered
+
+SCATTERED = {0: "none", 1: "add", 3: "mul", 5: "max", 6: "min"}
+"""What ONNX calls the ways to write values at places."""
 
 
 @layer("concat")
@@ -225,3 +228,17 @@ def sliding_windows(t: NeuralNetwork) -> str:
     count = (t.known_dims(x)[axis] - size) // step + 1
     places = numpy.arange(count)[:, None] * step + numpy.arange(size)
     return str(t.op("Gather", x, t.constant(places), axis=axis))
+
+
+@layer("scatter", "scatterAlongAxis", "scatterND")
+def scatter(t: NeuralNetwork) -> str | list[str]:
+    """Write values at places."""
+    mode = SCATTERED.get(t.settings.integer("mode"))
+    if mode is None:
+        return t.unknown()
+    parts = (t.whole(), t.whole_number(t.value(1)), t.whole(2))
+    if t.layer.kind == "scatterND":
+        return str(t.op("ScatterND", *parts, reduction=mode))
+    along = t.layer.kind == "scatterAlongAxis"
+    made = scattered(t, parts, t.axis(t.settings.integer("axis")), mode, along)
+    return made or t.unknown()

@@ -63,8 +63,8 @@ def activated(t: NeuralNetwork, x: str, s: Message) -> str:
     for table in (ACTIVATIONS, SLOPES):
         if word := kind_of(s, *table):
             inner = s.message(word)
-            given = {"alpha": inner.number("alpha")} if table is SLOPES else {}
-            return str(t.op(table[word], x, **given))
+            alpha = inner.number("alpha") if table is SLOPES else None
+            return str(t.op(table[word], x, alpha=alpha))
     word = kind_of(s, "linear", "PReLU", "scaledTanh", "sigmoidHard", "parametricSoftplus")
     inner = s.message(word)
     if word in ("PReLU", "parametricSoftplus"):

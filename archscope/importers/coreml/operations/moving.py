@@ -6,7 +6,10 @@ from typing import Any
 
 from archscope.importers.coreml.program import Program, operation
 from archscope.importers.coreml.stored import TYPES
-from archscope.importers.coreml.writing import END
+from archscope.importers.coreml.writing import END, scattered
+
+SCATTERED = {"update": "none", "add": "add", "mul": "mul", "max": "max", "min": "min"}
+"""What ONNX calls the ways to write values at places."""
 
 
 @operation("reshape")
@@ -280,3 +283,17 @@ def state(t: Program) -> str | list[str]:
     if t.entry.kind != "read_state":
         return t.value("value") if t.entry.outputs else []
     return t.value("input")
+
+
+@operation("scatter", "scatter_along_axis", "scatter_nd")
+def scatter(t: Program) -> str | list[str]:
+    """Write values at places."""
+    mode = t.word("mode", "add")
+    if mode not in SCATTERED:
+        return t.unknown()
+    parts = (t.value("data"), t.value("indices"), t.value("updates"))
+    if t.entry.kind == "scatter_nd":
+        return str(t.op("ScatterND", *parts, reduction=SCATTERED[mode]))
+    along = t.entry.kind == "scatter_along_axis"
+    made = scattered(t, parts, t.integer("axis"), SCATTERED[mode], along)
+    return made or t.unknown()
