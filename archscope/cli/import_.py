@@ -37,10 +37,11 @@ def command(
 
     SOURCE is a Python file, `mynet.py`; an nn.Module, or a class or function that returns one, as
     `package.module:name`, with arguments if need be, `'mynet:Net(width=32)'`; a model of timm or
-    torchvision, `timm:resnet50`; or a file of ONNX (.onnx), OpenVINO (.xml), TensorFlow Lite
-    (.tflite), darknet (.cfg), Caffe (.prototxt, .caffemodel), ncnn (.param), YOLO (.yaml with
-    backbone and head) or Keras (.keras). Importing a Python module runs its code; the current
-    folder is searched first. Most commands accept such a source in place of a spec.
+    torchvision, `timm:resnet50`; or a file of ONNX (.onnx), Core ML (.mlpackage, .mlmodel),
+    OpenVINO (.xml), TensorFlow Lite (.tflite), darknet (.cfg), Caffe (.prototxt, .caffemodel), ncnn
+    (.param), YOLO (.yaml with backbone and head) or Keras (.keras). Importing a Python module runs
+    its code; the current folder is searched first. Most commands accept such a source in place of
+    a spec.
 
     \b
     Examples:

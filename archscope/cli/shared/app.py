@@ -129,8 +129,8 @@ def archscope() -> None:
     """Exact, instant analysis of convolutional architectures.
 
     A SPEC is a YAML file, the name of a network of the zoo, `-` for standard input, a one-line
-    pattern, or a model to import: `mynet.py`, `package.module:name`, or a file of ONNX, OpenVINO,
-    TensorFlow Lite, darknet, Caffe, ncnn, YOLO or Keras.
+    pattern, or a model to import: `mynet.py`, `package.module:name`, or a file of ONNX, Core ML,
+    OpenVINO, TensorFlow Lite, darknet, Caffe, ncnn, YOLO or Keras.
 
     \b
     Examples:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 SUFFIXES = (".yaml", ".yml", ".py", ".onnx", ".cfg", ".prototxt", ".param", ".keras",
-            ".tflite", ".xml", ".caffemodel")  # fmt: skip
+            ".tflite", ".xml", ".caffemodel", ".mlmodel", ".mlpackage")  # fmt: skip
 """Suffixes of files that may be a SPEC."""
 
 Completer = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
