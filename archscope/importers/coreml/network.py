@@ -52,16 +52,19 @@ def from_file(path: str | Path, input: Inputs = None) -> Imported:
 def _program(model: Message, weights: WeightStore, given: Inputs) -> tuple[Any, list[str]]:
     """Return a program as a model of ONNX, and notes."""
     description = model.message("description")
+    t = Program(weights)
     functions = model.message("mlProgram").entries("functions")
     name = description.text("defaultFunctionName") or "main"
     function = functions.get(name) or next(iter(functions.values()), None)
     if function is None:
         raise DataError("its program has no function")
+    if len(functions) > 1:
+        read = next(key for key, value in functions.items() if value is function)
+        t.note(f"of its {len(functions)} functions only '{read[:60]}' is read")
     blocks = function.entries("block_specializations")
     block = blocks.get(function.text("opset")) or next(iter(blocks.values()), None)
     if block is None:
         raise DataError("its program has no operations")
-    t = Program(weights)
     features = features_of(description)
     inputs = []
     entries = function.messages("inputs")

@@ -9,10 +9,9 @@ from archscope.importers.coreml.writing import Writing
 
 def _plain(t: Writing, x: str, factors: Sequence[str], sizes: Sequence[int]) -> list[str]:
     """Return factors and addends, ones and zeros for those that are absent."""
-    import numpy
-
-    plain = (numpy.ones(sizes), numpy.zeros(sizes))
-    return [given or t.number(array, x) for given, array in zip(factors, plain, strict=True)]
+    return [
+        given or t.filled(number, sizes, x) for given, number in zip(factors, (1, 0), strict=True)
+    ]
 
 
 def instance_norm(t: Writing, x: str, factors: Sequence[str], epsilon: float) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
-from archscope.errors import DataError
+from archscope.errors import DataError, LimitError
 from archscope.importers.coreml.messages import Message
 from archscope.importers.coreml.stored import INDEX, Stored, WeightStore
 from archscope.importers.onnx.inference import infer_types
@@ -18,6 +19,9 @@ UNKNOWN = "coreml"
 
 END = 2**31 - 1
 """Where slices end that have no end."""
+
+MOST_FILLED = 1 << 24
+"""The numbers of constants that stand for what a norm or a recurrent layer lacks."""
 
 SMALL = 4096
 """Constants of at most this size are known to the inference of shapes."""
@@ -97,6 +101,14 @@ class Writing(OperatorWriter):
     def number(self, values: Any, like: str) -> str:
         """Write a constant of numbers of the type of another value."""
         return self.constant(values, self.onnx.helper.tensor_dtype_to_np_dtype(self.element(like)))
+
+    def filled(self, number: float, sizes: Sequence[int], like: str) -> str:
+        """Write a constant of one number. Raises LimitError for more numbers than weights have."""
+        import numpy
+
+        if prod(sizes) > MOST_FILLED:
+            raise LimitError(f"a constant of {prod(sizes)} numbers is beyond the limit")
+        return self.number(numpy.full(list(sizes), number), like)
 
     def stored(self, stored: Stored, name: str) -> str:
         """Write numbers of the file."""

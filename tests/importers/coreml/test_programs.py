@@ -172,6 +172,14 @@ def attention_and_mean(net: Program) -> str:
     return net.add("reduce_mean", (1, 8), x=y, axes=([2, 3],), keep_dims=(False,))
 
 
+@case(0, lambda x: torch.fake_quantize_per_tensor_affine(x, 0.02, -28, -128, 127))
+def rounding_through_bytes(net: Program) -> str:
+    zero = net.blob(numpy.int8(-28).tobytes(), "int8", ())
+    y = net.add("quantize", IMAGE, word="int8", input="x", scale=(0.02,), zero_point=zero,
+                output_dtype=("int8",))  # fmt: skip
+    return net.add("dequantize", IMAGE, input=y, scale=(0.02,), zero_point=zero)
+
+
 MASKED = torch.zeros(1, 8, 12, 12).index_fill(1, torch.tensor([1, 4]), 2.0)
 
 
@@ -377,6 +385,12 @@ def test_compressed_weights_have_the_numbers_that_they_stand_for(name: str, tmp_
     assert params(graph) == 432
     assert graph.nodes[1].weight_bits == bits
     assert bool(graph.about) == (bits is None)
+
+
+def test_one_of_several_functions_is_read(tmp_path: Path) -> None:
+    net = Program(*IMAGE)
+    path = net.save(tmp_path, net.add("relu", IMAGE, x="x"), functions=("main", "other"))
+    assert imported(str(path)).graph.about == "of its 2 functions only 'main' is read"
 
 
 def test_a_state_is_an_input(tmp_path: Path) -> None:

@@ -186,20 +186,21 @@ class Program:
             return {"value": given}
         return {"value": self.value(given[0])}
 
-    def save(self, folder: Path, *outputs: str, name: str = "net.mlpackage") -> Path:
+    def save(self, folder: Path, *outputs: str, functions: tuple[str, ...] = ("main",)) -> Path:
         """Write the package with these outputs."""
         block = {"outputs": list(outputs), "operations": self.operations}
         function = {
             "inputs": self.inputs, "opset": "CoreML7",
             "block_specializations": [{"key": "CoreML7", "value": block}],
         }  # fmt: skip
+        entries = [{"key": key, "value": function} for key in functions]
         described = {"input": self.features, "output": [array_feature(out, ()) for out in outputs]}
         model = {
             "specificationVersion": 8,
             "description": described,
-            "mlProgram": {"version": 1, "functions": [{"key": "main", "value": function}]},
+            "mlProgram": {"version": 1, "functions": entries},
         }
-        path = folder / name
+        path = folder / "net.mlpackage"
         data = path / "Data" / "com.apple.CoreML"
         (data / "weights").mkdir(parents=True)
         (data / "model.mlmodel").write_bytes(encoded("model", model))

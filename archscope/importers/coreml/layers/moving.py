@@ -6,7 +6,7 @@ from math import prod
 
 from archscope.errors import DataError
 from archscope.importers.coreml.neural_network import NeuralNetwork, layer
-from archscope.importers.coreml.writing import END, scattered
+from archscope.importers.coreml.writing import END, MOST_FILLED, scattered
 
 SCATTERED = {0: "none", 1: "add", 3: "mul", 5: "max", 6: "min"}
 """What ONNX calls the ways to write values at places."""
@@ -218,7 +218,7 @@ def one_hot(t: NeuralNetwork) -> str:
 
 
 @layer("slidingWindows")
-def sliding_windows(t: NeuralNetwork) -> str:
+def sliding_windows(t: NeuralNetwork) -> str | list[str]:
     """Write windows along an axis as an axis of their own."""
     import numpy
 
@@ -226,6 +226,8 @@ def sliding_windows(t: NeuralNetwork) -> str:
     x, size, step = t.whole(), s.integer("windowSize"), s.integer("step", 1)
     axis = t.axis(s.integer("axis")) % t.rank(x)
     count = (t.known_dims(x)[axis] - size) // step + 1
+    if count * size > MOST_FILLED:
+        return t.unknown()
     places = numpy.arange(count)[:, None] * step + numpy.arange(size)
     return str(t.op("Gather", x, t.constant(places), axis=axis))
 

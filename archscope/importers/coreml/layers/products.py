@@ -74,7 +74,7 @@ def batch_norm(t: NeuralNetwork) -> str:
     epsilon = s.number("epsilon", 1e-5)
     x, back = (t.value(), _same) if not t.exact and t.rank(t.value()) == 2 else t.image()
     factors = [
-        t.weight(word, count) if word in s else t.number([plain] * count[0], x)
+        t.weight(word, count) if word in s else t.filled(plain, count, x)
         for word, plain in (("gamma", 1), ("beta", 0))
     ]
     if s.flag("computeMeanVar"):
@@ -109,8 +109,8 @@ def mean_variance(t: NeuralNetwork) -> str:
     epsilon = s.number("epsilon", 1e-5)
     if axes == [2, 3]:
         return back(instance_norm(t, x, ["", ""], epsilon))
-    count = t.known_dims(x)[1]
-    plain = (t.number([1.0] * count, x), t.number([0.0] * count, x))
+    count = t.known_dims(x)[1:2]
+    plain = (t.filled(1, count, x), t.filled(0, count, x))
     return back(str(t.op("GroupNormalization", x, *plain, num_groups=1, epsilon=epsilon)))
 
 

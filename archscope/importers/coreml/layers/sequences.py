@@ -73,8 +73,6 @@ def _weights(
     t: NeuralNetwork, sides: Sequence[Message], kind: str, biased: bool, forget: bool
 ) -> list[str]:
     """Write the weights of the gates of each direction, one after another."""
-    import numpy
-
     s = t.settings
     into, hidden = s.integer("inputVectorSize"), s.integer("outputVectorSize")
     joined: list[list[str]] = [[], [], []]
@@ -88,7 +86,7 @@ def _weights(
         if biased:
             rows = [t.weight(f"{gate}BiasVector", [hidden], of=side) for gate in GATES[kind]]
             if forget:
-                rows[2] = str(t.op("Add", rows[2], t.number(numpy.ones(hidden), rows[2])))
+                rows[2] = str(t.op("Add", rows[2], t.filled(1, [hidden], rows[2])))
             bias = str(t.op("Concat", *rows, axis=0))
         count = len(GATES[kind]) * hidden
         joined[2].append(_with_zeros(t, bias, count, rows[0]))
@@ -103,7 +101,7 @@ def _stacked(t: NeuralNetwork, rows: Sequence[str]) -> str:
 
 def _with_zeros(t: NeuralNetwork, bias: str, count: int, like: str) -> str:
     """Write a bias followed by zeros, those of the recurrent product."""
-    zeros = t.number([[0.0] * count], like)
+    zeros = t.filled(0, [1, count], like)
     first = str(t.op("Unsqueeze", bias, t.constant([0]))) if bias else zeros
     return str(t.op("Concat", first, zeros, axis=1))
 

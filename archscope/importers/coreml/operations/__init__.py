@@ -5,9 +5,10 @@ from archscope.importers.coreml.operations import (
     moving,
     pointwise,
     products,
+    quantization,
     reductions,
     sequences,
     windows,
 )
 
-assert all((constants, moving, pointwise, products, reductions, sequences, windows))
+assert all((constants, moving, pointwise, products, quantization, reductions, sequences, windows))

@@ -140,7 +140,9 @@ def palettized(t: Program) -> list[str]:
         return _keep(t, read)
     axis = t.integer("vector_axis") if t.has("vector_axis") else 0
     *groups, _, width = table.shape
-    if len(groups) != len(codes.shape):
+    axis %= len(codes.shape)
+    made = [size * (width if at == axis else 1) for at, size in enumerate(codes.shape)]
+    if len(groups) != len(codes.shape) or made != t.out():
         raise ValueError
 
     def from_tables() -> Any:
@@ -152,11 +154,7 @@ def palettized(t: Program) -> list[str]:
         vectors = numbers[(*index, places)]  # with the vector last
         if width == 1:
             return vectors[..., 0]
-        at = axis % len(groups)
-        moved = numpy.moveaxis(vectors, -1, at + 1)
-        shape = list(codes.shape)
-        shape[at] *= width
-        return moved.reshape(shape)
+        return numpy.moveaxis(vectors, -1, axis + 1).reshape(made)
 
     return _keep(t, from_tables)
 

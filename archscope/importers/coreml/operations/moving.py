@@ -6,7 +6,7 @@ from typing import Any
 
 from archscope.importers.coreml.program import Program, operation
 from archscope.importers.coreml.stored import TYPES
-from archscope.importers.coreml.writing import END, scattered
+from archscope.importers.coreml.writing import END, MOST_FILLED, scattered
 
 SCATTERED = {"update": "none", "add": "add", "mul": "mul", "max": "max", "min": "min"}
 """What ONNX calls the ways to write values at places."""
@@ -266,13 +266,15 @@ def one_hot(t: Program) -> str:
 
 
 @operation("sliding_windows")
-def sliding_windows(t: Program) -> str:
+def sliding_windows(t: Program) -> str | list[str]:
     """Write windows along an axis as an axis of their own."""
     import numpy
 
     x, size, step = t.value("x"), t.integer("size"), t.integer("stride", 1)
     axis = t.integer("axis") % t.rank(x)
     count = (t.known_dims(x)[axis] - size) // step + 1
+    if count * size > MOST_FILLED:
+        return t.unknown()
     places = numpy.arange(count)[:, None] * step + numpy.arange(size)
     return str(t.op("Gather", x, t.constant(places), axis=axis))
 

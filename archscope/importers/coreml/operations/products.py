@@ -67,7 +67,7 @@ def batch_norm(t: Program) -> str:
     x = t.value("x")
     count = t.known_dims(t.value("mean"))
     factors = [
-        t.value(word) if t.has(word) else t.number([plain] * count[0], x)
+        t.value(word) if t.has(word) else t.filled(plain, count, x)
         for word, plain in (("gamma", 1), ("beta", 0))
     ]
     epsilon = t.real("epsilon", 1e-5)

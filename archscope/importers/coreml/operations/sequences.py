@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from archscope.errors import LimitError
 from archscope.importers.coreml.program import Program, operation
+
+MOST_HIDDEN = 1 << 20
 
 GATES = {"lstm": (0, 2, 1, 3), "gru": (2, 0, 1), "rnn": (0,)}
 """The places of ONNX's gates among those of the file."""
@@ -55,6 +58,8 @@ def _gates(t: Program, value: str, hidden: int) -> str:
     """Write weights with their gates in ONNX's order, and an axis for the direction."""
     order = GATES[t.entry.kind]
     if len(order) > 1:
+        if hidden > MOST_HIDDEN:
+            raise LimitError(f"{t.entry} has {hidden} states, beyond the limit of {MOST_HIDDEN}")
         places = [gate * hidden + row for gate in order for row in range(hidden)]
         value = str(t.op("Gather", value, t.constant(places), axis=0))
     return str(t.op("Unsqueeze", value, t.constant([0])))
@@ -63,7 +68,7 @@ def _gates(t: Program, value: str, hidden: int) -> str:
 def _bias(t: Program, word: str, hidden: int) -> str:
     """Write a bias followed by zeros, those of the recurrent product."""
     count = len(GATES[t.entry.kind]) * hidden
-    zeros = t.number([[0.0] * count], t.value("weight_hh"))
+    zeros = t.filled(0, [1, count], t.value("weight_hh"))
     first = _gates(t, t.value(word), hidden) if t.has(word) else zeros
     return str(t.op("Concat", first, zeros, axis=1))
 
