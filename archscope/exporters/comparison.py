@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from archscope.build import Network
 from archscope.errors import GraphError
+from archscope.exporters.torch_errors import explained
 
 if TYPE_CHECKING:
     from archscope.exporters.formats import Outputs
@@ -66,8 +67,10 @@ def largest_difference(
         inputs = random_inputs(network, batch)
         with torch.no_grad():
             # A network may modify its inputs in place, so each gets its own tensors.
-            expected = _by_name(network(*(tensor.clone() for tensor in inputs)))
-            found = _by_name(exported(*(tensor.clone() for tensor in inputs)))
+            with explained(f"'{network.graph.name}' cannot compute random inputs"):
+                expected = _by_name(network(*(tensor.clone() for tensor in inputs)))
+            with explained(f"the {called} cannot run at batch {batch}", last=True):
+                found = _by_name(exported(*(tensor.clone() for tensor in inputs)))
         if list(expected) != list(found):
             raise GraphError(f"the {called} has outputs {list(found)}, expected {list(expected)}")
         for name, value in expected.items():

@@ -12,13 +12,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from archscope.exporters.layer_files import LayerGraph
+from archscope.exporters.layer_files import WEIGHT_NORM, LayerGraph
 from archscope.importers.darknet.conversion import EPSILON
 from archscope.ir import Graph, Node, Op
 from archscope.ops.activation import ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh
 from archscope.ops.adaptive_pool import GlobalAvgPool, GlobalMaxPool
 from archscope.ops.conv import Conv, ConvTranspose
 from archscope.ops.dropout import Dropout
+from archscope.ops.held_weights import WeightNormConv, WeightNormLinear
 from archscope.ops.input import Input
 from archscope.ops.linear import Linear
 from archscope.ops.merge import Add, Concat, Mul
@@ -30,7 +31,8 @@ from archscope.ops.response_norm import LocalResponseNorm
 
 ACTIVATIONS: dict[Op, str] = {
     ReLU(): "relu", ReLU6(): "relu6", Sigmoid(): "logistic", Tanh(): "tanh", ELU(): "elu",
-    GELU(): "gelu", SiLU(): "swish", LeakyReLU(slope=0.1): "leaky", LeakyReLU(slope=0.01): "relie",
+    GELU(tanh=True): "gelu", SiLU(): "swish",
+    LeakyReLU(slope=0.1): "leaky", LeakyReLU(slope=0.01): "relie",
 }  # fmt: skip
 """The names of activations in darknet."""
 
@@ -210,6 +212,12 @@ def _convolution(op: Conv, node: Node, sections: Sections) -> None:
         **({"groups": op.groups} if op.groups > 1 else {}),
         **({"dilation": dilation} if dilation > 1 else {}),
     )  # fmt: skip
+
+
+@_write.register(WeightNormConv)
+@_write.register(WeightNormLinear)
+def _weight_norm(op: Op, node: Node, sections: Sections) -> None:
+    sections.net.refuse(node, WEIGHT_NORM)
 
 
 @_write.register

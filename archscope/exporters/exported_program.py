@@ -13,12 +13,14 @@ from torch.export import Dim
 
 from archscope.build import Network
 from archscope.exporters.comparison import random_inputs
+from archscope.exporters.torch_errors import explained
 
 
 def export(network: Network, opset: int | None) -> bytes:
-    """Return an exported program with a dynamic batch size."""
+    """Return an exported program with a dynamic batch size. Raises GraphError."""
     inputs, content = random_inputs(network, 2), io.BytesIO()
-    with warnings.catch_warnings(action="ignore"):  # warnings inside torch itself
+    failure = f"torch.export cannot write '{network.graph.name}'"
+    with explained(failure), warnings.catch_warnings(action="ignore"):  # inside torch itself
         program = torch.export.export(network, inputs, dynamic_shapes=any_batch(len(inputs)))
         torch.export.save(program, content)
     return content.getvalue()

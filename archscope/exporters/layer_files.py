@@ -11,6 +11,9 @@ from archscope.errors import GraphError
 from archscope.importers.formats import Imported
 from archscope.ir import Graph, Node, Op
 
+WEIGHT_NORM = "its layers hold weights, not their directions and lengths"
+"""Why layers with weight norm cannot be expressed."""
+
 
 class LayerGraph:
     """The part of a network used at inference, and the readers of each node."""

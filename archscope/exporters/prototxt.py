@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from archscope.build import Network, build
-from archscope.exporters.layer_files import LayerGraph, read_back
+from archscope.exporters.layer_files import WEIGHT_NORM, LayerGraph, read_back
 from archscope.importers.caffe import from_file
 from archscope.ir import Node, Op
 from archscope.ops.activation import (
@@ -34,6 +34,7 @@ from archscope.ops.adaptive_pool import GlobalAvgPool, GlobalMaxPool
 from archscope.ops.conv import Conv, ConvTranspose
 from archscope.ops.dropout import Dropout
 from archscope.ops.geometry import symmetric
+from archscope.ops.held_weights import WeightNormConv, WeightNormLinear
 from archscope.ops.input import Input
 from archscope.ops.linear import Linear
 from archscope.ops.merge import Add, Concat, Mul
@@ -188,6 +189,12 @@ def _convolution(op: Conv, node: Node, text: _Text) -> None:
         **({} if op.bias else {"bias_term": False}),
     }  # fmt: skip
     text.add(node, "Convolution", convolution_param=param)
+
+
+@_write.register(WeightNormConv)
+@_write.register(WeightNormLinear)
+def _weight_norm(op: Op, node: Node, text: _Text) -> None:
+    text.net.refuse(node, WEIGHT_NORM)
 
 
 @_write.register

@@ -13,12 +13,15 @@ from torch.jit._trace import TracerWarning
 
 from archscope.build import Network
 from archscope.exporters.comparison import random_inputs
+from archscope.exporters.torch_errors import explained
 
 
 def export(network: Network, opset: int | None) -> bytes:
-    """Return a traced network."""
+    """Return a traced network. Raises GraphError if torch cannot trace it."""
     content = io.BytesIO()
-    with warnings.catch_warnings():
+    failure = f"torch cannot write '{network.graph.name}' as TorchScript"
+    # Without gradients, as the trace of a function with its own backward cannot be saved.
+    with explained(failure, last=True), torch.no_grad(), warnings.catch_warnings():
         # torch deprecates TorchScript, but whoever exports to it chose it; and the tracer warns
         # of fixed sizes, which the comparison with another batch size checks better.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -174,7 +174,7 @@ class ConcatLearned(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return both together."""
-        held = self.weight.expand(len(x), *self.weight.shape)
+        held = self.weight.expand(x.shape[0], *self.weight.shape)
         return torch.cat([held, x] if self.before else [x, held], self.axis)
 
     def extra_repr(self) -> str:

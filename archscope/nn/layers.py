@@ -194,7 +194,7 @@ class StochasticDepth(nn.Module):
         """Return the tensor, with dropped images set to 0 while training."""
         if not self.training or not self.p:
             return x
-        kept = x.new_empty((len(x), *(1 for _ in x.shape[1:]))).bernoulli_(1 - self.p)
+        kept = x.new_empty((x.shape[0], *(1 for _ in x.shape[1:]))).bernoulli_(1 - self.p)
         return x * kept.div_(1 - self.p)
 
     def extra_repr(self) -> str:

@@ -72,4 +72,4 @@ class Unfold(nn.Unfold):
             (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
             for size, kernel, dilation, padding, stride in zip(input.shape[2:], *words, strict=True)
         ]
-        return super().forward(input).reshape(len(input), -1, *sizes)
+        return super().forward(input).reshape(input.shape[0], -1, *sizes)

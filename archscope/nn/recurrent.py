@@ -54,7 +54,7 @@ class RNN(_Recurrent, nn.RNN):  # type: ignore[misc]
 
 def _products(cell: Any, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return the product of the input, and that of the state or of zeros, as tools count both."""
-    state = x.new_zeros(len(x), cell.hidden_size) if state is None else state
+    state = x.new_zeros(x.shape[0], cell.hidden_size) if state is None else state
     own = functional.linear(x, cell.weight_ih, cell.bias_ih)
     return own, functional.linear(state, cell.weight_hh, cell.bias_hh)
 

@@ -16,7 +16,7 @@ class ClassToken(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the vectors followed by the positions."""
-        return torch.cat([self.weight.expand(len(x), -1, -1).transpose(1, 2), x], dim=2)
+        return torch.cat([self.weight.expand(x.shape[0], -1, -1).transpose(1, 2), x], dim=2)
 
     def extra_repr(self) -> str:
         """Return the number of vectors for printing."""
