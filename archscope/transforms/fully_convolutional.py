@@ -36,7 +36,8 @@ def fully_convolutional(graph: Graph) -> Graph:
             renamed[node.name] = inputs[0]
             flattened[inputs[0]] = builder.nodes[inputs[0]].out
             continue
-        if isinstance(node.op, Linear) and flat:
+        # A norm of weights, and constant weights, are no convolution's.
+        if isinstance(node.op, Linear) and node.op.absorbs_scale and flat:
             found = True
             window = short(flattened[inputs[0]][1:])
             op = Conv(out=node.out[0], kernel=window, bias=node.op.bias)

@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 from archscope.axes import Window
 from archscope.errors import GraphError
 from archscope.graph_builder import GraphBuilder
-from archscope.ir import Graph
+from archscope.ir import Graph, Node
 from archscope.module_names import free_name
 from archscope.ops.conv import Conv
 from archscope.ops.merge import Add
@@ -70,7 +70,8 @@ def mergeable(graph: Graph) -> tuple[MergedBranches, ...]:
             node = graph.by_name[name]
             alone = readers[name] == [add.name] and name not in held
             own = node.shares is None and node.new_params is None
-            if alone and own and isinstance(node.op, Conv | BatchNorm):
+            linear = isinstance(node.op, BatchNorm) or _has_kernel(node)
+            if alone and own and linear:
                 groups[node.inputs[0]].append(name)
         for source, branches in groups.items():
             branches += [name for name in add.inputs if name == source]
@@ -82,9 +83,14 @@ def mergeable(graph: Graph) -> tuple[MergedBranches, ...]:
     return tuple(found)
 
 
+def _has_kernel(node: Node) -> bool:
+    """Return whether a node is a convolution with learned weights as they are, not with a norm."""
+    return isinstance(node.op, Conv) and node.op.absorbs_scale
+
+
 def _largest(graph: Graph, source: str, branches: list[str]) -> str | None:
     """Return the convolution that all branches fit into, or None."""
-    convs = [graph.by_name[name] for name in branches if isinstance(graph.by_name[name].op, Conv)]
+    convs = [node for node in map(graph.by_name.__getitem__, branches) if _has_kernel(node)]
     for conv in convs:
         if all(offsets(graph, conv.name, name) is not None for name in branches):
             return conv.name

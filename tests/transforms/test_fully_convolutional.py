@@ -12,6 +12,7 @@ from archscope.ir import Graph
 from archscope.language.write import to_yaml
 from archscope.transforms.fully_convolutional import fully_convolutional
 from archscope.transforms.input_shapes import with_inputs
+from tests.nets import chain
 
 SMALL = "INPUT 3x16x16 -> [CONV 8 -> RELU -> POOL]*2 -> FC 20 -> RELU -> DROPOUT -> FC 10"
 
@@ -59,3 +60,9 @@ def test_the_converted_spec_reads_back(tmp_path: Path) -> None:
 def test_what_cannot_slide_says_so(source: str, message: str) -> None:
     with pytest.raises(GraphError, match=message):
         fully_convolutional(load(source))
+
+
+@pytest.mark.parametrize("layer", ["weight_norm_linear", "fixed_linear"])
+def test_weights_that_no_convolution_has_stay(layer: str) -> None:
+    with pytest.raises(GraphError, match="cannot slide"):
+        fully_convolutional(chain(("flatten", {}), (layer, {"out": 4}), x=(3, 8, 8)))

@@ -79,6 +79,11 @@ APART = {
         ("conv", {"out": 6, "kernel": (3, 1), "padding": (1, 0)}),
     ],
     "groups": [("conv", {"out": 6, "kernel": 3, "padding": 1, "groups": 6}), ("conv", {"out": 6})],
+    "weights with a norm": [
+        ("weight_norm_conv", {"out": 6, "kernel": 3, "padding": 1}),
+        ("weight_norm_conv", {"out": 6}),
+    ],
+    "constant weights": [("fixed_conv", {"out": 6, "kernel": 3, "padding": 1}), None],
     "no convolution": [("batchnorm", {}), None],
     "non-linear": [("relu", {}), None],
 }
