@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -139,6 +140,17 @@ def write_weights(weights: Mapping[str, Tensor], path: Path) -> None:
     if path.suffix != ".safetensors":
         raise OptionError(f"weights are written as .safetensors, got '{path}'")
     write_bytes(path, save(dict(weights), {"format": "pt"}))
+
+
+def digest_of(weights: Mapping[str, Tensor]) -> str:
+    """Return the sha256 of weights: of their names, types, shapes and numbers."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in sorted(weights.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:

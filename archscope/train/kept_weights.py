@@ -44,12 +44,6 @@ class KeptWeights:
         for name, zeros in self.zeros.items():
             weights[name].masked_fill_(zeros, 0.0)
 
-    def holds(self, weights: Mapping[str, Tensor]) -> bool:
-        """Whether the weights have the property."""
-        restored = {name: tensor.clone() for name, tensor in weights.items()}
-        self.restore(restored)
-        return all(torch.equal(restored[name], weights[name]) for name in weights)
-
 
 def kept_weights(network: nn.Module, keep: Keep | None) -> KeptWeights | None:
     """Return the object that keeps a property of a network's current weights."""

@@ -24,6 +24,7 @@ from archscope.train.recipe import Recipe
 from archscope.train.run_folder import Recorder, RunFolder, read_graph, read_recipe
 from archscope.train.tasks import Task
 from archscope.train.training_run import RunResult, RunSettings, TrainingRun
+from archscope.weights import digest_of
 
 
 def train(
@@ -76,6 +77,7 @@ def train(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         pretrained=pretrained,
         compressed_from=compressed_from,
+        initial_sha256=digest_of(initial) if compressed_from and initial else "",
     )
     recipe = recipe or Recipe()
     if recipe.metric:
@@ -129,6 +131,7 @@ def resume(
         started=before.started,
         pretrained=before.pretrained,
         compressed_from=before.compressed_from,
+        initial_sha256=before.initial_sha256,
     )
     with _session(settings) as where:
         work = TrainingRun(

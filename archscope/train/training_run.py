@@ -59,6 +59,7 @@ class RunSettings(Struct, frozen=True, kw_only=True):
     started: str = ""
     pretrained: Pretrained | None = None
     compressed_from: str = ""
+    initial_sha256: str = ""
 
 
 class TrainingRun:
@@ -270,6 +271,7 @@ class TrainingRun:
             command=settings.command,
             pretrained=settings.pretrained,
             compressed_from=settings.compressed_from,
+            initial_sha256=settings.initial_sha256,
         )
 
 

@@ -167,6 +167,15 @@ def test_a_run_is_pruned_in_steps_and_goes_on(run: Run, trained: Path, tmp_path:
     assert "net-pruned1' belongs to another compression; rename or remove it" in other.err
 
 
+def test_steps_with_other_channels_are_not_reused(run: Run, trained: Path) -> None:
+    words = ["prune", str(trained), "--budget", "50%", "--lanes", "1", "--scope", "layer"]
+    words += ["--epochs", "1", "-q"]
+    assert [run(*words).code for _ in range(2)] == [0, 0]
+    other = run(*words, "--importance", "random")  # another choice of as many channels
+    assert other.code == 2
+    assert "net-pruned1' belongs to another compression" in other.err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -19,11 +19,9 @@ def test_equal_weights_take_their_mean_and_zeros_stay() -> None:
     weight = torch.tensor([[0.0, 1.0, 1.0], [2.0, 0.0, 2.0]])
     kept = KeptWeights({"w": weight, "b": torch.zeros(3)}, "values")
     after = {"w": torch.tensor([[5.0, 1.0, 3.0], [2.5, -1.0, 3.0]]), "b": torch.ones(3)}
-    assert not kept.holds(after)
     kept.restore(after)
     assert after["w"].tolist() == [[0.0, 2.0, 2.0], [2.75, 0.0, 2.75]]
     assert after["b"].tolist() == [1.0] * 3
-    assert kept.holds(after)
 
 
 def test_zeros_alone() -> None:

@@ -93,24 +93,22 @@ class FineTuning:
     ) -> RunSummary | None:
         """Return the summary of a finished step, None if it is not finished.
 
-        Raises OptionError for a run with another network, recipe, or zeros and values to keep.
+        Raises OptionError for a run with another network, recipe, teacher or initial weights.
         """
-        from archscope.train.kept_weights import KeptWeights
-        from archscope.train.run_folder import read_recipe, read_weights
+        from archscope.train.run_folder import read_recipe
+        from archscope.weights import digest_of
 
         if not is_run(path):
             return None
         summary = read_summary(path)
-        ended = summary.state == "finished"
         same = (path / "spec.yaml").read_text(encoding="utf-8") == to_yaml(graph)
         same = same and read_recipe(path) == recipe
         same = same and summary.task.get("teacher") == (self.teacher or {}).get("teacher")
-        if same and ended and recipe.keep:
-            assert weights is not None
-            same = KeptWeights(weights, recipe.keep).holds(read_weights(path))
+        # Steps of the same spec differ in which channels, zeros or values were chosen.
+        same = same and summary.initial_sha256 == (digest_of(weights) if weights else "")
         if not same:
             raise OptionError(f"'{path}' belongs to another compression; rename or remove it")
-        return summary if ended else None
+        return summary if summary.state == "finished" else None
 
     def _trained(
         self, path: Path, graph: Graph, weights: Mapping[str, Tensor] | None, recipe: Recipe
