@@ -175,10 +175,23 @@ def _filters(
 
 
 def largest(weights: Mapping[str, Tensor], share: float, together: bool) -> dict[str, Tensor]:
-    """Return masks of the largest share of all weights together, or of each tensor alone."""
+    """Return masks of the largest share of all weights together, or of each tensor alone.
+
+    Zeros are never in it. Of equal sizes, as in weights of a few bits, those in it are spread
+    evenly.
+    """
     if not together:
         return {name: largest({name: w}, share, True)[name] for name, w in weights.items()}
     sizes = torch.cat([tensor.detach().abs().flatten() for tensor in weights.values()])
-    gone = len(sizes) - round(share * len(sizes))
-    limit = sizes.kthvalue(gone).values if gone else sizes.new_tensor(-1.0)
-    return {name: tensor.detach().abs() > limit for name, tensor in weights.items()}
+    count = round(share * len(sizes))
+    gone = len(sizes) - count
+    limit = sizes.kthvalue(gone).values if gone else sizes.new_zeros(())
+    mask = sizes > limit
+    if limit > 0:
+        equal, more = (sizes == limit).nonzero().flatten(), count - int(mask.sum())
+        mask[equal[torch.arange(more) * len(equal) // max(more, 1)]] = True
+    parts = mask.split([tensor.numel() for tensor in weights.values()])
+    return {
+        name: part.view(tensor.shape)
+        for (name, tensor), part in zip(weights.items(), parts, strict=True)
+    }

@@ -7,6 +7,7 @@ import torch
 
 from archscope.build import build
 from archscope.compress import quantize_weights, sizes
+from archscope.compress.importance import Scope
 from archscope.compress.sparsity import sparsify
 from archscope.errors import OptionError
 from archscope.ir import Graph
@@ -43,6 +44,20 @@ def test_each_layer_alone() -> None:
     alone = sparsify(net(), weights, 0.5, scope="layer")
     assert together.layers[0].left == 0
     assert [2 * layer.left for layer in alone.layers] == [layer.weights for layer in alone.layers]
+
+
+@pytest.mark.parametrize("scope", ["global", "layer"])
+def test_of_equal_weights_as_many_are_zero_as_of_others(scope: Scope) -> None:
+    weights = {name: w.sign() for name, w in build(net()).state_dict().items()}
+    sparse = sparsify(net(), weights, 0.25, scope=scope)
+    assert sparse.sparsity == pytest.approx(0.25, abs=1e-3)
+    assert all(layer.left == pytest.approx(0.75 * layer.weights) for layer in sparse.layers)
+
+
+def test_zeros_do_not_count_as_left() -> None:
+    weights = build(net()).state_dict()
+    weights["linear4.weight"] = torch.zeros_like(weights["linear4.weight"])
+    assert sparsify(net(), weights, 1e-6).layers[-1].left == 0
 
 
 def test_zeros_stay_zeros() -> None:
