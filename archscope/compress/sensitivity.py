@@ -49,9 +49,9 @@ def group_sensitivities(
 ) -> Sensitivities:
     """Remove a share of each group alone, the least important units, and measure the accuracy.
 
-    There is no training in between (Li et al. 2017). `choice` determines which units go first;
-    widths need not be multiples. Raises OptionError for weights that do not fit, and for networks
-    without removable channels.
+    There is no training in between (Li et al. 2017). `choice` determines which units go first, and
+    groups that its importance does not rank are left out; widths need not be multiples. Raises
+    OptionError for weights that do not fit, and for networks without removable channels.
     """
     from archscope.compress import tensors  # loads torch
 
@@ -64,12 +64,11 @@ def group_sensitivities(
         graph, weights, source
     )
     found = scores(groups, state, choice.importance, choice.norm, "global", choice.seed, gradients)
+    free = [group for group in free if all(unit.root in found for unit in group.units)]
     whole, macs = accuracy(graph, state), costs_of(graph, choice.dtype)["macs"]
     result = []
     for group in free:
-        ranked = sorted(
-            (unit.root for unit in group.units if unit.root in found), key=found.__getitem__
-        )
+        ranked = sorted((unit.root for unit in group.units), key=found.__getitem__)
         lost, saved = [], []
         for share in shares:
             gone = ranked[: min(round(share * len(group.units)), len(group.units) - group.least)]

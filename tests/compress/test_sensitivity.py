@@ -10,6 +10,7 @@ from torch import Tensor
 
 from archscope.build import build
 from archscope.compress import channel_groups, prune
+from archscope.compress.pruning import Choice
 from archscope.compress.sensitivity import group_sensitivities
 from archscope.compress.tensors import taylor
 from archscope.errors import OptionError
@@ -126,6 +127,17 @@ def test_units_that_do_not_matter_go_first() -> None:
     assert gone and gone <= dead
     with pytest.raises(OptionError, match="taylor needs images"):
         prune(net(), weights, budget="50%", importance="taylor")
+
+
+def test_groups_that_are_not_ranked_are_left_out() -> None:
+    graph = chain(
+        ("conv", {"out": 8}), ("conv", {"out": 6}), ("batchnorm", {}), ("flatten", {}),
+        ("linear", {"out": 5}), x=(3, 4, 4),
+    )  # fmt: skip
+    found = group_sensitivities(
+        graph, build(graph).state_dict(), lambda *_: 1.0, choice=Choice(importance="bn-scale")
+    )
+    assert [entry.group.layers[0] for entry in found.groups] == ["conv2"]
 
 
 def test_shares_of_each_group_alone() -> None:
