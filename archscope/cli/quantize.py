@@ -227,7 +227,10 @@ def _trained_in_bits(
     batches = (images for images, _ in material.loader(material.calibration))
     rounded = rounded_network(material.network, batches, bits)
     rate = read_recipe(run).learning_rate * rate_factor(bits)
-    tune = _fine_tuning(run, options, weight_bits=bits, learning_rate=rate)
+    # Averages and interpolations of rounded weights are between their levels.
+    tune = _fine_tuning(
+        run, options, weight_bits=bits, learning_rate=rate, ema=0.0, interpolate=False
+    )
     initial = without_replaced_steps(given, graph, rounded.graph) | rounded.weights
     weights = tune.tuned(f"w{bits}a{bits}", rounded.graph, initial)
     if options["output"] is not None:

@@ -133,6 +133,20 @@ def test_a_run_is_trained_on_in_few_bits(run: Run, trained: Path, bits: int) -> 
     assert rate_factor(8) == rate_factor(4) < rate_factor(2) == rate_factor(1) == 1
 
 
+def test_what_a_run_in_few_bits_keeps_of_its_recipe(run: Run, trained: Path) -> None:
+    words = ["quantize", str(trained), "--method", "qat", "--epochs", "1", "-q"]
+    recipe = trained / "recipe.yaml"
+    text = recipe.read_text(encoding="utf-8")
+    recipe.write_text(text.replace("keep: null", 'keep: "zeros"'), encoding="utf-8")
+    refused = run(*words)
+    assert (refused.code, len(refused.err.splitlines())) == (2, 1)
+    assert "net' cannot be trained on like this: weight_bits cannot be combined" in refused.err
+    recipe.write_text(text.replace("ema: 0.0", "ema: 0.9"), encoding="utf-8")
+    assert read_recipe(trained).ema == 0.9
+    assert run(*words).code == 0
+    assert read_recipe(trained.with_name("net-w4a4")).ema == 0
+
+
 def test_weights_alone_need_two_bits(run: Run, trained: Path) -> None:
     refused = run("quantize", str(trained), *SHARED, "--bits", "1")
     assert (refused.code, refused.out) == (2, "") and "2 to 8 bits" in refused.err

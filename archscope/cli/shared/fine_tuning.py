@@ -45,7 +45,10 @@ class FineTuning:
             kind = self.summary.task["kind"]
             raise OptionError(f"--epochs needs a classifier, and '{run}' trained {kind}")
         self.dataset = dataset_of(self.summary)
-        self.recipe = structs.replace(read_recipe(run), epochs=epochs, **knobs)
+        try:
+            self.recipe = structs.replace(read_recipe(run), epochs=epochs, **knobs)
+        except OptionError as error:
+            raise OptionError(f"'{run}' cannot be trained on like this: {error}") from None
         self.results: list[RunSummary] = []
 
     def __call__(
