@@ -97,6 +97,15 @@ def test_broken_files_are_named_together_or_skipped(tmp_path: Path) -> None:
     assert sum(note.startswith("left out ") for note in data.notes) >= 1
 
 
+def test_a_folder_of_broken_files_is_refused(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(b"no image")
+    for options in ({}, {"size": "8"}):
+        with pytest.raises(DataError, match=r"none of the images of .* can be read"):
+            load("folder", tmp_path, broken="skip", **options)
+
+
 def test_files_that_are_no_images_by_their_ending_are_counted(tmp_path: Path) -> None:
     for name in ("a.heic", "b.heic", "notes.txt", ".hidden"):
         (folder(tmp_path) / "cat" / name).write_text("x")

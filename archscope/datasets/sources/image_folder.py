@@ -118,6 +118,8 @@ class _Folder:
             )
         self._note_left_out()
         measured = self._readable(measure, [path for files in found.values() for path in files])
+        if not measured:
+            raise DataError(f"none of the images of '{self.root}' can be read")
         self._decide_size(measured)
         parts = {
             part: self._images(self.roots[part], {p: k for p, k in files.items() if p in measured})
