@@ -21,6 +21,9 @@ COUNTER = "num_batches_tracked"
 """The step counter of torch's batch normalisation, which only training reads."""
 
 
+LENGTH = "weight_g"
+"""The lengths of the filters of a layer with weight norm; `weight_v` are their directions."""
+
 SAFETENSORS = ".safetensors"
 TORCH_FILES = (".pth", ".pt", ".bin", ".ckpt", ".tar")
 """Suffixes of files written by torch.save."""
@@ -140,6 +143,27 @@ def write_weights(weights: Mapping[str, Tensor], path: Path) -> None:
     if path.suffix != ".safetensors":
         raise OptionError(f"weights are written as .safetensors, got '{path}'")
     write_bytes(path, save(dict(weights), {"format": "pt"}))
+
+
+def is_weight(name: str, axes: int) -> bool:
+    """Return whether a tensor of a layer is a kernel or matrix, not a bias, norm or factor."""
+    kind = name.rpartition(".")[2]
+    return axes > 1 and "weight" in kind and kind != LENGTH
+
+
+def kernel_names(graph: Graph) -> frozenset[str]:
+    """Return the names of the kernels and matrices of convolutions and other layers with products.
+
+    Learned factors and embeddings are none, and neither are constant filters.
+    """
+    from archscope.build import build
+
+    layers = {module_path(node.name) for node in graph.nodes if node.facts.macs}
+    return frozenset(
+        name
+        for name, tensor in build(graph, device="meta").named_parameters()
+        if is_weight(name, tensor.ndim) and name.rpartition(".")[0] in layers
+    )
 
 
 def digest_of(weights: Mapping[str, Tensor]) -> str:

@@ -22,10 +22,10 @@ from archscope.build import build
 from archscope.compress.codebooks import Codebook, codebook, relative_entries
 from archscope.compress.layout import PUBLISHED
 from archscope.compress.tensors import fitted_weights
-from archscope.compress.weight_names import is_weight
 from archscope.errors import OptionError
 from archscope.files import write_bytes
 from archscope.ir import Graph
+from archscope.weights import is_weight
 
 Bytes = NDArray[np.uint8]
 Number = TypeVar("Number", bound=np.generic)

@@ -14,6 +14,7 @@ from archscope.compress.layout import PAPER
 from archscope.compress.weight_names import transposed_groups
 from archscope.errors import OptionError, check_known
 from archscope.ir import Graph
+from archscope.weights import kernel_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,7 +70,7 @@ def quantize_weights(
     if not 2 <= bits <= 8:
         raise OptionError(f"expected 2 to 8 bits for weights, got {bits}")
     check_known("method", method, METHODS)
-    state, kernels = tensors.fitted_weights(graph, weights, source), tensors.kernels(graph)
+    state, kernels = tensors.fitted_weights(graph, weights, source), kernel_names(graph)
     found, layers, others, groups = dict(state), [], 0, transposed_groups(graph)
     for name, tensor in state.items():
         if not tensor.is_floating_point():

@@ -14,6 +14,7 @@ from archscope.compress.importance import SCOPES, Scope
 from archscope.compress.layout import PAPER
 from archscope.errors import OptionError, check_known
 from archscope.ir import Graph
+from archscope.weights import kernel_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,7 +64,7 @@ def sparsify(
 
     check_sparsity(sparsity)
     check_known("scope", scope, SCOPES)
-    state, kernels = tensors.fitted_weights(graph, weights, source), tensors.kernels(graph)
+    state, kernels = tensors.fitted_weights(graph, weights, source), kernel_names(graph)
     held = {name: tensor for name, tensor in state.items() if name in kernels}
     if not held:
         raise OptionError(f"'{graph.name}' has no layer with weights to set to zero")

@@ -12,6 +12,7 @@ from archscope.compress.layout import PAPER, Layout
 from archscope.compress.weight_names import transposed_groups
 from archscope.errors import OptionError
 from archscope.ir import Graph
+from archscope.weights import is_weight, kernel_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,7 +86,7 @@ def sizes(
         for name, tensor in state.items():
             tensors.check_finite(name, tensor)
     fused = _by_layer(build(fuse(graph), device="meta").state_dict())
-    found, kernels, groups = [], tensors.kernels(graph), transposed_groups(graph)
+    found, kernels, groups = [], kernel_names(graph), transposed_groups(graph)
     for name, tensors_of in _by_layer(state).items():
         held = {key: tensor for key, tensor in tensors_of.items() if f"{name}.{key}" in kernels}
         others = sum(tensor.numel() for key, tensor in tensors_of.items() if key not in held)
@@ -110,8 +111,6 @@ def _by_layer(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 def _numbers(state: Mapping[str, Tensor]) -> tuple[int, int]:
     """Return how many values of a layer are weights, and how many are not."""
-    from archscope.compress.weight_names import is_weight
-
     total = sum(tensor.numel() for tensor in state.values())
     heavy = sum(tensor.numel() for name, tensor in state.items() if is_weight(name, tensor.ndim))
     return heavy, total - heavy

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
-from archscope.compress.weight_names import is_weight
 from archscope.errors import OptionError
 from archscope.ir import Graph, Node, Shape
 from archscope.module_names import module_path
 from archscope.ops.conv import ConvTranspose, by_output
 from archscope.records.run_folder import weights_file
-from archscope.weights import COUNTER
+from archscope.weights import COUNTER, is_weight
 
 if TYPE_CHECKING:
     from torch import Tensor

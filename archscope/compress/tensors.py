@@ -11,12 +11,11 @@ from torch import Tensor
 from archscope.build import build
 from archscope.compress.channels import Axes, Channels, Flow
 from archscope.compress.groups import ChannelGroups
-from archscope.compress.weight_names import LENGTH, is_weight
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.module_names import module_path
 from archscope.ops.norm import BatchNorm
-from archscope.weights import load_weights
+from archscope.weights import LENGTH, load_weights
 
 
 def seeded_weights(graph: Graph, seed: int) -> dict[str, Tensor]:
@@ -132,19 +131,6 @@ def scales(groups: ChannelGroups, weights: Mapping[str, Tensor]) -> dict[int, fl
             check_finite(name, weights[name])
             _add(found, groups, groups.flows[node.name].out, weights[name].abs())
     return {root: sum(values) / len(values) for root, values in found.items()}
-
-
-def kernels(graph: Graph) -> frozenset[str]:
-    """Return the names of the kernels and matrices of convolutions and other layers with products.
-
-    Learned factors and embeddings are none, and neither are constant filters.
-    """
-    layers = {module_path(node.name) for node in graph.nodes if node.facts.macs}
-    return frozenset(
-        name
-        for name, tensor in build(graph, device="meta").named_parameters()
-        if is_weight(name, tensor.ndim) and name.rpartition(".")[0] in layers
-    )
 
 
 def check_finite(name: str, values: Tensor) -> None:

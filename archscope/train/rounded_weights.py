@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -42,10 +42,15 @@ class RoundedWeights(nn.Module):
     training and not of its network, which is left with rounded weights.
     """
 
-    def __init__(self, network: nn.Module, bits: int) -> None:
+    def __init__(
+        self, network: nn.Module, bits: int, kernels: Collection[str] | None = None
+    ) -> None:
+        """Round the parameters named `kernels`, by default all of two or more axes."""
         super().__init__()
         held = [
-            weight for weight in network.parameters() if weight.ndim > 1 and weight.requires_grad
+            weight
+            for name, weight in network.named_parameters()
+            if weight.requires_grad and (weight.ndim > 1 if kernels is None else name in kernels)
         ]
         ends = {id(weight) for weight in (*held[:1], *held[-1:])}
         ranges = [

@@ -15,6 +15,7 @@ from archscope.train.interpolated_weights import InterpolatedWeights
 from archscope.train.optimizers import average, optimizer
 from archscope.train.recipe import Recipe
 from archscope.train.rounded_weights import RoundedWeights
+from archscope.weights import kernel_names
 
 
 class TrainingState:
@@ -25,8 +26,10 @@ class TrainingState:
     ) -> None:
         """Start at step 0; `measures` is the number of sums that the task computes for a batch."""
         self.network, self.device, self.measures = network, device, measures
-        bits = recipe.weight_bits
-        self.rounded = None if bits is None else RoundedWeights(network, bits)
+        self.rounded: RoundedWeights | None = None
+        if recipe.weight_bits is not None:
+            kernels = kernel_names(network.graph)
+            self.rounded = RoundedWeights(network, recipe.weight_bits, kernels)
         self.optimizer = optimizer(
             recipe, network, () if self.rounded is None else self.rounded.parameters()
         )

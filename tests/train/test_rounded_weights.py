@@ -23,6 +23,7 @@ from archscope.train import Recipe, train
 from archscope.train.loop import Diverged, Loop
 from archscope.train.quantization_aware import rounded_network
 from archscope.train.rounded_weights import RoundedWeights
+from archscope.train.state import TrainingState
 from archscope.transforms.round_inputs import SUFFIX
 from tests.nets import Net, chain
 
@@ -192,6 +193,21 @@ def test_rounding_is_taken_back() -> None:
         assert torch.equal(inside["conv3.bias"], before["conv3.bias"])
         raise ZeroDivisionError
     assert all(torch.equal(w, before[name]) for name, w in network.state_dict().items())
+
+
+def test_only_kernels_and_matrices_are_rounded() -> None:
+    graph = chain(
+        ("conv", {"out": 8, "kernel": 2, "stride": 2, "padding": 0}),
+        ("reshape", {"size": (8, 16)}), ("class_token", {}), ("position_embedding", {}),
+        ("flatten", {}), ("linear", {"out": 10}),
+        x=(1, 8, 8),
+    )  # fmt: skip
+    network = build(graph)
+    state = TrainingState(network, Recipe(weight_bits=1), torch.device("cpu"), "float32", 1)
+    assert state.rounded is not None
+    held = {id(weight) for weight, _ in state.rounded.held}
+    names = {name for name, weight in network.named_parameters() if id(weight) in held}
+    assert names == {"conv1.weight", "linear6.weight"}
 
 
 def test_gradients_pass_to_exact_weights_and_to_steps() -> None:
