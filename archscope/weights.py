@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -164,6 +165,13 @@ def kernel_names(graph: Graph) -> frozenset[str]:
         for name, tensor in build(graph, device="meta").named_parameters()
         if is_weight(name, tensor.ndim) and name.rpartition(".")[0] in layers
     )
+
+
+def layer_names(kernels: Collection[str]) -> dict[str, str]:
+    """Return a name for each kernel: that of its layer, its own if the layer has several."""
+    layers = {name: name.rpartition(".")[0] for name in kernels}
+    counts = Counter(layers.values())
+    return {name: layer if counts[layer] == 1 else name for name, layer in layers.items()}
 
 
 def digest_of(weights: Mapping[str, Tensor]) -> str:

@@ -14,7 +14,7 @@ from archscope.compress.layout import PAPER
 from archscope.compress.weight_names import transposed_groups
 from archscope.errors import OptionError, check_known
 from archscope.ir import Graph
-from archscope.weights import kernel_names
+from archscope.weights import kernel_names, layer_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +26,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 class QuantizedLayer(Struct, frozen=True):
     """The weights of a layer in a few bits."""
 
-    name: str
+    name: str  # of the layer, or of the weights if it has several
     weights: int
     left: int  # non-zero
     error: float  # root mean square of the change, relative to that of the weights
@@ -72,6 +72,7 @@ def quantize_weights(
     check_known("method", method, METHODS)
     state, kernels = tensors.fitted_weights(graph, weights, source), kernel_names(graph)
     found, layers, others, groups = dict(state), [], 0, transposed_groups(graph)
+    titles = layer_names(kernels)
     for name, tensor in state.items():
         if not tensor.is_floating_point():
             continue
@@ -79,7 +80,7 @@ def quantize_weights(
             others += 4 * tensor.numel()
             continue
         tensors.check_finite(name, tensor)
-        found[name], layer = _quantized(name, tensor, method, bits, groups.get(name))
+        found[name], layer = _quantized(titles[name], tensor, method, bits, groups.get(name))
         layers.append(layer)
     if not layers:
         raise OptionError(f"'{graph.name}' has no layer with weights to round")
@@ -105,7 +106,7 @@ def _quantized(
     _, distance_bits = PAPER.of(tensor.ndim)
     forms = coded_bytes(codes, present, FLOAT_BYTES * table, bits, distance_bits)
     return rounded, QuantizedLayer(
-        name.rpartition(".")[0],
+        name,
         tensor.numel(),
         int(present.sum()),
         (change / whole) ** 0.5 if whole else 0.0,

@@ -14,7 +14,7 @@ from archscope.compress.importance import SCOPES, Scope
 from archscope.compress.layout import PAPER
 from archscope.errors import OptionError, check_known
 from archscope.ir import Graph
-from archscope.weights import kernel_names
+from archscope.weights import kernel_names, layer_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class SparseLayer(Struct, frozen=True):
     """The weights of a layer, and how many of them are left."""
 
-    name: str
+    name: str  # of the layer, or of the weights if it has several
     weights: int
     left: int
 
@@ -72,9 +72,9 @@ def sparsify(
         tensors.check_finite(name, tensor)
     masks = tensors.largest(held, 1 - sparsity, scope == "global")
     state |= {name: held[name] * mask for name, mask in masks.items()}
+    titles = layer_names(masks)
     layers = tuple(
-        SparseLayer(name.rpartition(".")[0], mask.numel(), int(mask.sum()))
-        for name, mask in masks.items()
+        SparseLayer(titles[name], mask.numel(), int(mask.sum())) for name, mask in masks.items()
     )
     rest = sum(t.numel() for name, t in state.items() if t.is_floating_point() and name not in held)
     left = sum(layer.left for layer in layers)

@@ -54,6 +54,14 @@ def test_of_equal_weights_as_many_are_zero_as_of_others(scope: Scope) -> None:
     assert all(layer.left == pytest.approx(0.75 * layer.weights) for layer in sparse.layers)
 
 
+def test_several_weights_of_a_layer_have_their_own_names() -> None:
+    graph = chain(("lstm", {"hidden": 4}), ("flatten", {}), ("linear", {"out": 2}), x=(3, 5))
+    weights = build(graph).state_dict()
+    names = ["lstm1.weight_ih_l0", "lstm1.weight_hh_l0", "linear3"]
+    assert [layer.name for layer in sparsify(graph, weights, 0.5).layers] == names
+    assert [layer.name for layer in quantize_weights(graph, weights).layers] == names
+
+
 def test_zeros_do_not_count_as_left() -> None:
     weights = build(net()).state_dict()
     weights["linear4.weight"] = torch.zeros_like(weights["linear4.weight"])
