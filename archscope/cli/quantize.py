@@ -154,6 +154,8 @@ def _check(options: dict[str, Any], run: Path | None) -> None:
             raise OptionError(f"--{name.replace('_', '-')} is for --method int8, not {method}")
     if not whole:
         refuse_given(("calibration",), f"is for --method int8, not {method}")
+    if method in METHODS:
+        refuse_given(("images",), f"is for --method int8 and qat, not {method}")
     if whole and run is not None and int8["data"]:
         raise OptionError("--data is for a SPEC; a run is calibrated with its own images")
     if whole and run is None and not int8["data"]:
@@ -264,7 +266,8 @@ def _weights(
         from archscope.weights import write_weights
 
         write_weights(found.weights, options["output"])
-    scores = _scores(run, given, found.weights) if run is not None else []
+    folder = options["int8"]["data_dir"]
+    scores = _scores(run, folder, given, found.weights) if run is not None else []
     return (
         quantized_parts(graph.name, found, scores, runs),
         quantized_record(graph.name, found, scores, runs),
@@ -286,10 +289,15 @@ def _fine_tuning(run: Path, options: dict[str, Any], **knobs: Any) -> FineTuning
 
     command = shlex.join(["archscope", *sys.argv[1:]])
     teacher = run if options["distill"] else None
-    return FineTuning(run, options["epochs"], command=command, teacher=teacher, **knobs)
+    return FineTuning(
+        run, options["epochs"], command=command, teacher=teacher,
+        data_dir=options["int8"]["data_dir"], **knobs,
+    )  # fmt: skip
 
 
-def _scores(run: Path, before: dict[str, Tensor], after: dict[str, Tensor]) -> list[Scores]:
+def _scores(
+    run: Path, folder: Path | None, before: dict[str, Tensor], after: dict[str, Tensor]
+) -> list[Scores]:
     """Return a run's test scores with both sets of weights; [] if there are no test images."""
     from archscope.records.run_folder import read_summary
     from archscope.train.trained_network import scores_of_weights
@@ -297,7 +305,7 @@ def _scores(run: Path, before: dict[str, Tensor], after: dict[str, Tensor]) -> l
     summary = read_summary(run, "source", "adapt")
     if summary.task["kind"] not in ("classification", "distillation"):
         return []
-    dataset = dataset_of(summary)
+    dataset = dataset_of(summary, folder)
     if dataset.test is None:
         return []
     return [scores_of_weights(run, dataset, dataset.test, state) for state in (before, after)]

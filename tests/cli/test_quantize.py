@@ -69,6 +69,7 @@ def test_weights_of_a_file(run: Run, tmp_path: Path) -> None:
         (["--bits", "4"], "--bits is for --method codebook, uniform and qat; int8 has 8"),
         ([*SHARED, "--keep-accuracy", "1"], "--keep-accuracy is for --method int8, not codebook"),
         (["--data", "digits", "-o", "x.safetensors"], "int8 is written as .onnx"),
+        ([*SHARED, "--images", "5"], "--images is for --method int8 and qat, not codebook"),
         ([*SHARED, "-o", "x.onnx"], "codebook is written as .safetensors"),
         (["--epochs", "2"], "--epochs is for --method codebook and qat, not int8"),
         ([*SHARED, "--epochs", "2"], "--epochs needs a run"),
@@ -89,6 +90,15 @@ def test_uniform_levels_are_not_trained(run: Run, trained: Path) -> None:
     result = run("quantize", str(trained), "--method", "uniform", "--epochs", "1")
     assert (result.code, result.out) == (2, "")
     assert "--epochs is for --method codebook and qat, not uniform" in result.err
+
+
+@pytest.mark.parametrize("words", [["--bits", "3"], ["--bits", "3", "--epochs", "1"]])
+def test_images_of_a_run_are_in_the_given_folder(
+    run: Run, trained: Path, tmp_path: Path, words: list[str]
+) -> None:
+    result = run("quantize", str(trained), *SHARED, *words, "--data-dir", str(tmp_path))
+    assert (result.code, result.out) == (2, "")
+    assert "'digits' is included and takes no folder" in result.err
 
 
 def test_a_run_in_int8(run: Run, trained: Path, tmp_path: Path) -> None:

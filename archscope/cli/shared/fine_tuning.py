@@ -34,7 +34,14 @@ class FineTuning:
     """
 
     def __init__(
-        self, run: Path, epochs: int, *, command: str, teacher: Path | None = None, **knobs: Any
+        self,
+        run: Path,
+        epochs: int,
+        *,
+        command: str,
+        teacher: Path | None = None,
+        data_dir: Path | None = None,
+        **knobs: Any,
     ) -> None:
         from archscope.train.run_folder import read_recipe
 
@@ -44,7 +51,7 @@ class FineTuning:
         if self.summary.task["kind"] not in ("classification", "distillation"):
             kind = self.summary.task["kind"]
             raise OptionError(f"--epochs needs a classifier, and '{run}' trained {kind}")
-        self.dataset = dataset_of(self.summary)
+        self.dataset = dataset_of(self.summary, data_dir)
         try:
             self.recipe = structs.replace(read_recipe(run), epochs=epochs, **knobs)
         except OptionError as error:
