@@ -151,4 +151,4 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     command: str = ""
     pretrained: Pretrained | None = None
     compressed_from: str = ""  # folder of the run that it was pruned or quantized from
-    initial_sha256: str = ""  # of the weights that the training of a compressed network began with
+    initial_sha256: str = ""  # of given weights that it began with; see `weights.digest_of`

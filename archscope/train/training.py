@@ -77,7 +77,7 @@ def train(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         pretrained=pretrained,
         compressed_from=compressed_from,
-        initial_sha256=digest_of(initial) if compressed_from and initial else "",
+        initial_sha256=digest_of(initial) if initial else "",
     )
     recipe = recipe or Recipe()
     if recipe.metric:
@@ -143,6 +143,11 @@ def resume(
             folder.acquire()
         try:
             state = folder.read_checkpoint()
+            if state is None and before.initial_sha256:
+                raise OptionError(
+                    f"'{path}' ended before its first checkpoint, and the weights that it began"
+                    " with are not in it; remove it and train again"
+                )
             if not work.processes.first:
                 return work.run(Recorder(), None, state, before.task)
             folder.rewind(state["steps"] if state else 0, len(state["records"][0]) if state else 0)

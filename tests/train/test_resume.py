@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from archscope import load
+from archscope.build import build
 from archscope.errors import OptionError
 from archscope.records.run_folder import find_run, is_training, read_summary
 from archscope.train import RunResult, recipe_files, resume, train
@@ -154,6 +155,14 @@ def test_what_cannot_go_on_says_so(tmp_path: Path) -> None:
         resume(tmp_path / "other", images())
     with pytest.raises(OptionError, match=r"no run 'othr', did you mean 'other'\?"):
         find_run("othr", tmp_path)
+
+
+def test_given_weights_are_not_replaced_by_random_ones(tmp_path: Path) -> None:
+    initial = build(small()).state_dict()
+    train(small(), images(), quick(), run_dir=tmp_path / "run", initial=initial, stop=lambda: True)
+    (tmp_path / "run" / "state.pt").unlink()  # as if it was killed before it wrote that
+    with pytest.raises(OptionError, match="the weights that it began with are not in it"):
+        resume(tmp_path / "run", images())
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
