@@ -176,7 +176,7 @@ def largest(weights: Mapping[str, Tensor], share: float, together: bool) -> dict
     if limit > 0:
         equal, more = (sizes == limit).nonzero().flatten(), count - int(mask.sum())
         mask[equal[torch.arange(more) * len(equal) // max(more, 1)]] = True
-    parts = mask.split([tensor.numel() for tensor in weights.values()])
+    parts = torch.split(mask, [tensor.numel() for tensor in weights.values()])
     return {
         name: part.view(tensor.shape)
         for (name, tensor), part in zip(weights.items(), parts, strict=True)
