@@ -10,6 +10,7 @@ from archscope.build import build
 from archscope.compress.layout import Layout
 from archscope.compress.storage import FORMS, UNWEIGHTED, sizes
 from archscope.errors import OptionError
+from archscope.report.tables.sizes import exactness_line
 from tests.nets import Net, chain
 
 
@@ -83,3 +84,12 @@ def test_refusals() -> None:
     broken = {"linear1.weight": torch.full((2, 3), torch.nan), "linear1.bias": torch.zeros(2)}
     with pytest.raises(OptionError, match=r"'linear1.weight' holds values that are not finite"):
         sizes(graph, broken)
+
+
+def test_layers_without_weights_are_not_called_exact() -> None:
+    graph = chain(
+        ("conv", {"out": 16, "kernel": 5}), ("batchnorm", {}), ("flatten", {}),
+        ("linear", {"out": 1}), x=(1, 5, 5),
+    )  # fmt: skip
+    line = exactness_line(sizes(graph, build(graph).state_dict(), layout=Layout((8, 5))))
+    assert "exact in 1 of 2 layers" in line and "most in conv1" in line

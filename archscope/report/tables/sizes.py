@@ -82,12 +82,13 @@ def exactness_line(found: Sizes) -> str:
     """Return the error of the codebooks."""
     if any(layer.error is None for layer in found.layers):
         return "no weights were given: forms whose size depends on them are left out"
-    rounded = [layer for layer in found.layers if layer.error]
+    coded = [layer for layer in found.layers if layer.weights]
+    rounded = [layer for layer in coded if layer.error]
     if not rounded:
         return "codebooks hold every weight exactly"
     worst = max(rounded, key=lambda layer: layer.error or 0.0)
     return (
-        f"codebooks are exact in {len(found.layers) - len(rounded)} of {len(found.layers)} layers;"
+        f"codebooks are exact in {len(coded) - len(rounded)} of {len(coded)} layers;"
         f" in the others k-means rounds weights, most in {worst.name}, by"
         f" {100 * (worst.error or 0.0):.2g}% (root mean square)"
     )
