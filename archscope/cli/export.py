@@ -28,7 +28,7 @@ from archscope.errors import OptionError
 from archscope.exporters.formats import FORMATS, OPSET
 from archscope.files import Content, write_bytes
 from archscope.ir import Graph
-from archscope.records.run_folder import is_run, read_summary, weights_file
+from archscope.records.run_folder import WEIGHTS, is_run, read_summary, weights_file
 from archscope.report.tables.export import export_table
 from archscope.sources import imported, is_foreign
 
@@ -263,6 +263,9 @@ def _files(
     if FORMATS[to].holds_weights or (source.random and source.seed is None):
         return files
     beside = output.with_suffix(FORMATS[to].weights_suffix)
+    run = source.run
+    if run is not None and beside.resolve() in [(run / name).resolve() for name in WEIGHTS]:
+        raise OptionError(f"the weights would overwrite '{beside}' of the run; write elsewhere")
     if fused and source.file is not None and source.file.resolve() == beside.resolve():
         raise OptionError(f"the fused weights would overwrite '{beside}', their source; rename it")
     files[beside] = [written.weights()]

@@ -29,6 +29,8 @@ SUMMARY = "run.json"
 BEST = "best.safetensors"
 """The weights of the best validation."""
 
+WEIGHTS = (BEST, "last.safetensors")
+
 BEFORE_SUMMARY = {"spec.yaml", "recipe.yaml", "environment.json", "analysis.json", ".lock"}
 """Files of a run folder that exist before its summary, which makes it a run."""
 

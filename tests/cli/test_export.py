@@ -256,6 +256,17 @@ def folder(spec: str, weights: Path, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("words", [[], ["--fused"]])
+def test_weights_of_a_run_are_not_overwritten(run: Run, folder: Path, words: list[str]) -> None:
+    before = (folder / "best.safetensors").read_bytes()
+    for name in ("best", "last"):
+        result = run("export", str(folder), "-o", str(folder / f"{name}.py"), *words)
+        assert (result.code, result.out) == (2, "")
+        assert f"would overwrite '{folder.as_posix()}/{name}.safetensors' of the run" in result.err
+        assert not (folder / f"{name}.py").exists()
+    assert (folder / "best.safetensors").read_bytes() == before
+
+
 def normalised(images: torch.Tensor) -> torch.Tensor:
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, [0.1, 0.25, 1.0]))
     return (images - mean) / std
