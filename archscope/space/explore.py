@@ -103,7 +103,7 @@ def explore(
         space.graph(sampler.any())  # raises the error
         raise _no_network(space)
     exact = enumerated is not None
-    ends = _ends(space, cost_model, sampler, example)
+    ends = _ends(space, cost_model, sampler, example, priced[0])
     ranges = tuple(_range(name, priced, ends, exact) for name in _cost_names(cost_model))
     share = evaluated_share(costs, static, exact) if static else None
     known = None if exact or plan is None else counted_share(space, plan, static, cost_model, seed)
@@ -210,11 +210,19 @@ def pattern(paths: Sequence[str]) -> str:
     return ".".join(words)
 
 
-def _ends(space: Space, cost_model: CostModel, sampler: Sampler, example: Candidate | None) -> Ends:
-    """Return the networks at both ends of each metric, found by coordinate descent."""
+def _ends(
+    space: Space,
+    cost_model: CostModel,
+    sampler: Sampler,
+    example: Candidate | None,
+    known: Costs,
+) -> Ends:
+    """Return the networks at both ends of each metric, found by coordinate descent.
+
+    `known` are the costs of any network by the cost model; others need a graph.
+    """
     ends: Ends = {}
     with_graphs = CostModel(space, cost_model.dtype, graphs=True)
-    known = cost_model(sampler.any()) or {}
     for largest in (False, True):
         choices: Choices = example.choices if example else sampler.any()
         for name in _cost_names(cost_model):

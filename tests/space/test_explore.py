@@ -6,6 +6,7 @@ import pytest
 
 from archscope.errors import SpecError
 from archscope.language import document
+from archscope.latency.profile import load
 from archscope.space.budget import budgets
 from archscope.space.costs import CostModel, costs_of
 from archscope.space.counting import every, plan
@@ -131,3 +132,11 @@ def test_patterns() -> None:
     assert pattern(["a.b0.c", "b1.c"]) == "*.c"
     assert pattern(["a"]) == "a"
     assert pattern(["left.c", "right.c"]) == "*.c"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_predicted_latency_is_explored_where_some_choices_make_no_network(seed: int) -> None:
+    """Whichever network is drawn first, valid or not."""
+    found = space_of("layers: [{conv: 6}, {conv: {out: 6, groups: !choice [1, 2, 4, 5]}}]")
+    result = explore(found, profile=load("i7-12700h"), samples=8, seed=seed)
+    assert [one.metric for one in result.ranges][-1] == "latency@i7-12700h"
