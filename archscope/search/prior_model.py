@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from archscope.errors import ArchscopeError
+from archscope.errors import ArchscopeError, SpecError
 from archscope.ir import Graph
 from archscope.search.priors import Prediction, Prior
 from archscope.space.budget import Budget
@@ -118,8 +118,11 @@ class PriorModel:
         if not isinstance(self.prior, AdditivePrior):
             return None
         parts = self.prior.parts
-        scopes = self._scopes(drawn[:PROBES], random)
         sizes = self.encoding.sizes
+        try:
+            scopes = self._scopes(drawn[:PROBES], random)
+        except SpecError:  # some choices make no network
+            return None
         if sum(prod(sizes[column] for column in scope) for scope in scopes.values()) > MOST_CELLS:
             return None
         small = self.encoding.masked(np.zeros((1, len(sizes)), np.int64))[0]

@@ -82,3 +82,11 @@ def test_best_within_a_budget_is_that_of_all_networks(networks: Space, model: Pr
 def test_spaces_of_other_networks_are_refused() -> None:
     with pytest.raises(NotCoveredError):
         PriorModel(priors.load("imagenet"), space(document("tiny")))
+
+
+def test_choices_that_make_no_network_are_no_error() -> None:
+    text = UNITS.replace("  - classifier: 10", "  - maxpool: !choice [2, 99]\n  - classifier: 10")
+    found = space(document("units.yaml", text=text.encode()))
+    model = PriorModel(priors.load("imagenet"), found)
+    graph = found.graph(found.defaults)
+    assert model.accuracy(found.defaults) == pytest.approx(model.prior.predict(graph).mean)
