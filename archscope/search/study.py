@@ -131,15 +131,22 @@ class Study:
                 self.proposer.remember(trial.origin)
                 self._answer(draw, trial)
                 continue
+            if trial.trained and any(other.trained for _, other in group):
+                self._replay_group(group)  # it was short, as few networks were left
+                group = []
             group.append((draw, trial))
             if self.strategy.is_sampled(trial.origin) and len(group) < self.strategy.prescreen:
                 continue
-            for candidate in sorted(group, key=lambda candidate: candidate[1].trained):
-                self._replay_screened(*candidate)
+            self._replay_group(group)
             group = []
-            self.proposer.forget()
         for candidate in group:
             self._replay_screened(*candidate)
+
+    def _replay_group(self, group: Iterable[Candidate]) -> None:
+        """Replay proposals of which one was trained, after which proposals begin anew."""
+        for candidate in sorted(group, key=lambda candidate: candidate[1].trained):
+            self._replay_screened(*candidate)
+        self.proposer.forget()
 
     def _propose_until(self, number: int) -> None:
         """Repeat the missing proposals before the trial of a number, and train them again."""
@@ -208,9 +215,15 @@ class Study:
 
     def _prescreened(self) -> Candidate:
         """Return the proposal ranked best by the prior, or else by the proxies, out of several."""
-        candidates, scores = [], []
+        candidates: list[Candidate] = []
+        scores = []
         for _ in range(self.strategy.prescreen):
-            draw, trial = self._accept(self.proposer.sampled())
+            try:
+                draw, trial = self._accept(self.proposer.sampled())
+            except SpaceExhaustedError:
+                if not candidates:
+                    raise
+                break  # fewer are left
             self.screening.known[trial.digest] = trial  # propose it only once
             candidates.append((draw, trial))
             scores.append(self._ranked_by(trial))

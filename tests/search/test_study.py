@@ -12,6 +12,7 @@ from msgspec import structs
 from archscope.contracts.samplers import LIMIT, STRATEGY, FakeExecutor, small
 from archscope.errors import OptionError
 from archscope.ir import Graph
+from archscope.language import document
 from archscope.latency.kernel_kinds import KINDS
 from archscope.latency.predict import predict
 from archscope.latency.profile import Error, Interval, Machine, Profile, keep, load
@@ -21,7 +22,7 @@ from archscope.search.executor import DeadlineError
 from archscope.search.strategy import Strategy
 from archscope.search.study import Study
 from archscope.space.budget import budget
-from archscope.space.search_space import Space
+from archscope.space.search_space import Space, space
 
 
 @pytest.fixture(scope="module", name="small")
@@ -135,6 +136,27 @@ def test_the_best_of_several_by_proxies_is_trained(small: Space) -> None:
     trained = [trial.costs["macs"] for trial in study.trials if trial.trained]
     assert trained == [max(seen[at : at + 4]) for at in range(0, 20, 4)]
     assert sum(trial.outcome == "passed" for trial in study.trials) == 15
+
+
+def of_macs(graph: Graph) -> dict[str, float]:
+    return {"macs": float(sum(facts.macs for facts in graph.facts.values()))}
+
+
+@pytest.mark.parametrize("sampler", ["random", "uniform"])
+def test_prescreening_trains_the_last_networks_of_a_space_too(sampler: str) -> None:
+    text = "input: [3, 8, 8]\nlayers: [{conv: !choice [2, 4, 6, 8, 10]}]"
+    few = space(document("few.yaml", text=text.encode()))
+    strategy = structs.replace(
+        STRATEGY, budgets=(), sampler=sampler, baseline=0.0, prescreen=4, lag=1
+    )
+    study = Study(few, strategy, FakeExecutor(), proxy_scores=of_macs)
+    study.run(50)
+    assert sum(trial.trained for trial in study.trials) == 5
+    for cut in range(0, len(study.trials), 7):
+        again = Study(few, strategy, FakeExecutor(), proxy_scores=of_macs)
+        again.replay(study.trials[:cut])
+        again.run(50)
+        assert sum(trial.trained for trial in again.trials) == 5
 
 
 @pytest.mark.parametrize("first", [1, 3])
