@@ -103,11 +103,11 @@ def _alternatives(item: Item, rows: dict[str, Item], label: str) -> tuple[Value,
     if len(listed.value) > MOST:
         raise LimitError(f"more alternatives than the limit of {MOST}", item.at)
     alternatives = []
-    seen: set[tuple[type, Any]] = set()
+    seen: set[tuple[bool, Any]] = set()
     for index, part in enumerate(listed.value):
         alternatives.append(value_of(part, f"{label}.{index}"))
         if not isinstance(part.value, list | dict):
-            key = type(part.value), part.value
+            key = isinstance(part.value, bool), part.value  # 8 and 8.0 are one, 1 and true are not
             if key in seen:
                 raise SpecError(
                     f"{quoted(part.value)} is listed twice among the alternatives", part.at

@@ -147,10 +147,13 @@ def search_by_evaluator(
             prior=prior,
         )
         study.replay(list(folder.trials))
-        study.run(config.trials, lambda: clock.left <= 0)
+        study.run(config.trials, lambda: clock.is_over)
         trials = folder.trials
-        done = study.history.trainings >= config.trials
-        reason = "all trials are done" if done else "no more networks, or no more time"
+        reason = "every network within the budget that could be found has been evaluated"
+        if study.history.trainings >= config.trials:
+            reason = "all trials are done"
+        elif clock.is_over:
+            reason = f"no more trials fit into {max_time:g} s"
         chosen = best(trials, max(top, 1))
         last = [searched_only(trial) for trial in chosen]
         if config.measure:
@@ -161,7 +164,7 @@ def search_by_evaluator(
             reliability(trials, (), [], None if prior is None else prior.accuracy),
             _no_pilot(trials, config.evaluator), clock.elapsed, reason, budgets,
         )  # fmt: skip
-        export_winner(folder, space, result)
+        export_winner(folder, space, result, "score")
         return result
 
 

@@ -43,6 +43,11 @@ class Clock:
         return self.now() - self.began
 
     @property
+    def is_over(self) -> bool:
+        """Whether the limit has passed, including the time to write the result."""
+        return self.limit is not None and self.elapsed >= self.limit
+
+    @property
     def left(self) -> float:
         """Seconds until all trainings must have ended; infinite without a limit."""
         if self.limit is None:

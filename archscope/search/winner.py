@@ -23,15 +23,17 @@ def remove_winner(folder: StudyFolder) -> None:
         (folder.path / name).unlink(missing_ok=True)
 
 
-def export_winner(folder: StudyFolder, deployed: Space, result: SearchResult) -> None:
-    """Write the result, and the winner as a plain spec with its analysis."""
+def export_winner(
+    folder: StudyFolder, deployed: Space, result: SearchResult, score: str = "validation accuracy"
+) -> None:
+    """Write the result, and the winner as a plain spec with its analysis; `score` is of what."""
     folder.write_json("summary.json", result)
     if result.winner is None:
         remove_winner(folder)
         return
     seeds = len(result.winner.scores)
     runs = f" over {seeds} seed{'s' * (seeds != 1)}" if any(result.winner.runs) else ""
-    about = f"validation accuracy {result.winner.mean:.4f}{runs}; {result.verdict}"
+    about = f"{score} {result.winner.mean:.4f}{runs}; {result.verdict}"
     write_winner(folder, deployed, result.winner.choices, about)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ import torch
 import archscope
 from archscope.ir import Graph
 from archscope.report.pages.inputs import ReportInputs
+from archscope.report.pages.text_page import parts
 from archscope.search.evaluator_search import checked_scores, name_of
 from archscope.search.result import SearchResult
 
@@ -49,6 +52,29 @@ def test_the_best_score_wins_and_everything_is_kept(tmp_path: Path) -> None:
     inputs.add(str(tmp_path / "study"))
     assert not inputs.problems and inputs.sections[0].measured is None
     assert dict(inputs.studies[0].facts)["evaluator"] == f"{__name__}.score"
+    page = inputs.page(None, "")
+    assert f"by '{__name__}.score'" in page.answer[0]
+    assert "8 were evaluated" in page.studies[0].conclusion
+    told = [msgspec.json.encode(page.studies).decode(), *page.answer, *page.summary]
+    told += [part if isinstance(part, str) else repr(part) for part in parts(page, plot=True)]
+    told.append(archscope.load(tmp_path / "study" / "winner.yaml").about)
+    for text in told:
+        assert not re.search("validation (accuracy|images)|mean accuracy|seeds is only", text)
+
+
+def test_the_limit_is_that_of_the_evaluations(tmp_path: Path) -> None:
+    """It ends the search before another evaluation."""
+    found = searched(tmp_path / "late", score, max_time=1e-9)
+    assert (found.outcomes, found.reason) == ({}, "no more trials fit into 1e-09 s")
+
+
+def test_a_space_that_is_exhausted_says_so(tmp_path: Path) -> None:
+    spec = tmp_path / "three.yaml"
+    spec.write_text("input: [1, 8, 8]\nlayers: [{conv: !choice [2, 4, 6]}, flatten, {linear: 2}]")
+    found = archscope.search(str(spec), evaluate=score, folder=tmp_path / "study")
+    assert isinstance(found, SearchResult)
+    assert found.outcomes["trained"] == 3
+    assert found.reason.startswith("every network within the budget that could be found")
 
 
 def test_a_stopped_study_continues_as_if_it_had_not_stopped(tmp_path: Path) -> None:

@@ -48,3 +48,10 @@ def test_a_clock_without_a_limit_has_no_deadline() -> None:
     limited = Clock(100.0)
     deadline = limited.deadline(500.0)
     assert deadline is not None and limited.began < deadline <= limited.began + 98.0
+
+
+def test_a_limit_shorter_than_the_margin_is_not_over_at_once() -> None:
+    times = iter([0.0, 1.0, 1.0, 2.0])
+    clock = Clock(2.0, lambda: next(times))
+    assert (clock.left <= 0, clock.is_over, clock.is_over) == (True, False, True)
+    assert not Clock(None).is_over

@@ -261,21 +261,25 @@ def _of_study(study: StudySection, shown: set[str]) -> str:
     others = [row for row in study.finalists[1:] if not row.misses]
     over = [f"trial {row.trial} {missed(row)}" for row in study.finalists if row.misses]
     if not others:
-        why = listed(over) if over else "no other was trained again"
+        nothing = "no other was evaluated" if study.evaluator else "no other was trained again"
+        why = listed(over) if over else nothing
     else:
         why = f"the next, trial {others[0].trial}, reached {percent(others[0].mean)}"
-    return f"Ship trial {first.trial} of study {study.name}{here}: {_score(first)}; {why}."
+    return f"Ship trial {first.trial} of study {study.name}{here}: {_score(study, first)}; {why}."
 
 
 def _tie(study: StudySection, tied: Sequence[Finalist]) -> str:
-    cheapest = min(tied, key=lambda row: (row.costs.get(MACS, float("inf")), -row.mean))
-    macs = cheapest.costs.get(MACS)
+    """Return that networks are tied, and the cheapest by the first budget, as the search does."""
+    cost = study.budgets[0].cost if study.budgets else MACS
+    cheapest = min(tied, key=lambda row: (row.costs.get(cost, float("inf")), -row.mean))
+    value = cheapest.costs.get(cost)
     means = sorted(row.mean for row in tied)
     span = percent(means[0])
     if percent(means[-1]) != span:
         span = f"{percent(means[0])} to {percent(means[-1])}"
     numbers = listed([str(row.trial) for row in tied])
-    price = "" if macs is None else f" ({written(macs, 'count')} macs)"
+    kind = study.costs.get(cost, "count")
+    price = "" if value is None else f" ({written(value, kind)} {cost})"
     return (
         f"Study {study.name} has no winner: trials {numbers} are tied at {span}, so ship the"
         f" cheapest, trial {cheapest.trial}{price}"
@@ -283,7 +287,9 @@ def _tie(study: StudySection, tied: Sequence[Finalist]) -> str:
     )
 
 
-def _score(row: Finalist) -> str:
+def _score(study: StudySection, row: Finalist) -> str:
+    if study.evaluator:
+        return f"{percent(row.mean)} by '{study.evaluator}'"
     text = f"{percent(row.mean)} of the validation images"
     return text if row.spread is None else f"{text}, mean of {len(row.scores)} seeds"
 
@@ -312,6 +318,7 @@ def _trust_in_study(study: StudySection, measured: bool) -> str:
         return f"A prior predicts {study.prior.about}; nothing was measured."
     if (
         not measured
+        and not study.evaluator
         and study.finalists
         and min(len(row.scores) for row in study.finalists) < FEW_SEEDS
     ):

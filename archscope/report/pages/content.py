@@ -232,6 +232,7 @@ class StudySection(Struct, frozen=True):
     random_band: tuple[Curve, ...] = field(name="chance")  # low and high, of random search
     budgets: tuple[BudgetUse, ...]
     score: str = "accuracy"  # the score of the networks, and the name of its column
+    evaluator: str = ""  # the user's function that gave the scores, if one did
     prior: PriorReport | None = None  # for a search judged by a prior
     agreement: tuple[Agreement, ...] = ()
     trust: tuple[str, ...] = ()  # sentences about how far its conclusion can be trusted

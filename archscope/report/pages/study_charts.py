@@ -8,16 +8,8 @@ from math import ceil, isfinite
 
 from archscope.metrics import METRICS, metric_of
 from archscope.records.study import Trial
-from archscope.report.pages.content import (
-    Agreement,
-    Curve,
-    TrainingJob,
-)
-from archscope.stats import (
-    holm,
-    kruskal_wallis,
-    rank_correlation,
-)
+from archscope.report.pages.content import Agreement, Curve, TrainingJob
+from archscope.stats import holm, kruskal_wallis, rank_correlation
 from archscope.units import PLAIN
 
 BASELINE = ("control", "uniform")

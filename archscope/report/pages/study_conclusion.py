@@ -9,21 +9,23 @@ from typing import Any
 from archscope.metrics import MACS
 from archscope.records.study import TRAINED, Outcome, Trial
 from archscope.report.pages.study_charts import BASELINE, FEWEST, best_curves
-from archscope.stats import (
-    dominated_area,
-)
+from archscope.stats import dominated_area
 
 
 def conclusion_of(
-    trials: Sequence[Trial], counts: Counter[Outcome], summary: dict[str, Any]
+    trials: Sequence[Trial], counts: Counter[Outcome], summary: dict[str, Any], evaluator: str = ""
 ) -> str:
-    """Return what a search found: its best network, and how its baseline did in comparison."""
+    """Return what a search found: its best network, and how its baseline did in comparison.
+
+    `evaluator` is the user's function that gave the scores, if one did.
+    """
     trained = [trial for trial in trials if trial.accuracy is not None]
     if not trained:
         return _failure(trials, counts)
     first = max(trained, key=lambda trial: (trial.accuracy or 0.0, -trial.number))
     many = sum(counts[outcome] for outcome in TRAINED) - counts["failed"]
-    done = f"{_were(many)} {'predicted by a prior' if counts['predicted'] else 'trained'}"
+    how = "evaluated" if evaluator else "predicted by a prior" if counts["predicted"] else "trained"
+    done = f"{_were(many)} {how}"
     failed = f" and {counts['failed']:,} failed" if counts["failed"] else ""
     text = (
         f"Of {len(trials):,} proposed network{'s' * (len(trials) > 1)}, {done}{failed};"

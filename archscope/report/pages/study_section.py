@@ -13,10 +13,7 @@ from archscope.errors import OptionError
 from archscope.files import decode_json
 from archscope.records.study import Finalist, PriorReport, Trial, data_text
 from archscope.report.pages.budget_use import budget_use
-from archscope.report.pages.content import (
-    MeasuredAccuracy,
-    StudySection,
-)
+from archscope.report.pages.content import MeasuredAccuracy, StudySection
 from archscope.report.pages.network_section import identifier
 from archscope.report.pages.quality import measured
 from archscope.report.pages.study_charts import (
@@ -31,9 +28,7 @@ from archscope.report.pages.study_charts import (
     varied_decisions,
 )
 from archscope.report.pages.study_conclusion import conclusion_of, sentences_of
-from archscope.stats import (
-    beyond_chance,
-)
+from archscope.stats import beyond_chance
 from archscope.units import format_duration
 
 TRIALS = "trials.jsonl"
@@ -70,12 +65,15 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
     decisions = varied_decisions(trials)
     prior = _prior(summary, missing)
     finalists = _finalists(summary, missing)
-    score = "accuracy" if all(trial.outcome != "predicted" for trial in trials) else "predicted"
+    evaluator = str(question.get("evaluator") or "")
+    score = "score" if evaluator else "accuracy"
+    if any(trial.outcome == "predicted" for trial in trials):
+        score = "predicted"
     return StudySection(
         id=identifier(f"study-{path.name}", taken),
         name=path.name,
         state="finished" if summary else "not finished",
-        conclusion=conclusion_of(trials, counts, summary),
+        conclusion=conclusion_of(trials, counts, summary, evaluator),
         trust=tuple(sentences_of(summary, "reliability", "certificate")),
         facts=_facts({**question, **summary}, trials),
         counts=tuple(counts.most_common()),
@@ -100,6 +98,7 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
         random_band=random_band(trials),
         budgets=budget_use(trials),
         score=score,
+        evaluator=evaluator,
         prior=prior,
         agreement=prior_agreement(trials),
         guessing=_is_guessing(finalists, trials),

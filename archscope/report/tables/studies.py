@@ -79,7 +79,7 @@ def study_parts(study: StudySection, plot: bool) -> list[Table | str]:
     if study.best and plot:
         parts.append(_best_so_far(study))
     if study.finalists:
-        parts.append(_finalists(study.finalists, study.guessing))
+        parts.append(_finalists(study.finalists, study.guessing, study.score))
     if study.importance:
         parts.append(_importance(study, plot))
     if study.proxies:
@@ -108,13 +108,15 @@ def quality_table(found: Any) -> Table:
     )
 
 
-def _finalists(finalists: Sequence[Finalist], guessing: bool = False) -> Table:
+def _finalists(
+    finalists: Sequence[Finalist], guessing: bool = False, score: str = "accuracy"
+) -> Table:
     best = "no better than guessing" if guessing else "winner"
     first = finalists[0]
     return table_of(
         finalists,
         (Column("trial", COUNT), lambda row: row.trial),
-        (Column("accuracy", SHARE), lambda row: row.mean),
+        (Column(score, SHARE), lambda row: row.mean),
         (Column("spread", SHARE), lambda row: row.spread),
         (Column("from", SHARE, "interval_from"), lambda row: row.low),
         (Column("to", SHARE, "interval_to"), lambda row: row.high),
@@ -163,7 +165,7 @@ def _best_so_far(study: StudySection) -> Table:
         (Column("networks", NAME), lambda curve: curve.name),
         (Column("trained", COUNT), lambda curve: len(curve.x)),
         (Column("best so far", NAME), lambda curve: sparkline([y or 0.0 for y in curve.y])),
-        (Column("accuracy", SHARE), lambda curve: curve.y[-1]),
+        (Column(study.score, SHARE), lambda curve: curve.y[-1]),
     )
 
 

@@ -20,7 +20,7 @@ from archscope.metrics import ACCURACY, PREDICTED, PUBLISHED
 from archscope.records.study import Finalist, PriorReport
 from archscope.records.study import Predicted as PredictedNetwork
 from archscope.report.pages.answer import answer
-from archscope.report.pages.content import FORMAT, NetworkSection, Page, StudySection
+from archscope.report.pages.content import FORMAT, BudgetUse, NetworkSection, Page, StudySection
 from archscope.report.pages.html import html
 from archscope.report.pages.quality import measured, quality
 from archscope.report.pages.summary import measures_of, summary, winners
@@ -384,3 +384,17 @@ def test_students_t_is_that_of_scipy() -> None:
     found = [students_t(degrees) for degrees in range(1, 200)]
     assert found == pytest.approx([stats.t.ppf(0.975, degrees) for degrees in range(1, 200)], 1e-3)
     assert all(low > high for low, high in pairwise(found))
+
+
+def test_the_cheapest_of_a_tie_is_that_of_the_budget() -> None:
+    """The study says so by its first budget, and the page must not say otherwise."""
+    rows = tuple(
+        Finalist(number, {}, costs, 0.9, (0.9,), 0.9, None, None, None, tied=True)
+        for number, costs in enumerate([{"macs": 1e6, "params": 5e6}, {"macs": 2e6, "params": 4e6}])
+    )
+    study = structs.replace(
+        made_study(rows),
+        budgets=(BudgetUse("5M params", (), (), cost="params", limit=5e6),),
+        costs={"macs": "count", "params": "count"},
+    )
+    assert "so ship the cheapest, trial 1 (4.000 M params)" in answer((), (study,))[0]

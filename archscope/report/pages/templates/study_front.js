@@ -70,5 +70,5 @@ function finalists(study, pair) {
       error_x: { type: "data", symmetric: false, array: several.map((one) => one.high - one.mean), arrayminus: several.map((one) => one.mean - one.low), color: tone("ink"), thickness: 1.5, width: 5 }, hovertext: several.map((one) => `${name(one)}: ${written(one.mean, "share")}, ${written(one.low, "share")} to ${written(one.high, "share")}`), hoverinfo: "text" },
     { type: "scatter", mode: "markers", name: "one seed", x: rows.flatMap((one) => one.scores), y: rows.flatMap((one) => one.scores.map(() => name(one))), marker: { size: 8, color: tone("accent"), opacity: 0.7 }, hovertext: rows.flatMap((one) => one.scores.map((value) => `${name(one)}: ${written(value, "share")}`)), hoverinfo: "text" },
   ].filter((trace) => trace.x.length),
-  { showlegend: true, xaxis: shares("accuracy", rows.flatMap((one) => [one.searched, ...one.scores, ...[one.low, one.high].filter(known)])), yaxis: named("trial", rows.map(name)) }]);
+  { showlegend: true, xaxis: shares(scoreOf(study), rows.flatMap((one) => [one.searched, ...one.scores, ...[one.low, one.high].filter(known)])), yaxis: named("trial", rows.map(name)) }]);
 }
