@@ -68,6 +68,8 @@ class Exploration(Struct, frozen=True):
     example: Candidate | None  # a network within the budgets
     blocking: tuple[Budget, ...]  # budgets for which no network was found
     relax: dict[str, tuple[Relaxation, ...]]  # by cost, the most effective first
+    evaluated: int  # combinations of choices, all of them or some that were drawn
+    invalid: int  # of these, those that make no network
 
 
 def explore(
@@ -128,6 +130,8 @@ def explore(
         example=example if static else None,
         blocking=blocking,
         relax={limit.cost: relaxations(space, limit, ends, dtype) for limit in blocking},
+        evaluated=len(costs),
+        invalid=len(costs) - len(priced),
     )
 
 

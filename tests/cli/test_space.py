@@ -102,3 +102,16 @@ def test_a_share_of_a_network_that_cannot_take_the_input_is_refused(run: Run) ->
     result = run(*TINY, "--budget", "60% of alexnet")
     assert (result.code, result.out) == (2, "")
     assert "'alexnet' cannot take 1x28x28, the input of 'tiny'" in result.err
+
+
+def test_choices_that_make_no_network_are_told_without_a_budget(run: Run, tmp_path: Path) -> None:
+    spec = tmp_path / "groups.yaml"
+    spec.write_text(
+        "input: [3, 8, 8]\nlayers: [{conv: 6}, {conv: {out: 6, groups: !choice [1, 2, 4, 5]}}]"
+    )
+    out = run("space", str(spec)).out
+    assert out.startswith("groups: 4 networks, 1 decision, at 3x8x8\n")
+    assert "2 of 4 combinations of choices make no network" in out
+    out = run("space", str(spec), "--budget", "params<=1M", "--edge", "0").out
+    assert out.count("make no network") == 1
+    assert json.loads(run("space", str(spec), "--format", "json").out)["invalid"] == 2

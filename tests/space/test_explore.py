@@ -122,6 +122,8 @@ def test_values_that_make_no_network_are_counted() -> None:
     share = explore(found, budgets(["params<=1M"], edge=0)).share
     assert share is not None
     assert (share.inside, share.invalid, share.seen) == (2, 2, 4)
+    plain = explore(found)
+    assert (plain.invalid, plain.evaluated, plain.networks) == (2, 4, 4)
     nothing = space_of("layers: [{conv: 6}, {conv: {out: 6, groups: !choice [4, 5]}}]")
     with pytest.raises(SpecError, match=r"divisible by [45]"):
         explore(nothing)

@@ -32,6 +32,7 @@ def space_parts(
         _headline(space, found),
         decision_table(space, grouped=grouped),
         _range_table(found),
+        *_invalid_line(found),
         *_budget_lines(limits, found),
     ]
 
@@ -43,10 +44,21 @@ def _headline(space: Space, found: Exploration) -> str:
     if not found.exact:
         number = f"at most {number}"
     endless = " for each value of the decisions without end" if found.endless else ""
+    decisions = len(space.decisions)
     return (
-        f"{space.name}: {number} networks{endless}, {len(space.decisions)} decisions, at"
-        f" {_shapes(found)}"
+        f"{space.name}: {number} networks{endless}, {decisions} decision{'s' * (decisions != 1)},"
+        f" at {_shapes(found)}"
     )
+
+
+def _invalid_line(found: Exploration) -> list[str]:
+    """Return how many of the networks counted make none, unless the line of the budgets does."""
+    if not found.invalid or (found.share is not None and found.share.invalid):
+        return []
+    drawn = "" if found.evaluated == found.networks else " drawn"
+    return [
+        f"{found.invalid:,} of {found.evaluated:,}{drawn} combinations of choices make no network"
+    ]
 
 
 def _shapes(found: Exploration) -> str:
@@ -202,6 +214,8 @@ def space_data(space: Space, limits: Sequence[Budget], found: Exploration) -> di
         "networks": str(found.networks),
         "exact": found.exact,
         "endless": found.endless,
+        "evaluated": found.evaluated,
+        "invalid": found.invalid,
         "decisions": [
             {
                 "path": decision.path, "kind": decision.kind,
