@@ -132,9 +132,12 @@ def format_duration(seconds: float) -> str:
 
 
 def format_count(value: float) -> str:
-    """Format a count with at most four digits: `15.47 G`, `300.8 M`, `1,792`."""
+    """Format a count with at most four digits: `15.47 G`, `300.8 M`, `1,792`.
+
+    Counts that were read from JSON are floats, and look like others.
+    """
     if abs(value) < 10_000:
-        return f"{value:,}"
+        return f"{int(value) if value == int(value) else value:,}"
     for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "K")):
         if abs(value) >= factor * 0.99995:
             return f"{_digits(value / factor)} {prefix}"
@@ -146,7 +149,7 @@ def format_bytes(value: float) -> str:
     for power, prefix in ((4, "Ti"), (3, "Gi"), (2, "Mi"), (1, "Ki")):
         if abs(value) >= 1024**power * 0.99995:
             return f"{_digits(value / 1024**power)} {prefix}B"
-    return f"{value} B"
+    return f"{value:.4g} B"
 
 
 def format_milliseconds(value: float) -> str:

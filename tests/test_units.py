@@ -108,7 +108,7 @@ def test_no_bytes(text: str) -> None:
     ],
 )
 def test_readable_counts(value: int, text: str) -> None:
-    assert format_count(value) == text
+    assert format_count(value) == format_count(float(value)) == text
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_readable_counts(value: int, text: str) -> None:
     [(0, "0 B"), (1023, "1023 B"), (1024, "1.000 KiB"), (553430176, "527.8 MiB")],
 )
 def test_readable_bytes(value: int, text: str) -> None:
-    assert format_bytes(value) == text
+    assert format_bytes(value) == format_bytes(float(value)) == text
 
 
 @pytest.mark.parametrize(
