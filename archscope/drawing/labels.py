@@ -23,13 +23,21 @@ def window_text(layer: LayerReport) -> str:
     return text_of(layer.kernel) + (f"/{text_of(stride)}" if {*stride} - {1} else "")
 
 
+def mark_text(layer: LayerReport) -> str:
+    """Return what stands behind a layer's name: its window, and whether its weights are another's.
+
+    The layer that owns shared weights has no mark.
+    """
+    return " ".join(filter(None, (window_text(layer), "shared" if layer.shares else "")))
+
+
 def title(node: TreeNode, layers: Sequence[LayerReport], length: int = 1000) -> str:
-    """Return the first line of a box: the name, and the window of a layer or size of a block."""
+    """Return the first line of a box: the name, and the mark of a layer or size of a block."""
     kind = kind_of(node, layers)
     if node.is_block and node.label != kind:
         return shortened(f"{node.label} ({kind})", length)
-    window = "" if node.is_block else window_text(layers[node.layers[0]])
-    tail = f" {window}" if window else ""
+    mark = "" if node.is_block else mark_text(layers[node.layers[0]])
+    tail = f" {mark}" if mark else ""
     return f"{shortened(node.label, length - len(tail))}{tail}"
 
 
@@ -57,13 +65,17 @@ def tooltip(node: TreeNode, layers: Sequence[LayerReport], heat: Heat | None = N
     macs, params, access = (
         total(node, layers, attribute) for attribute in ("macs", "params", "memory_access_bytes")
     )
-    window = "" if node.is_block else f" {window_text(layers[node.layers[0]])}".rstrip()
+    window = owner = ""
+    if not node.is_block:
+        (layer,) = (layers[place] for place in node.layers)
+        window = f" {window_text(layer)}".rstrip()
+        owner = f"\nthe weights of {layer.shares}" if layer.shares else ""
     shapes = ", ".join(text_of(shape) for shape in layers[node.layers[0]].ins)
     arrow = f"{shapes} -> " if shapes else ""
     return (
         f"{node.name}: {kind_of(node, layers)}{window}\n"
         f"{arrow}{text_of(layers[node.layers[-1]].out)}\n"
-        f"{macs:,} macs, {params:,} params, {format_bytes(access)} memory access{painted}"
+        f"{macs:,} macs, {params:,} params, {format_bytes(access)} memory access{owner}{painted}"
     )
 
 

@@ -123,3 +123,15 @@ def test_the_suffix_of_a_file_is_its_format() -> None:
     ]  # fmt: skip
     with pytest.raises(OptionError, match=r"the suffix of 'net.pdf' belongs to no drawing format"):
         format_of(Path("net.pdf"))
+
+
+@pytest.mark.parametrize("form", ["svg", "dot", "mermaid"])
+def test_a_layer_with_the_weights_of_another_says_so(form: str) -> None:
+    analysis = analyze(load("siamese"))
+    drawn = str(render(analysis, form))
+    borrowed = [layer for layer in analysis.layers if layer.shares is not None]
+    assert len(borrowed) > 1
+    assert drawn.count(" shared") == len(borrowed)
+    if form != "mermaid":  # which has no tooltips
+        assert all(f"the weights of {layer.shares}" in drawn for layer in borrowed)
+    assert " shared" not in str(render(analyze(load("lenet5")), form))

@@ -55,7 +55,7 @@ class LayerPoint(Struct, frozen=True, gc=False):
     stride: str | None  # None if its receptive field is unknown, as of a second input
     seconds: float | None = None  # measured, for one image
     attributes: str = ""  # of its operator, less those with their default value
-    window: str = ""  # as figures write it: "3x3/2"
+    window: str = ""  # as figures write it: "3x3/2", and "shared" if its weights are another's
 
 
 class Stage(Struct, frozen=True):

@@ -9,7 +9,7 @@ from typing import Any
 from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import memory
 from archscope.analysis.result import Analysis, LayerReport
-from archscope.drawing.labels import window_text
+from archscope.drawing.labels import mark_text
 from archscope.ir import Graph, Node, text_of
 from archscope.metrics import ACCURACY, METRICS
 from archscope.ops.attributes import attributes
@@ -170,6 +170,8 @@ def attributes_text(node: Node) -> str:
             told.append(name if value else f"no {name}")
         else:
             told.append(f"{name} {_value_text(value)}")
+    if node.shares is not None:
+        told.append(f"the weights of {node.shares}")
     text = ", ".join(told)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
@@ -187,5 +189,5 @@ def _point(layer: LayerReport, alive: int | None, attributes: str) -> LayerPoint
     return LayerPoint(
         layer.name, layer.op, layer.inputs, layer.out, layer.params, layer.macs,
         layer.memory_access_bytes, alive, size, stride, attributes=attributes,
-        window=window_text(layer),
+        window=mark_text(layer),
     )  # fmt: skip
