@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+from msgspec import Struct, structs
+
 from archscope.ir import Graph
 from archscope.language.write import to_yaml
 from archscope.records.study import Job, TrialResult
@@ -20,6 +22,19 @@ def lost(times: int, why: str = "") -> str:
     """Return the reason of a training that failed because its process or machine was lost."""
     more = f", {why}" if why else ""
     return f"its process or machine was lost {times} times{more}"
+
+
+class Running(Struct, frozen=True):
+    """A job without a result, with the trainer that it was submitted with."""
+
+    job: Job
+    trainer: Trainer
+    began: float  # seconds since the executor started
+    losses: int = 0  # how often its process or machine was lost
+
+    def again(self) -> Running:
+        """Return the job to start again after a loss."""
+        return structs.replace(self, losses=self.losses + 1)
 
 
 class DeadlineError(Exception):

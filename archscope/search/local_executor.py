@@ -18,7 +18,7 @@ from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Evaluate, Trainer, evaluate
-from archscope.search.executor import RETRIES, check_deadline, lost
+from archscope.search.executor import RETRIES, Running, check_deadline, lost
 
 
 class LocalExecutor:
@@ -53,7 +53,7 @@ class LocalExecutor:
     def submit(self, job: Job, graph: Graph) -> None:
         """Queue a job for the next free process. Raises OptionError if no process starts."""
         try:
-            self._start(job, time.perf_counter() - self.began, 0, self.results)
+            self._start(Running(job, self.trainer, time.perf_counter() - self.began), self.results)
         except RuntimeError as error:
             raise OptionError(
                 f"no process starts that trains ({error}); a script must call search within"
@@ -82,23 +82,25 @@ class LocalExecutor:
             self.pool.close()  # type: ignore[no-untyped-call]
         self.pool.join()
 
-    def _start(
-        self, job: Job, began: float, losses: int, results: queue.Queue[TrialResult]
-    ) -> None:
-        """Queue a job with its number of losses; `cancel` creates a new queue of results."""
+    def _start(self, running: Running, results: queue.Queue[TrialResult]) -> None:
+        """Queue a job; `cancel` creates a new queue of results."""
+        job = running.job
 
         def done(future: Any) -> None:
             self.futures.discard(future)
             died = not future.cancelled() and isinstance(future.exception(), ProcessExpired)
-            if died and losses < RETRIES and results is self.results:
+            if died and running.losses < RETRIES and results is self.results:
                 if job.keep is not None:  # remove the incomplete run
                     shutil.rmtree(job.keep, ignore_errors=True)
                 with suppress(RuntimeError):  # the pool has been closed
-                    self._start(job, began, losses + 1, results)
+                    self._start(running.again(), results)
                     return
-            results.put(self._result(job, future, began))
+            results.put(self._result(job, future, running.began))
 
-        future = self.pool.schedule(self.evaluate, args=(self.trainer, job), timeout=self.seconds)
+        # Not `self.trainer`, which may be that of a later job by now.
+        future = self.pool.schedule(
+            self.evaluate, args=(running.trainer, job), timeout=self.seconds
+        )
         self.futures.add(future)
         future.add_done_callback(done)
 

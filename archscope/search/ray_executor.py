@@ -19,7 +19,7 @@ from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Evaluate, Trainer, evaluate, graph_of
-from archscope.search.executor import RETRIES, check_deadline, lost
+from archscope.search.executor import RETRIES, Running, check_deadline, lost
 from archscope.search.local_executor import LocalExecutor
 
 TIMEOUT = 5.0  # seconds to connect to the cluster
@@ -49,11 +49,11 @@ class RayExecutor:
         self.limits = seconds, memory_bytes
         self.began = time.perf_counter()
         self.task = self.ray.remote(_task).options(num_cpus=trainer.threads, max_retries=0)
-        self.running: dict[Any, _Running] = {}  # by the reference to the result
+        self.running: dict[Any, Running] = {}  # by the reference to the result
 
     def submit(self, job: Job, graph: Graph) -> None:
         """Queue a job on the cluster."""
-        self._start(_Running(job, self.trainer, time.perf_counter() - self.began))
+        self._start(Running(job, self.trainer, time.perf_counter() - self.began))
 
     def collect(self) -> TrialResult:
         """Wait for the next result and return it. Raises DeadlineError."""
@@ -75,11 +75,11 @@ class RayExecutor:
         """Cancel running jobs; the connection stays open for the next executor."""
         self.cancel()
 
-    def _start(self, running: _Running) -> None:
+    def _start(self, running: Running) -> None:
         reference = self.task.remote(self.evaluate, running.trainer, running.job, *self.limits)
         self.running[reference] = running
 
-    def _result(self, reference: Any, running: _Running) -> TrialResult | None:
+    def _result(self, reference: Any, running: Running) -> TrialResult | None:
         """Return the result of a task, or None if it had to be restarted."""
         from ray import exceptions
 
@@ -89,7 +89,7 @@ class RayExecutor:
             answer: _Answer = self.ray.get(reference)
         except losses:
             if running.losses < RETRIES:
-                self._start(structs.replace(running, losses=running.losses + 1))
+                self._start(running.again())
                 return None
             reason = lost(RETRIES + 1)
         except exceptions.OutOfMemoryError:
@@ -103,15 +103,6 @@ class RayExecutor:
                 return structs.replace(answer.result, started=running.began)
             reason = f"a machine of the cluster has archscope {answer.version}, not {__version__}"
         return TrialResult(running.job.number, "failed", reason=reason, started=running.began)
-
-
-class _Running(Struct, frozen=True):
-    """A job without a result."""
-
-    job: Job
-    trainer: Trainer
-    began: float
-    losses: int = 0  # how often its machine was lost
 
 
 class _Answer(Struct, frozen=True):

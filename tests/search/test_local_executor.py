@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from archscope.errors import OptionError
 from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Trainer, graph_of
-from archscope.search.executor import DeadlineError
+from archscope.search.executor import DeadlineError, train_all
 from archscope.search.local_executor import LocalExecutor
 
 SPEC = "name: one\ninput: [1, 4, 4]\nlayers: [flatten, {linear: 2}]\n"
@@ -54,6 +55,24 @@ def test_a_training_whose_process_died_begins_once_again(tmp_path: Path) -> None
     executor.submit(job, graph_of(job))
     assert executor.collect().outcome == "trained"
     executor.close()
+
+
+def tells_its_seed(trainer: Trainer, job: Job) -> TrialResult:
+    """Return the seed as the score; the job with a folder dies the first time."""
+    result = dies_once(trainer, job) if job.keep else TrialResult(job.number, "trained")
+    return structs.replace(result, score=float(trainer.seed))
+
+
+def test_a_training_that_begins_again_keeps_its_own_trainer(tmp_path: Path) -> None:
+    executor = LocalExecutor(Trainer(data="none"), evaluate=tells_its_seed)
+    trainings = [
+        (Trainer(data="none", folder=str(tmp_path), seed=1), str(tmp_path / "run")),
+        (Trainer(data="none", seed=2), None),
+    ]
+    graph = graph_of(Job(0, SPEC, ""))
+    results = train_all(executor, [(trainer, graph, keep) for trainer, keep in trainings])
+    executor.close()
+    assert [result and result.score for result in results] == [1.0, 2.0]
 
 
 @pytest.fixture
