@@ -171,7 +171,8 @@ def command(
     if errors and not report.networks and form == "text":
         return FAILED
     if counted and form == "text":
-        Output("table", output).show([statistics(report.findings), summary(report)])
+        table = [statistics(report.findings)] if report.findings else []
+        Output("table", output).show([*table, summary(report)])
     else:
         write(reports.render(report, form), output)
     slow = _tell_latency(results, times, latencies)

@@ -121,7 +121,13 @@ def test_github_escapes(run: Run) -> None:
 
 def test_statistics(run: Run) -> None:
     out = run("lint", "resnet50", "mobilenet_v2", "--statistics").out
-    assert re.search(r"G1 +unequal-channel-widths +49 +2", out)
+    rows = {row.split()[0]: row.split() for row in out.splitlines()[2:] if row.startswith(" ")}
+    assert rows["G1"][1] == "unequal-channel-widths" and rows["G1"][3:5] == ["49", "2"]
+    found = sum(int(row[2]) for row in rows.values())
+    assert out.rstrip().endswith(f"{found} findings in 2 networks")
+    assert run("lint", "resnet50", "--select", "UNU", "--statistics").out == (
+        "0 findings in 1 network\n"
+    )
 
 
 def test_the_configuration_is_found(run: Run, twice: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from inspect import cleandoc
 from typing import Any
@@ -79,21 +78,24 @@ def _threshold(cls: type[Rule], line: str) -> re.Match[str] | None:
 
 
 def statistics(findings: Iterable[Finding]) -> Table:
-    """Return the number of findings of each rule, the most frequent first."""
-    counts: Counter[str] = Counter()
-    networks: dict[str, set[str]] = {}
+    """Return the number of findings of each rule, and of their layers, the most frequent first."""
+    groups: dict[str, list[Finding]] = {}
     for finding in findings:
-        counts[finding.code] += 1 + len(finding.others)
-        networks.setdefault(finding.code, set()).add(finding.network)
-    columns = (
-        Column("code", NAME), Column("rule", NAME), Column("findings", COUNT),
-        Column("networks", COUNT), Column("fix", NAME),
-    )  # fmt: skip
-    rows = tuple(
-        (code, RULES[code].name, count, len(networks[code]), RULES[code].fixes)
-        for code, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        groups.setdefault(finding.code, []).append(finding)
+    return table_of(
+        sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])),
+        (Column("code", NAME), lambda item: item[0]),
+        (Column("rule", NAME), lambda item: RULES[item[0]].name),
+        (Column("findings", COUNT), lambda item: len(item[1])),
+        (Column("layers", COUNT), lambda item: sum(map(_layers, item[1]))),
+        (Column("networks", COUNT), lambda item: len({found.network for found in item[1]})),
+        (Column("fix", NAME), lambda item: RULES[item[0]].fixes),
     )
-    return Table("", columns, rows)
+
+
+def _layers(finding: Finding) -> int:
+    """Return the number of layers that a finding is about; 0 for the network as a whole."""
+    return (finding.node is not None) + len(finding.others)
 
 
 def score_card(cards: Sequence[tuple[str, Sequence[Score]]]) -> Table:
