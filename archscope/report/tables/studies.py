@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import sqrt
 from shlex import quote
 from typing import Any
 
@@ -11,6 +12,7 @@ from archscope.report.pages.content import StudySection
 from archscope.report.sparkline import bar, sparkline
 from archscope.report.table import BYTES, COUNT, NAME, RATIO, SHARE, Column, Part, Table, table_of
 from archscope.report.tables.latency import device_latency_fields, device_latency_lines
+from archscope.stats import Z95
 from archscope.units import format_duration
 
 LISTED = 8  # decisions, the most important ones
@@ -37,7 +39,7 @@ def found_parts(found: Any) -> list[Part]:
     if found.front:
         parts.append(_front(found.front))
     if found.correlations:
-        parts.append(_proxies(found.correlations.items()))
+        parts += _proxies(found.correlations.items(), found.outcomes.get("trained", 0))
     if found.winner is not None:
         parts.append(_next_steps(found))
     return parts
@@ -83,7 +85,7 @@ def study_parts(study: StudySection, plot: bool) -> list[Table | str]:
     if study.importance:
         parts.append(_importance(study, plot))
     if study.proxies:
-        parts.append(_proxies(study.proxies))
+        parts += _proxies(study.proxies, dict(study.counts).get("trained", 0))
     return parts
 
 
@@ -153,10 +155,19 @@ def _front(front: Sequence[Any]) -> Table:
     )
 
 
-def _proxies(correlations: Iterable[tuple[str, float]]) -> Table:
+def _proxies(correlations: Iterable[tuple[str, float]], networks: int) -> list[Table | str]:
+    """Return the correlations of proxies, and which of them chance could explain.
+
+    The limit is that of independent networks; those that a sampler chose are not.
+    """
     rows = tuple(sorted(correlations, key=lambda proxy: -proxy[1]))
     columns = Column("proxy", NAME), Column("rank correlation", RATIO)
-    return Table("proxies against the validation accuracy (Spearman)", columns, rows)
+    limit = min(Z95 / sqrt(max(networks - 1, 1)), 1.0)
+    return [
+        Table("proxies against the validation accuracy (Spearman)", columns, rows),
+        f"over {networks} networks, correlations within ±{limit:.2f} may be chance, and larger ones"
+        " where a sampler chose the networks\n",
+    ]
 
 
 def _best_so_far(study: StudySection) -> Table:

@@ -20,6 +20,7 @@ from archscope.report.pages.study_section import read_study
 from archscope.report.pages.summary import summary
 from archscope.report.pages.text_page import parts
 from archscope.report.table import CommandOutput
+from archscope.report.tables.studies import study_parts
 from tests.report.conftest import collected, make_run, make_study, page_of
 
 ROOT = Path(__file__).parents[3]
@@ -32,6 +33,9 @@ def test_a_study(tmp_path: Path) -> None:
     assert curves["baseline"] == (pytest.approx(0.54),)
     assert curves["search"] == pytest.approx((0.5, 0.58, 0.58, 0.7, 0.74, 0.78, 0.78))
     assert dict(study.proxies) == {"up": pytest.approx(1), "down": pytest.approx(-1)}
+    trained = dict(study.counts)["trained"]
+    limit = f"over {trained} networks, correlations within ±{1.96 / (trained - 1) ** 0.5:.2f} may"
+    assert any(isinstance(part, str) and limit in part for part in study_parts(study, plot=False))
     assert study.decisions == ("width", "kind"), "what never differs decides nothing"
     assert len(study.trials) == len(study.jobs) == 8
     assert {job.worker for job in study.jobs} == {0}
