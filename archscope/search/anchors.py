@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from archscope.analysis.canonical import canonical
-from archscope.errors import OptionError
+from archscope.errors import OptionError, SpecError
 from archscope.metrics import MACS
 from archscope.sources import load
 from archscope.space.budget import Budget
@@ -39,6 +40,7 @@ def member(space: Space, name: str, drawn: Sequence[Candidate]) -> dict[str, Any
     wanted = canonical(graph)
     near = [space.defaults, *(candidate.choices for candidate in drawn)]
     for choices in near:
-        if canonical(space.graph(choices)) == wanted:
-            return dict(choices)
+        with suppress(SpecError):  # the first alternatives need not make a network
+            if canonical(space.graph(choices)) == wanted:
+                return dict(choices)
     raise OptionError(f"'{name}' was not found among the networks of '{space.name}'")

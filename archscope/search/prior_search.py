@@ -42,6 +42,7 @@ from archscope.space.budget import Budget
 from archscope.space.costs import costs_of
 from archscope.space.counting import networks_text
 from archscope.space.optimum import Optimum
+from archscope.space.sampling import example
 from archscope.space.search_space import Space
 from archscope.stats import beyond_chance
 
@@ -188,7 +189,7 @@ class PriorSearch:
 
     def _references(self) -> tuple[tuple[Predicted, ...], dict[str, str]]:
         """Return the predictions of known networks, and the reasons why others have none."""
-        (entry, *_) = self.space.graph(self.space.defaults).inputs
+        (entry, *_) = example(self.space).inputs
         rows, graphs, refused = [], [], {}
         for name in REFERENCES:
             try:
@@ -257,7 +258,7 @@ def _checked(
     clock: Clock,
 ) -> tuple[tuple[LearningCheck, ...], str]:
     """Return brief trainings of networks, and a description of them."""
-    (entry, *_) = deployed.graph(deployed.defaults).inputs
+    (entry, *_) = example(deployed).inputs
     side = config.resolution or max(entry.out[1:])
     if config.resolution is None:
         side = min(side, CHECK_SIDE)

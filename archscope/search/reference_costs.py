@@ -9,17 +9,13 @@ from archscope.ir import Graph, text_of
 from archscope.sources import load
 from archscope.space.budget import CostsByName
 from archscope.space.costs import Costs, costs_of
+from archscope.space.sampling import example
 from archscope.space.search_space import Space
 
 
 def costs_in(find: Callable[[], Space], dtype: str = "float32") -> CostsByName:
     """Return a function from a network's name to its costs at the input of a space."""
-
-    def default() -> Graph:
-        space = find()
-        return space.graph(space.defaults)
-
-    return costs_at(default, dtype)
+    return costs_at(lambda: example(find()), dtype)
 
 
 def costs_at(find: Callable[[], Graph], dtype: str = "float32") -> CostsByName:

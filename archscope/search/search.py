@@ -33,6 +33,7 @@ from archscope.search.time_plan import Clock, FinalPlan
 from archscope.search.trained_space import images_of, trained_space
 from archscope.search.winner import export_winner
 from archscope.space.budget import Budget
+from archscope.space.sampling import example
 from archscope.space.search_space import Space
 
 PILOT = "pilot.json"
@@ -148,7 +149,7 @@ def _pilot(
     def graph_of(choices: dict[str, Any], resolution: int | None) -> Graph:
         return trained_space(read, config.trainer, deployed, resolution, config.set).graph(choices)
 
-    (entry, *_) = deployed.graph(deployed.defaults).inputs
+    (entry, *_) = example(deployed).inputs
     anchors = [choices for _, choices in strategy.anchors[-PILOTS:]]
     different = {canonical(deployed.graph(choices)): choices for choices in anchors}
     found = run_pilot(
@@ -192,7 +193,7 @@ def _cost(config: SearchConfig) -> str:
 
 
 def _notes(config: SearchConfig, deployed: Space, trained: Space) -> list[str]:
-    inputs = [space.graph(space.defaults).inputs[0].out for space in (deployed, trained)]
+    inputs = [example(space).inputs[0].out for space in (deployed, trained)]
     return notes(config.trainer.data, inputs[0], inputs[1], images_of(config.trainer).train.shape)
 
 

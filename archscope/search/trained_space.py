@@ -10,6 +10,7 @@ from typing import Any
 from archscope.errors import OptionError
 from archscope.language.document import Document
 from archscope.search.evaluation import Trainer
+from archscope.space.sampling import example
 from archscope.space.search_space import Space, space
 
 
@@ -34,14 +35,14 @@ def trained_space(
 
     data = images_of(trainer)
     given = {**set, **({"classes": len(data.classes)} if "classes" in read.let else {})}
-    (entry, *more) = deployed.graph(deployed.defaults).inputs
+    (entry, *more) = example(deployed).inputs
     if more:
         raise OptionError(f"'{deployed.name}' has several inputs; a search trains on one image")
     shape = entry.out
     if resolution:
         shape = (shape[0], *[resolution] * (len(shape) - 1))
     found = space(read, set=given, input=shape)
-    graph = found.graph(found.defaults)
+    graph = example(found)
     fit(shape, data, **trainer.adapt)
     recipe = change(Recipe(), trainer.recipe)
     Classification(graph, len(data.classes), recipe).check(graph)

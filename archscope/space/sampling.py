@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from random import Random
 from typing import Any
 
 from msgspec import Struct
 
-from archscope.errors import OptionError
+from archscope.errors import OptionError, SpecError
+from archscope.ir import Graph
 from archscope.space.budget import Budget, violation
 from archscope.space.budget import cost_model as cost_model_of
 from archscope.space.costs import CostModel, Costs
@@ -86,6 +88,21 @@ class Sampler:
             f"no network of '{self.space.name}' was found within {listed};"
             f" 'archscope space' says which decision to relax"
         )
+
+
+def example(space: Space) -> Graph:
+    """Return a network of a space: that of the first alternatives, or else one that is drawn.
+
+    Raises SpecError if none of many choices makes a network.
+    """
+    try:
+        return space.graph(space.defaults)
+    except SpecError as error:
+        sampler = Sampler(space)
+        for _ in range(TRIES):
+            with suppress(SpecError):
+                return space.graph(sampler.any())
+        raise error from None
 
 
 def random_choices(space: Space, random: Random) -> dict[str, Any]:

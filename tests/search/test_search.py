@@ -17,6 +17,7 @@ from archscope.build import build
 from archscope.files import is_locked, locked
 from archscope.language import load
 from tests.cli.conftest import Run
+from tests.search.test_prior_model import UNITS
 
 SPACE = """
 input: [1, 16, 16]
@@ -174,3 +175,12 @@ def test_a_folder_in_place_of_the_lock_is_one_error(run: Run, place: Path) -> No
     result = run(*WORDS, "--name", "mine")
     assert result.code == 2
     assert result.err == "error: cannot write 'studies/mine/lock': is a directory\n"
+
+
+def test_the_first_alternatives_need_not_make_a_network(run: Run, place: Path) -> None:
+    text = UNITS.replace("  - classifier: 10", "  - maxpool: !choice [99, 2]\n  - classifier: 10")
+    (place / "units.yaml").write_text(text, encoding="utf-8")
+    words = ("search", "units.yaml", "--judge", "prior", "--trials", "4", "--top", "0")
+    found = run(*words, "--budget", "macs<=100% of mobilenet_v2", "-b", "params<=9M",
+                "--name", "one")  # fmt: skip
+    assert (found.code, (place / "studies/one/winner.yaml").exists()) == (0, True), found.err

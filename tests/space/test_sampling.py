@@ -6,11 +6,11 @@ from random import Random
 
 import pytest
 
-from archscope.errors import OptionError
+from archscope.errors import OptionError, SpecError
 from archscope.language import document
 from archscope.space.budget import budgets, violation
 from archscope.space.costs import CostModel
-from archscope.space.sampling import Sampler, mutate, neighbours, repair
+from archscope.space.sampling import Sampler, example, mutate, neighbours, repair
 from archscope.space.search_space import bind, space
 from tests.space.test_holes import BLOCKS, space_of
 
@@ -88,3 +88,11 @@ def test_mutation_changes_something_that_counts() -> None:
                for _ in range(20))  # fmt: skip
     single = space_of("layers: [relu]")
     assert mutate(single, {}, random) == {}
+
+
+def test_an_example_is_a_network_even_if_the_first_alternatives_make_none() -> None:
+    found = space_of("layers: [{conv: 6}, {conv: {out: 6, groups: !choice [4, 5, 2]}}]")
+    assert [node.op.label for node in example(found).nodes][1:] == ["conv", "conv"]
+    nothing = space_of("layers: [{conv: 6}, {conv: {out: 6, groups: !choice [4, 5]}}]")
+    with pytest.raises(SpecError, match="divisible by 4"):
+        example(nothing)

@@ -14,6 +14,7 @@ from archscope.search.pilot import Pilot
 from archscope.search.priors import about
 from archscope.search.progress import SearchProgress
 from archscope.search.time_plan import TimePlan
+from archscope.space.sampling import example
 from archscope.space.search_space import Space
 from archscope.units import format_bytes, format_count, format_duration
 
@@ -37,7 +38,7 @@ class SearchProgressLines(SearchProgress):
         self.total, self.resumed = config.trials, tuple(resumed)
         scores = [trial.accuracy for trial in resumed if trial.accuracy is not None]
         self.best = max(scores, default=None)
-        (entry, *_) = space.graph(space.defaults).inputs
+        (entry, *_) = example(space).inputs
         at = "x".join(map(str, entry.out))
         say(f"searching {space.name}, {len(space.decisions)} decisions")
         for budget in config.budgets:
