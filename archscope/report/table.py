@@ -12,6 +12,7 @@ from archscope.units import format_value
 
 COUNT, BYTES, SHARE, RATIO, MEASURE = "count", "bytes", "share", "ratio", "measure"
 TEXT, NAME, SHAPE = "text", "name", "shape"  # texts are wrapped first, then names
+PICTURE = "picture"  # a bar or a sparkline, of which each character counts: it is never wrapped
 NUMBERS = (COUNT, BYTES, SHARE, RATIO, MEASURE)
 MINOR = 0  # rank of a column that can be computed from others
 MAJOR = 2  # rank of a column that was requested, or that the table is read for

@@ -11,7 +11,7 @@ from archscope.report.pages.quality import comparable, number
 from archscope.report.pages.summary import judged_by, pareto_front
 from archscope.report.pages.words import written
 from archscope.report.sparkline import bar, sparkline
-from archscope.report.table import COUNT, NAME, SHARE, Column, Part, Table, table_of
+from archscope.report.table import COUNT, NAME, PICTURE, SHARE, Column, Part, Table, table_of
 from archscope.report.tables.compression import compression_parts
 from archscope.report.tables.studies import study_parts
 
@@ -50,7 +50,7 @@ def pictures(networks: Sequence[NetworkSection]) -> list[Table | str]:
         for key in keys
     }
     labels = [MEASURES[key].label for key in keys]
-    columns = (Column("of the most", NAME), *(Column(label, NAME) for label in labels))
+    columns = (Column("of the most", NAME), *(Column(label, PICTURE) for label in labels))
     rows = tuple(
         (network.name, *(bar((number(network, key) or 0) / most[key]) for key in keys))
         for network in networks
@@ -65,7 +65,7 @@ def _overview(page: Page) -> Table:
     measures = [
         measure for measure in page.measures if not measure.minor and measure.key not in codes
     ]
-    columns = [Column("network", NAME), Column("of most macs", NAME)]
+    columns = [Column("network", NAME), Column("of most macs", PICTURE)]
     columns += [Column(measure.label, NAME) for measure in measures]
     columns.append(Column("breaks", NAME))
     rows = []
@@ -92,8 +92,8 @@ def _timelines(networks: Sequence[NetworkSection]) -> Table:
     return table_of(
         networks,
         (Column("network", NAME), lambda network: network.name),
-        (Column("memory while it runs", NAME), timeline),
-        (Column("peak"), peak),
+        (Column("memory while it runs", PICTURE), timeline),
+        (Column("peak", NAME), peak),
     )
 
 
@@ -113,7 +113,7 @@ def _runs(page: Page) -> Table:
         (Column("network", NAME), lambda run: run.network),
         (Column("state", NAME), lambda run: run.state),
         (Column("epochs", COUNT), lambda run: len(run.epochs[0].x) if run.epochs else 0),
-        (Column("right", SHARE), lambda run: run.accuracy),
+        (Column("accuracy", SHARE), lambda run: run.accuracy),
     )
 
 

@@ -10,7 +10,18 @@ from typing import Any
 from archscope.records.study import Finalist
 from archscope.report.pages.content import StudySection
 from archscope.report.sparkline import bar, sparkline
-from archscope.report.table import BYTES, COUNT, NAME, RATIO, SHARE, Column, Part, Table, table_of
+from archscope.report.table import (
+    BYTES,
+    COUNT,
+    NAME,
+    PICTURE,
+    RATIO,
+    SHARE,
+    Column,
+    Part,
+    Table,
+    table_of,
+)
 from archscope.report.tables.latency import device_latency_fields, device_latency_lines
 from archscope.stats import Z95
 from archscope.units import format_duration
@@ -175,13 +186,13 @@ def _best_so_far(study: StudySection) -> Table:
         study.best,
         (Column("networks", NAME), lambda curve: curve.name),
         (Column("trained", COUNT), lambda curve: len(curve.x)),
-        (Column("best so far", NAME), lambda curve: sparkline([y or 0.0 for y in curve.y])),
+        (Column("best so far", PICTURE), lambda curve: sparkline([y or 0.0 for y in curve.y])),
         (Column(study.score, SHARE), lambda curve: curve.y[-1]),
     )
 
 
 def _importance(study: StudySection, plot: bool) -> Table:
-    columns = (Column("decision", NAME), Column("importance", SHARE), Column("", NAME, "bar"))
+    columns = (Column("decision", NAME), Column("importance", SHARE), Column("", PICTURE, "bar"))
     most = study.importance[0][1] or 1.0
     width = 3 if plot else 2
     rows = tuple(

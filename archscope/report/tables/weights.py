@@ -10,6 +10,7 @@ from archscope.report.table import (
     COUNT,
     MEASURE,
     NAME,
+    PICTURE,
     SHAPE,
     SHARE,
     Column,
@@ -35,7 +36,7 @@ def weights_parts(name: str, found: Sequence[WeightStatistics]) -> list[Part]:
         (Column("zeros", SHARE), lambda item: item.zeros / item.values if item.zeros else None),
         (Column("zero rows", COUNT, "zero_rows", rank=2), lambda item: item.zero_rows or None),
         (Column("levels", COUNT), _shown_levels),
-        (Column("histogram", rank=0), lambda item: sparkline(item.histogram)),
+        (Column("histogram", PICTURE, rank=0), lambda item: sparkline(item.histogram)),
         title=name,
     )
     return [tensors, *_lines(found)]

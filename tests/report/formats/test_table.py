@@ -22,6 +22,7 @@ from archscope.report.table import (
     MEASURE,
     NAME,
     NUMBERS,
+    PICTURE,
     RATIO,
     SHAPE,
     SHARE,
@@ -196,3 +197,16 @@ def test_the_numbers_that_a_table_is_read_for_stay_longest(monkeypatch: pytest.M
 def test_names_are_broken_at_their_parts() -> None:
     name = "stage1.inverted_residual0.conv_bn1; 163"
     assert wrapped(name, 20) == ["stage1.inverted_", "residual0.conv_bn1;", "163"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_pictures_are_whole_or_left_out(width: int) -> None:
+    """A sparkline on two lines, or without its gaps, would be another one."""
+    picture = "▁ █▇  ▂" * 5
+    table = Table(
+        "",
+        (Column("network", NAME), Column("memory", PICTURE), Column("at", TEXT)),
+        (("a" * 20, picture, "the first of the layers in the last of all the blocks"),),
+    )
+    text = shown_at(width, table)
+    assert picture in text or "memory" in omitted(text)
