@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from base64 import b64encode
 from collections.abc import Callable
@@ -79,9 +80,21 @@ def _environment() -> Any:
     environment.filters["beside"] = format_beside
     environment.filters["points"] = points
     environment.filters["script"] = for_script
+    environment.filters["unbroken"] = unbroken
     return environment
 
 
+def unbroken(text: str) -> str:
+    """Return a text as HTML in which `top-1` does not break at its hyphen.
+
+    A hyphen that never breaks would be another letter, which nobody finds by typing it.
+    """
+    from markupsafe import Markup, escape
+
+    return Markup(TOP.sub(r'<span class="unbroken">\g<0></span>', str(escape(text))))  # noqa: S704 escaped
+
+
+TOP = re.compile(r"\btop-\d\b", re.IGNORECASE)
 MARK = "/* plotly.js */"
 
 

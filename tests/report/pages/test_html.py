@@ -19,7 +19,7 @@ from archscope.drawing.tree import tree_of
 from archscope.language import zoo
 from archscope.report.formats import markdown, table
 from archscope.report.pages.content import NetworkSection, Page, Problem
-from archscope.report.pages.html import bundle, html
+from archscope.report.pages.html import bundle, html, unbroken
 from archscope.report.pages.network_section import describe_network
 from archscope.report.pages.payload import for_script, network_data
 from archscope.report.pages.text_page import parts, scatter
@@ -187,3 +187,11 @@ def test_500_networks_stay_under_25_megabytes() -> None:
         sizes.append(len(for_script(network_data(page, tree_of(page.layers)))))
     whole = 500 * sum(sizes) / len(sizes) + len(bundle())
     assert whole < 23_000_000, "findings and the table come on top"
+
+
+def test_a_hyphen_that_must_not_break_is_still_a_hyphen() -> None:
+    found = unbroken("<b> predicted top-1, published Top-5, top-10 & stop-1")
+    assert re.sub("</?span[^>]*>", "", found) == (
+        "&lt;b&gt; predicted top-1, published Top-5, top-10 &amp; stop-1"
+    )
+    assert re.findall(r'<span class="unbroken">(.*?)</span>', found) == ["top-1", "Top-5"]
