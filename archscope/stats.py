@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from math import erfc, exp, lgamma, log, log1p, sqrt
 from random import Random
 from statistics import StatisticsError, correlation, fmean
@@ -51,8 +52,7 @@ def dominated_area(points: Iterable[tuple[float, float]], most: float, least: fl
         if score > reached and cost <= most:
             steps.append((cost, score))
             reached = score
-    ends = [cost for cost, _ in steps[1:]] + [most]
-    for (cost, score), end in zip(steps, ends, strict=True):
+    for (cost, score), (end, _) in pairwise([*steps, (most, least)]):
         area += (end - cost) * (score - least)
     return area
 

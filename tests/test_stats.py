@@ -12,6 +12,7 @@ from archscope.stats import (
     binomial_tail,
     bootstrap_interval,
     chi_square_tail,
+    dominated_area,
     holm,
     kruskal_wallis,
     rank_correlation,
@@ -92,3 +93,15 @@ def test_kruskal_wallis_is_that_of_scipy(groups: list[list[int]]) -> None:
 def test_holm_as_published() -> None:
     assert holm({"a": 0.04, "b": 0.01, "c": 0.03}) == {"b": 0.03, "c": 0.06, "a": 0.06}
     assert holm({}) == {}
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=8))
+def test_the_dominated_area_is_that_of_its_cells(points: list[tuple[int, int]]) -> None:
+    """Also where nothing is above the least score, as where all scores are equal."""
+    most, least = 5, 2
+    cells = sum(
+        any(cost <= x and score > y for cost, score in points)
+        for x in range(most)
+        for y in range(least, 7)
+    )
+    assert dominated_area(points, most, least) == cells

@@ -90,21 +90,23 @@ def command(
     from archscope.space.budget import budgets
     from archscope.space.search_space import space
 
-    samplers = [word.strip() for word in names.split(",")]
+    samplers = list(dict.fromkeys(word.strip() for word in names.split(",")))
     for name in samplers:
         check_sampler(name)
-    found = compare_samplers(
-        Source(table, spec, column, model, prior),
-        budgets(texts, costs_in(lambda: space(document(spec))), edge=0),
-        edge=edge,
-        samplers=samplers,
-        trials=trials,
-        seeds=seeds,
-        workers=workers or os.cpu_count() or 1,
-        noise=noise,
-        progress=tell,
-    )
-    tell("")
+    try:
+        found = compare_samplers(
+            Source(table, spec, column, model, prior),
+            budgets(texts, costs_in(lambda: space(document(spec))), edge=0),
+            edge=edge,
+            samplers=samplers,
+            trials=trials,
+            seeds=seeds,
+            workers=workers or os.cpu_count() or 1,
+            noise=noise,
+            progress=tell,
+        )
+    finally:
+        tell("")
     output.show(
         [*found.about, quality_table(found.samplers)],
         lambda: {"format": 1, "about": found.about, "samplers": found.samplers},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
@@ -231,6 +233,7 @@ def test_budgets_that_a_table_cannot_hold(
         ("arch,mean_acc\n000,1\n", "arch must have a digit for each of the 4 decisions"),
         ("arch,mean_acc\n0009,1\n", "has 3 alternatives, got '9'"),
         ("arch,mean_acc\n0000,high\n", "mean_acc must be a number, got 'high'"),
+        ("arch,mean_acc\n0000,nan\n", "mean_acc must be a number, got 'nan'"),
     ],
 )
 def test_mistakes_in_a_table(table: tuple[Path, Path], text: str, message: str) -> None:
@@ -248,3 +251,16 @@ def test_the_command(table: tuple[Path, Path], run: Run) -> None:
     assert result.out.splitlines()[0].startswith("sampler,seeds,regret@5")
     assert run(*words, "--samplers", "tpee").code == 2
     assert run("bench", "search", "--table", "none.csv", "--space", spec, "-j", "1").code == 2
+
+
+def test_equal_scores_dominate_nothing_and_a_sampler_named_twice_is_one(
+    table: tuple[Path, Path], run: Run
+) -> None:
+    rows, spec = map(str, table)
+    text = table[0].read_text(encoding="utf-8")
+    table[0].write_text(re.sub(r",[\d.]+$", ",0.5", text, flags=re.MULTILINE), encoding="utf-8")
+    words = ["bench", "search", "--table", rows, "--space", spec, "--trials", "2", "--seeds", "1"]
+    found = run(*words, "--samplers", "uniform, uniform", "-j", "1", "--format", "json")
+    assert found.code == 0, found.err
+    (only,) = json.loads(found.out)["samplers"]
+    assert (only["regret"]["2"], only["hypervolume"]) == (0.0, 1.0)

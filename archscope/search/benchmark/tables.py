@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from functools import cached_property
+from math import isfinite, nan
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -84,7 +85,11 @@ class Table(Struct, frozen=True, dict=True):
         ]
         if not found:
             listed = " and ".join(limit.text for limit in limits)
-            raise OptionError(f"no network of the table is within {listed}")
+            raise OptionError(
+                f"no network of the table is within {listed}"
+                if listed
+                else f"no row of the table makes a network of '{self.space.name}'"
+            )
         best = max(score for _, score in found)
         return Known(best, "the best row within the budget", tuple(found))
 
@@ -128,7 +133,9 @@ def _row(networks: Space, row: dict[str, str], column: str, where: str) -> Score
     try:
         score = float(row[column])
     except (TypeError, ValueError):
-        raise OptionError(f"{where}: {column} must be a number, got '{row[column]}'") from None
+        score = nan
+    if not isfinite(score):
+        raise OptionError(f"{where}: {column} must be a number, got '{row[column]}'")
     return ScoredRow(networks.masked(_choices(networks, row["arch"] or "", where)), score)
 
 
