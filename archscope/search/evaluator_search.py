@@ -179,9 +179,11 @@ def _conclusion(last: list[Finalist], trials: list[Trial], name: str) -> Conclus
     if first.misses:
         verdict = "no winner: no network that was measured holds its latency budget"
         return Conclusion("; ".join([verdict, *over]), (), tuple(last), met=False)
+    same = sum(trial.accuracy == first.mean for trial in trials) - 1
+    others = f", as {'does 1 other' if same == 1 else f'do {same} others'}" if same else ""
     text = (
-        f"trial {first.trial} has the best score of '{name}', {100 * first.mean:.1f} %; each"
-        " network has one, so nothing is known of chance"
+        f"trial {first.trial} has the best score of '{name}', {100 * first.mean:.1f} %{others};"
+        " each network has one, so nothing is known of chance"
     )
     return Conclusion("; ".join([text, *over]), (first.trial,), tuple(last))
 

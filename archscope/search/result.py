@@ -107,11 +107,13 @@ def correlations(trials: Sequence[Trial]) -> dict[str, float]:
 def importance(study: optuna.Study) -> dict[str, float]:
     """Return how much each decision matters for the score, by PED-ANOVA.
 
-    Watanabe et al. 2023, arXiv:2304.10255. Empty if there are too few trials or several
-    objectives.
+    Watanabe et al. 2023, arXiv:2304.10255. Empty if there are too few trials, several objectives,
+    or no differences.
     """
     scored = [trial for trial in study.get_trials(deepcopy=False) if trial.values]
     if len(scored) < FEWEST_IMPORTANCE or len(scored[0].values) > 1:
+        return {}
+    if len({trial.values[0] for trial in scored}) < 2:
         return {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -68,6 +68,17 @@ def test_the_limit_is_that_of_the_evaluations(tmp_path: Path) -> None:
     assert (found.outcomes, found.reason) == ({}, "no more trials fit into 1e-09 s")
 
 
+def test_equal_scores_are_told_and_explain_nothing(tmp_path: Path) -> None:
+    spec = tmp_path / "ten.yaml"
+    widths = ", ".join(map(str, range(2, 22, 2)))
+    spec.write_text(f"input: [1, 8, 8]\nlayers: [{{conv: !choice [{widths}]}}, flatten]")
+    found = archscope.search(str(spec), evaluate=lambda graph: 0.5, folder=tmp_path / "study")
+    assert isinstance(found, SearchResult)
+    assert ", 50.0 %, as do 9 others; each network has one" in found.verdict
+    assert found.importance == {}
+    assert archscope.report(tmp_path / "study", output=tmp_path / "page.html").exists()
+
+
 def test_a_space_that_is_exhausted_says_so(tmp_path: Path) -> None:
     spec = tmp_path / "three.yaml"
     spec.write_text("input: [1, 8, 8]\nlayers: [{conv: !choice [2, 4, 6]}, flatten, {linear: 2}]")
