@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated
+from typing import Annotated, Any
+
+from msgspec import structs
 
 from archscope.axes import Scatter
 from archscope.errors import ShapeError
@@ -89,18 +91,20 @@ class MaxUnpool(Weightless, frozen=True, kw_only=True):
         return zero[0]
 
     def window(self, *ins: Shape) -> tuple[Scatter, ...]:
-        sizes = spatial(ins[0], "max_unpool")
-        axes = []
-        for field in (*FIELDS, "size"):
-            value = getattr(self, field)
-            values = per_axis(value, len(sizes), f"{field} of 'max_unpool'")
-            axes.append(values if value is not None or field == "size" else axes[0])
+        taken = spatial(ins[0], "max_unpool")
+
+        def along(value: Any, field: str) -> tuple[Any, ...]:
+            return per_axis(value, len(taken), f"{field} of 'max_unpool'")
+
+        kernels, strides = along(self.kernel, "kernel"), along(self.stride or self.kernel, "stride")
+        paddings, made = along(self.padding, "padding"), along(self.size, "size")
+        if not all(isinstance(padding, int) for padding in paddings):
+            raise ShapeError("padding of 'max_unpool' must be one number for each axis")
         found = []
-        for number, kernel, stride, padding, size in zip(sizes, *axes, strict=True):
-            if not isinstance(padding, int):
-                raise ShapeError("padding of 'max_unpool' must be one number for each axis")
-            least = Scatter(kernel, stride, padding).slide(number)
-            found.append(Scatter(kernel, stride, padding, extra=(size or least) - least))
+        for given, size, *window in zip(taken, made, kernels, strides, paddings, strict=True):
+            axis = Scatter(*window)
+            least = axis.slide(given)
+            found.append(structs.replace(axis, extra=(size or least) - least))
         return tuple(found)
 
     def shape(self, *ins: Shape) -> Shape:
@@ -132,14 +136,14 @@ class MaxUnpool(Weightless, frozen=True, kw_only=True):
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
-        words = (
-            ({"kernel": 2}, (8, 6, 5)),
-            ({"kernel": 3, "stride": 2, "padding": 1}, (4, 5, 6)),
-            ({"kernel": 2}, (4, 7)),
-        )
-        return tuple(
-            Example(cls(**given), (x, x), positive=True, places=MaxPoolIndices(**given))
-            for given, x in words
+        def example(*shape: int, **window: Any) -> Example:
+            places = MaxPoolIndices(**window)
+            return Example(cls(**window), (shape, shape), positive=True, places=places)
+
+        return (
+            example(8, 6, 5, kernel=2),
+            example(4, 5, 6, kernel=3, stride=2, padding=1),
+            example(4, 7, kernel=2),
         )
 
 

@@ -256,7 +256,7 @@ def _surrogate(graph: Graph) -> Network:
 class _Sum(nn.Module):
     """Sums each window of a max pool, so that the output depends on all its values."""
 
-    def __init__(self, pool: MaxPool) -> None:
+    def __init__(self, pool: MaxPool | MaxPoolIndices) -> None:
         super().__init__()
         self.pool = pool
 

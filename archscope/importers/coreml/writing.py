@@ -12,7 +12,7 @@ from archscope.importers.coreml.messages import Message
 from archscope.importers.coreml.stored import INDEX, Stored, WeightStore
 from archscope.importers.onnx.inference import infer_types
 from archscope.importers.onnx.operator_writer import OPSET, OperatorWriter
-from archscope.importers.onnx.resolve import PREPARED
+from archscope.importers.onnx.resolved_model import PREPARED
 
 UNKNOWN = "coreml"
 """The domain of layers and operations that no operator of ONNX equals."""
