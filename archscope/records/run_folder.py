@@ -30,6 +30,7 @@ BEST = "best.safetensors"
 """The weights of the best validation."""
 
 WEIGHTS = (BEST, "last.safetensors")
+"""The files with weights in the folder of a run."""
 
 BEFORE_SUMMARY = {"spec.yaml", "recipe.yaml", "environment.json", "analysis.json", ".lock"}
 """Files of a run folder that exist before its summary, which makes it a run."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from msgspec import Struct
 
+from archscope.errors import GraphError
 from archscope.ir import Graph
 from archscope.verify import oracles, receptive_field
 from archscope.verify.check import Check, Checker, Difference
@@ -47,7 +48,8 @@ def verify(
 
     `only` names the checks to run; if empty, all run. `progress` is called with the name of each
     check before it runs. Takes seconds, with torch on the CPU. The `saved` check includes the parts
-    that serve only training; the others are for inference.
+    that serve only training; the others are for inference. Raises GraphError if torch refuses to
+    run the network.
     """
     lean = graph.inference()
     results = []
@@ -56,5 +58,9 @@ def verify(
         for name, check in CHECKS.items():
             if not only or name in only:
                 progress(name)
-                results.append(check(graph if name == "saved" else lean))
+                try:
+                    results.append(check(graph if name == "saved" else lean))
+                except (IndexError, RuntimeError) as error:  # of torch: ArchscopeError is neither
+                    reason = str(error).partition("\n")[0]
+                    raise GraphError(f"'{graph.name}' does not run in torch: {reason}") from error
     return Verification(graph.name, tuple(results))
