@@ -146,14 +146,44 @@ def _replace(
 ) -> None:
     """Make every sequence with this signature an instance of a block."""
     own = {id(piece.body) for piece in all_pieces(chain) if piece.word == word}
-    for inner in [inner for inner in all_chains(chain) if id(inner) not in own]:
+    for alike in [*_alike_chains(chain)]:
+        if id(alike[0]) in own:
+            continue
         size, free, starts = len(signature), 0, []
-        for start in Candidates(inner, structure_ids).find(signature):
-            if start >= free and (not scoped or _is_scope(inner, start, size)):
+        found = [Candidates(inner, structure_ids).find(signature) for inner in alike]
+        for start in sorted(set.intersection(*map(set, found))):
+            scopes = sum(_is_scope(inner, start, size) for inner in alike)
+            if start >= free and (not scoped or 2 * scopes >= len(alike)):
                 starts.append(start)
                 free = start + size
         for start in reversed(starts):
-            inner[start : start + size] = [instance(word, inner[start : start + size])]
+            for inner in alike:
+                inner[start : start + size] = [instance(word, inner[start : start + size])]
+
+
+def _alike_chains(chain: Chain) -> Iterator[list[Chain]]:
+    """Yield the chains at each place of a block's instances and a run's iterations.
+
+    They are written once, so what is replaced in one of them is replaced in all.
+    """
+
+    def at_each_place(chains: list[Chain]) -> Iterator[list[Chain]]:
+        chains = [inner for inner in chains if inner]  # branches of a sum may be empty
+        if len({len(inner) for inner in chains}) != 1:
+            yield from ([inner] for inner in chains)
+            return
+        yield chains
+        for pieces in zip(*chains, strict=True):
+            if pieces[0].is_run:
+                yield from at_each_place([copy for piece in pieces for copy in piece.copies])
+            elif not pieces[0].is_block:
+                yield from at_each_place([piece.body for piece in pieces])
+            for branches in zip(*(piece.branches for piece in pieces), strict=False):
+                yield from at_each_place([*branches])
+
+    yield from at_each_place([chain])
+    for instances in instances_in(chain).values():
+        yield from at_each_place([piece.body for piece in instances])
 
 
 def _inline(chain: Chain) -> None:
