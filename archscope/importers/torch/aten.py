@@ -10,6 +10,7 @@ import re
 from math import prod
 from pathlib import Path
 
+import torch
 from msgspec import Struct
 from torch import fx
 
@@ -70,28 +71,28 @@ MOVES = VIEWS | {
     "dropout", "feature_dropout", "alpha_dropout", "detach_", "copy", "slice_scatter",
     "select_scatter", "diagonal_scatter", "as_strided_scatter", "index_put", "index_copy",
     "index_fill", "masked_scatter", "scatter", "fill", "zero", "upsample_nearest2d", "tril", "triu",
-    "meshgrid", "rot90",
+    "meshgrid", "rot90", "diag", "diag_embed", "diagflat", "block_diag", "hstack", "vstack",
+    "dstack", "column_stack", "tril_indices", "triu_indices", "cartesian_prod",
 }  # fmt: skip
 """Operators that compute nothing at inference."""
 
 OTHER = {
-    "max_unpool2d", "glu", "log_sigmoid", "selu", "celu", "rand", "randn", "rand_like",
-    "randn_like", "bernoulli", "grid_sampler", "grid_sampler_2d", "log_softmax", "logsumexp",
-    "cumsum", "cumprod", "topk", "sort", "argsort", "argmax", "argmin", "one_hot", "linspace",
-    "var", "std", "var_mean", "std_mean", "norm", "prod", "softmin", "threshold", "rrelu",
-    "nonzero", "masked_select", "take", "take_along_dim", "kthvalue", "median", "nanmedian", "mode",
-    "quantile", "cummax", "cummin", "logcumsumexp", "logaddexp", "unique", "bucketize",
-    "searchsorted", "histc", "cosine_similarity", "pairwise_distance", "diff", "trace",
-    "multinomial", "normal", "nan_to_num", "fft_fft", "fft_ifft", "fft_rfft", "fft_irfft",
-    "fft_fft2", "fft_ifft2", "fft_rfft2", "fft_irfft2", "fft_fftn", "fft_ifftn", "fft_rfftn",
-    "fft_irfftn", "complex", "real", "imag", "view_as_real", "view_as_complex", "polar", "angle",
-    "embedding_bag", "col_indices", "_fused_moving_avg_obs_fq_helper",
-    "_fused_moving_avg_obs_fq_helper_functional", "fused_moving_avg_obs_fake_quant",
-    "outer", "ger", "kron", "isnan", "isinf", "isfinite", "sinc", "hann_window",
-    "hamming_window", "blackman_window", "bartlett_window", "kaiser_window", "logspace",
-    "fake_quantize_per_tensor_affine", "fake_quantize_per_channel_affine", "affine_grid_generator",
+    "max_unpool2d", "glu", "log_sigmoid", "rand", "randn", "rand_like", "randn_like", "bernoulli",
+    "grid_sampler", "grid_sampler_2d", "log_softmax", "cumsum", "cumprod", "topk", "sort",
+    "argsort", "one_hot", "linspace", "softmin", "nonzero", "masked_select", "take",
+    "take_along_dim", "kthvalue", "median", "nanmedian", "mode", "quantile", "cummax", "cummin",
+    "logcumsumexp", "unique", "bucketize", "searchsorted", "histc", "cosine_similarity",
+    "pairwise_distance", "diff", "trace", "multinomial", "normal", "fft_fft", "fft_ifft",
+    "fft_rfft", "fft_irfft", "fft_fft2", "fft_ifft2", "fft_rfft2", "fft_irfft2", "fft_fftn",
+    "fft_ifftn", "fft_rfftn", "fft_irfftn", "complex", "real", "imag", "view_as_real",
+    "view_as_complex", "polar", "angle", "embedding_bag", "col_indices",
+    "_fused_moving_avg_obs_fq_helper", "_fused_moving_avg_obs_fq_helper_functional",
+    "fused_moving_avg_obs_fake_quant", "outer", "ger", "kron", "isnan", "isinf", "isfinite",
+    "hann_window", "hamming_window", "blackman_window", "bartlett_window", "kaiser_window",
+    "logspace", "fake_quantize_per_tensor_affine", "fake_quantize_per_channel_affine",
+    "affine_grid_generator",
 }  # fmt: skip
-"""Operators without matrix products, whose other arithmetic is unknown."""
+"""Operators without products, of those that torch does not tag as element-wise or reductions."""
 
 POOL_PREFIXES = ("upsample_", "avg_pool", "max_pool", "adaptive_avg_pool", "adaptive_max_pool")
 """Prefixes of the names of more such operators."""
@@ -259,10 +260,8 @@ def aten_cost(foreign: Foreign) -> Cost:
         return Cost(0, (3 + isinstance(foreign.get("weight"), Tensor)) * out)
     if name in OTHER or name.lstrip("_").startswith(POOL_PREFIXES):
         return Cost(0, None)
-    if (
-        name.startswith(("linalg_", "matrix_exp")) and not foreign.ins
-    ):  # no counting tool counts them
-        return Cost(0, None)
+    if name.startswith(("linalg_", "matrix_exp")) and not foreign.ins:
+        return Cost(0, None)  # no counting tool counts those of weights
     if name in ("mean", "sum", "amax", "amin", "max", "min", "any", "all", "col2im"):
         return Cost(0, prod(foreign.tensors[0].shape))
     if name in ("index_add", "scatter_add", "index_reduce", "scatter_reduce"):
@@ -275,7 +274,14 @@ def aten_cost(foreign: Foreign) -> Cost:
     if name == "_weight_norm":  # the same of the weights, a factor for each slice, and a product
         weight, sizes = (prod(foreign.args[word].shape) for word in ("v", "g"))
         return Cost(0, 3 * weight + 2 * sizes)
-    return _products(name, foreign)
+    return Cost(0, None) if _has_no_products(rest) else _products(name, foreign)
+
+
+def _has_no_products(operator: str) -> bool:
+    """Return whether torch says that an operator, as `tan.default`, is element-wise or reduces."""
+    name, _, overload = operator.partition(".")
+    found = getattr(getattr(torch.ops.aten, name, None), overload, None)
+    return not {torch.Tag.pointwise, torch.Tag.reduction}.isdisjoint(getattr(found, "tags", ()))
 
 
 def _products(name: str, foreign: Foreign) -> Cost:

@@ -214,11 +214,19 @@ FORMS = {
     "encoder": Form(
         lambda x, c: c(x.flatten(2).mT), nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
     ),
+    "rare": Form(lambda x, c: torch.lgamma(c(x).abs() + 1).nansum(1), nn.Conv2d(4, 2, 1)),
+    "diagonal": Form(
+        lambda x, c: (
+            (c(x).flatten(2).mT @ x.flatten(2)[:, :, :6]).softmax(-1)[:, :6]
+            - torch.diag(torch.tensor(2.0).repeat(6)).unsqueeze(0)
+        ),
+        nn.Conv2d(4, 4, 1),
+    ),
     "seqfirst": Form(
         lambda x, c: c(*[x.flatten(2).permute(2, 0, 1)] * 3)[0], nn.MultiheadAttention(4, 2)
     ),
 }
-PARTIAL = {"bnbatch", "frac", "insttrack", "meanall"}
+PARTIAL = {"bnbatch", "frac", "insttrack", "meanall", "rare"}
 """Forms that are counted, and not operators of ours."""
 NOT_COUNTED = {"biln", "lstm"}
 """Forms whose products torch's counter does not see on a CPU."""
