@@ -50,7 +50,7 @@ class JoinedBatches:
         if not self.known:
             return None
         try:
-            if _is_in_place(func, name, args, kwargs):
+            if is_in_place(func, name, args, kwargs):
                 return self._changed(func, args, kwargs)
             given = self._given((args, kwargs))
             if not given or len({len(parts) for _, parts in given}) > 1 or "out" in kwargs:
@@ -152,7 +152,7 @@ class JoinedBatches:
         return whole
 
 
-def _is_in_place(func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> bool:
+def is_in_place(func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> bool:
     """Return whether a function changes its first argument."""
     if name == "__setitem__" or (name.endswith("_") and not name.endswith("__")):
         return True

@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from archscope.importers.aten.batch import Batch
 from archscope.importers.torch.joined_batches import JoinedBatches
+from archscope.importers.torch.rows_of_steps import RowsOfSteps
 from archscope.importers.torch.spelled import spelled
 from archscope.importers.torch.spelled_folded import FOLDED
 
@@ -50,7 +51,10 @@ class TraceMode(TorchFunctionMode):
         self.model, self.batch = model, batch
         self.real = dict(_tensors(model))
         self.made: dict[int, tuple[Any, ...]] = {}  # results, and the calls that returned them
-        self.joined = JoinedBatches(self._leads, self._run)
+        self.followed = (
+            JoinedBatches(self._leads, self._run),
+            RowsOfSteps(batch.size, self._leads, self._run),
+        )
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -62,9 +66,10 @@ class TraceMode(TorchFunctionMode):
             return self._number(func, args, kwargs)
         if name == "__getitem__" or (name == "__setitem__" and self._whole(args[2])):
             args = (args[0], self._with_places(args[1]), *args[2:])
-        joined = self.joined.result(func, args, kwargs)
-        if joined is not None:
-            return joined
+        for followed in self.followed:
+            found = followed.result(func, args, kwargs)
+            if found is not None:
+                return found
         if name in self.PARTS and self._whole(args[0]):
             place = self.PARTS[name]
             axis = args[place] if len(args) > place else kwargs.get("dim", 0)

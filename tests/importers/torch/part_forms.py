@@ -33,6 +33,30 @@ class Resized(nn.Module):
         return functional.interpolate(smaller, size=x.shape[2:])
 
 
+class Steps(nn.Module):
+    """Columns as a sequence, whose steps are merged with the batch for a layer, as in CRNN."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.recurrent, self.layers = nn.GRU(8, 5, bidirectional=True), nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        sequence, _ = self.recurrent(x.mean(2).permute(2, 0, 1))
+        steps, images, channels = sequence.shape
+        rows = self.layers(sequence.view(steps * images, channels))
+        made: Tensor = rows.view(steps, images, -1).log_softmax(2).permute(1, 0, 2)
+        return made
+
+
+def _rows_of_other_steps(x: Tensor) -> Tensor:
+    """Take some steps of merged ones, whose order then matters."""
+    sequence = x.mean(2).permute(2, 0, 1)
+    steps, images, channels = sequence.shape
+    rows = sequence.reshape(steps * images, channels).relu()
+    first = rows.view(3, -1, channels)[0]
+    return first.view(steps // 3, images, channels).mean(0)
+
+
 ON_MAPS: dict[str, nn.Module] = {
     "transposed": nn.ConvTranspose2d(4, 6, 2, 2), "instance_norm": nn.InstanceNorm2d(4),
     "learned_instance_norm": nn.InstanceNorm2d(4, affine=True), "resized": Resized(),
@@ -48,4 +72,11 @@ PARTS: dict[str, nn.Module] = {
        for name, layer in ON_MAPS.items()},
     **{f"{name}_of_rows": Ordinary(lambda x, parts: parts(x), Parts(layer, rows=True))
        for name, layer in ON_ROWS.items()},
+    "steps_in_rows": Ordinary(lambda x, m: m(x), Steps(nn.Linear(10, 7))),
+    "norms_of_steps": Ordinary(
+        lambda x, m: m(x), Steps(nn.BatchNorm1d(10), nn.Linear(10, 7), nn.ReLU(inplace=True))
+    ),
 }  # fmt: skip
+
+OTHER_STEPS: nn.Module = Ordinary(_rows_of_other_steps)
+"""Takes other rows than those of an image."""

@@ -16,7 +16,7 @@ from tests.importers.torch.joined_forms import CHANGED_LATER, JOINED, MIXED
 from tests.importers.torch.model_forms import MODELS
 from tests.importers.torch.module_forms import MODULES
 from tests.importers.torch.ordinary_forms import FORMS, SHAPE
-from tests.importers.torch.part_forms import PARTS
+from tests.importers.torch.part_forms import OTHER_STEPS, PARTS
 from tests.importers.torch.place_forms import PLACES
 from tests.importers.torch.size_forms import SIZES
 from tests.importers.torch.test_modules import flops
@@ -68,3 +68,9 @@ def test_batches_that_change_after_they_were_joined_are_not_followed() -> None:
     result = analyze(from_module(CHANGED_LATER.eval(), SHAPE, "form").graph)
     assert "aten.cat.default" in [unknown.kind for unknown in result.opaque]
     assert 2 * result.totals.macs == flops(CHANGED_LATER, (torch.rand(1, *SHAPE),))
+
+
+def test_rows_of_other_steps_are_not_followed() -> None:
+    result = analyze(from_module(OTHER_STEPS.eval(), SHAPE, "form").graph)
+    assert "aten.view.default" in [unknown.kind for unknown in result.opaque]
+    assert 2 * result.totals.macs == flops(OTHER_STEPS, (torch.rand(1, *SHAPE),))
