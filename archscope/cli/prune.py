@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import structs
 
-from archscope.cli.shared.given_weights import (
-    given_weights,
-    own_weights,
-    spec_of_run,
-    weights_option,
-)
+from archscope.cli.shared.given_weights import spec_of_run, weights_of, weights_option
 from archscope.cli.shared.inapplicable import refuse_given, refused
 from archscope.cli.shared.options import (
     Output,
@@ -165,7 +160,7 @@ def command(
         parts, record = group_parts(found), {"name": graph.name, "groups": group_records(found)}
     else:
         path = options["weights"] or run
-        given = _weights(spec, reader, graph, path)
+        given = weights_of(spec, reader.inputs, graph, path)
         parts, record = _smaller(
             graph, run, given, f"'{path or spec}'", choice, budgets, sparsity, options
         )
@@ -241,15 +236,6 @@ def _check_run(run: Path | None, choice: dict[str, Any], options: dict[str, Any]
     ):
         if asked:
             raise OptionError(f"{name} needs a run: it uses the run's images and recipe")
-
-
-def _weights(
-    spec: str, reader: SpecReader, graph: Graph, path: Path | None
-) -> dict[str, Tensor] | None:
-    """Return the given weights: of a file, a run or an imported model."""
-    if path is not None:
-        return given_weights(path, graph)
-    return own_weights(spec, reader.inputs, graph) if is_foreign(spec) else None
 
 
 def _pruned(

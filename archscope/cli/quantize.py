@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archscope.cli.shared.given_weights import (
-    given_weights,
-    own_weights,
-    spec_of_run,
-    weights_option,
-)
+from archscope.cli.shared.given_weights import spec_of_run, weights_of, weights_option
 from archscope.cli.shared.inapplicable import refuse_given, refused
 from archscope.cli.shared.options import (
     Output,
@@ -36,7 +31,6 @@ from archscope.report.table import Part
 from archscope.report.tables.int8 import Int8Measured, int8_parts, int8_record
 from archscope.report.tables.pruning import steps_table
 from archscope.report.tables.quantization import quantized_parts, quantized_record
-from archscope.sources import is_foreign
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -128,9 +122,9 @@ def command(spec: str, reader: SpecReader, form: str, **options: Any) -> None:
     path = options["weights"] or run
     _check(options, run)
     graph = reader.graph(spec)
-    if path is None and not is_foreign(spec):
+    given = weights_of(spec, reader.inputs, graph, path)
+    if given is None:
         raise OptionError("no weights to quantize: give --weights, or a run")
-    given = given_weights(path, graph) if path else own_weights(spec, reader.inputs, graph)
     work = {"int8": _int8, "qat": _trained_in_bits}.get(options["method"], _weights)
     parts, record = work(graph, run, given, f"'{path or spec}'", options)
     Output(form).show(parts, lambda: {"format": 1, **record})

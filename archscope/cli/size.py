@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import structs
 
-from archscope.cli.shared.given_weights import (
-    fused_with_weights,
-    given_weights,
-    own_weights,
-    spec_of_run,
-)
+from archscope.cli.shared.given_weights import fused_with_weights, spec_of_run, weights_of
 from archscope.cli.shared.inapplicable import indifferent, refused
 from archscope.cli.shared.options import (
     Output,
@@ -28,7 +23,6 @@ from archscope.compress.storage import sizes
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.report.tables.sizes import size_parts, size_record
-from archscope.sources import is_foreign
 from archscope.transforms.fuse import fuse
 
 if TYPE_CHECKING:
@@ -107,11 +101,9 @@ def command(
 def _weights(
     spec: str, reader: SpecReader, graph: Graph, path: Path | None
 ) -> dict[str, Tensor] | None:
-    """Return the weights of a file, a run or an imported model, or None if there are none."""
-    if path is None:
-        return own_weights(spec, reader.inputs, graph) if is_foreign(spec) else None
-    if path.suffix not in COMPRESSED or path.is_dir():
-        return given_weights(path, graph)
+    """Return the weights of a compressed or other file, a run or an imported model, if any."""
+    if path is None or path.suffix not in COMPRESSED or path.is_dir():
+        return weights_of(spec, reader.inputs, graph, path)
     from archscope.compress.compressed_file import read_compressed
 
     return read_compressed(path, graph)

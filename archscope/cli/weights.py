@@ -9,9 +9,8 @@ import click
 
 from archscope.cli.shared.given_weights import (
     fused_with_weights,
-    given_weights,
-    own_weights,
     spec_of_run,
+    weights_of,
     weights_option,
 )
 from archscope.cli.shared.inapplicable import indifferent, refused
@@ -24,7 +23,6 @@ from archscope.cli.shared.options import (
 )
 from archscope.errors import OptionError
 from archscope.report.tables.weights import weights_parts, weights_record, weights_records
-from archscope.sources import is_foreign
 from archscope.weights import COUNTER, SAFETENSORS, TORCH_FILES, read_weights
 
 if TYPE_CHECKING:
@@ -79,12 +77,10 @@ def _weights(spec: str, reader: SpecReader, path: Path | None) -> tuple[str, dic
     graph = reader.unfused.graph(spec)
     path = path or run
     source = f"'{path or spec}'"
-    if path is not None:
-        tensors = fitted_weights(graph, given_weights(path, graph), source)
-    elif is_foreign(spec):
-        tensors = own_weights(spec, reader.inputs, graph)
-    else:
+    given = weights_of(spec, reader.inputs, graph, path)
+    if given is None:
         raise OptionError(f"'{spec}' has no weights: give --weights, or a run")
+    tensors = fitted_weights(graph, given, source)
     if reader.fused:
         graph, tensors = fused_with_weights(graph, tensors, source)
     return graph.name, tensors

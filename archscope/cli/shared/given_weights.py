@@ -82,6 +82,15 @@ def own_weights(spec: str, inputs: Sequence[str], graph: Graph) -> dict[str, Ten
     return state_dict_of(graph, imported(spec, shapes(inputs)).weights())
 
 
+def weights_of(
+    spec: str, inputs: Sequence[str], graph: Graph, path: Path | None
+) -> dict[str, Tensor] | None:
+    """Return the weights of a file or a run, if one is given, or of an imported model, if any."""
+    if path is not None:
+        return given_weights(path, graph)
+    return own_weights(spec, inputs, graph) if is_foreign(spec) else None
+
+
 def fused_with_weights(
     graph: Graph, given: Mapping[str, Tensor], source: str
 ) -> tuple[Graph, dict[str, Tensor]]:
