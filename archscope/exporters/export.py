@@ -14,6 +14,7 @@ from archscope.exporters.comparison import largest_difference
 from archscope.exporters.formats import FORMATS, Format
 from archscope.exporters.preprocessed_network import PreprocessedNetwork
 from archscope.exporters.preprocessing import Preprocessing
+from archscope.exporters.torch_errors import explained
 from archscope.fused import fused_network
 from archscope.ir import Graph
 from archscope.weights import load_weights
@@ -82,6 +83,7 @@ def export_network(
         content = export(written, opset)
         if kind.unchecked:
             return ExportedNetwork(content, kind, network, None, norms, preprocessing)
-        run = kind.loader()(content, network.state_dict())
+        with explained(f"the {to} file cannot be loaded", last=True):
+            run = kind.loader()(content, network.state_dict())
         difference = max(difference, largest_difference(written, run, f"{to} file"))
     return ExportedNetwork(content, kind, network, difference, norms, preprocessing)

@@ -111,7 +111,8 @@ def export(network: Network, opset: int | None) -> bytes:
     net = LayerGraph(network.graph, "Caffe")
     net.check_outputs()
     text = _Text(net)
-    text.lines.append(f'name: "{net.graph.name}"')
+    title = net.graph.name.replace('"', "'").replace("\\", "/")  # or it ends there
+    text.lines.append(f'name: "{title}"')
     if len(net.outputs) > 1:
         text.lines += [f"# output {title}: {name}" for name, title in net.outputs.items()]
     for node in net.graph.nodes:

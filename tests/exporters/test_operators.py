@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from archscope.errors import GraphError
 from archscope.exporters.export import export_network
@@ -40,3 +41,16 @@ def test_a_format_of_few_layers_refuses_the_others(name: str, to: str) -> None:
             export_network(network(example), to)
         except GraphError as error:
             assert "cannot express" in str(error)
+
+
+def test_a_name_that_torch_cannot_load_is_an_error_of_one_line() -> None:
+    net = Net(x=(3,))
+    net("linear", "x", out=2, name="None")
+    with pytest.raises(GraphError, match="the exported-program file cannot be loaded: ") as caught:
+        export_network(net.graph(), "exported-program")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_may_have_quotes() -> None:
+    graph = structs.replace(network(OPS["relu"].examples()[0]), name='my "net" \\ 1')
+    assert export_network(graph, "prototxt").content.startswith(b"name: \"my 'net' / 1\"")
