@@ -17,7 +17,7 @@ from archscope.ir import Graph
 from archscope.latency.host import is_this_machine
 from archscope.latency.predict import predict
 from archscope.latency.profile import Profile, load
-from archscope.records.study import DeviceLatency, Finalist, Predicted
+from archscope.records.study import DeviceLatency, Finalist, Predicted, Trial
 from archscope.search.config import SearchConfig
 from archscope.search.prior_model import PriorModel
 from archscope.search.progress import SearchProgress
@@ -32,6 +32,10 @@ ROUNDS, NETWORKS = 3, 3
 CLOSE = 0.03
 """The change of a ratio that needs no further round; measurements are not more repeatable."""
 
+GROUPS = 4
+"""The most times that further networks are measured if too few so far hold the budgets."""
+
+LISTED = 3  # better networks that miss a budget, to name in a sentence
 RATIOS = "latency.json"
 
 Measure = Callable[[Profile, Sequence[Graph]], list[float]]
@@ -168,6 +172,39 @@ def device_latencies(
         )
         for place, graph in enumerate(graphs)
     ]
+
+
+def holding(
+    ranked: Sequence[Trial],
+    many: int,
+    latencies_of: Callable[[Sequence[Trial]], Sequence[tuple[DeviceLatency, ...]]],
+) -> tuple[list[Trial], list[str]]:
+    """Return the `many` best networks that hold their latency budgets when measured.
+
+    `ranked` are measured in groups of `many`, at most `GROUPS` times. Also returns a sentence for
+    each better network that does not. If none of them holds its budgets, the best are returned, so
+    that the study can say by how much they miss them.
+    """
+    held: list[Trial] = []
+    missing: dict[int, str] = {}
+    for place in range(0, min(len(ranked), GROUPS * many), max(many, 1)):
+        group = ranked[place : place + many]
+        for trial, latencies in zip(group, latencies_of(group), strict=True):
+            over = " and ".join(latency.place for latency in latencies if latency.misses)
+            if over:
+                missing[trial.number] = f"trial {trial.number} {over}, so it was not trained again"
+            else:
+                held.append(trial)
+        if len(held) >= many:
+            break
+    if not held:
+        return [*ranked[:many]], []
+    chosen = held[:many]
+    before = ranked[: ranked.index(chosen[-1])]
+    notes = [missing[trial.number] for trial in before if trial.number in missing]
+    if len(notes) > LISTED:
+        notes = [f"{len(notes)} better networks miss a latency budget and were not trained again"]
+    return chosen, notes
 
 
 Row = TypeVar("Row", Finalist, Predicted)

@@ -24,7 +24,12 @@ from archscope.records.study import (
     missed,
 )
 from archscope.search.config import SearchConfig
-from archscope.search.device_latency import device_latencies, held_config, with_latencies
+from archscope.search.device_latency import (
+    GROUPS,
+    device_latencies,
+    held_config,
+    with_latencies,
+)
 from archscope.search.executor import ExecutorFactory, TrainingExecutor, stopped_at_end, train_all
 from archscope.search.finalists import best, front
 from archscope.search.local_executor import LocalExecutor
@@ -51,9 +56,6 @@ CHECK_TIME = 240.0
 
 CHECK_EPOCHS, CHECK_IMAGES, CHECK_SIDE = 3, 1000, 32
 """Epochs of the check by default."""
-
-MEASURED = 4
-"""The most times that further networks are measured if none so far holds the budgets."""
 
 REFERENCES = ("mobilenet_v2", "mnasnet_a1", "efficientnet_b0", "shufflenet_v2_x1_5")
 """Known networks of about 300 M macs, predicted for comparison."""
@@ -116,7 +118,7 @@ class PriorSearch:
             )
         many = max(top, 1)
         rows: list[Predicted] = []
-        for place in range(0, min(len(ranked), MEASURED * many), many):
+        for place in range(0, min(len(ranked), GROUPS * many), many):
             rows = sorted([*rows, *self._rows(ranked[place : place + many])], key=_misses)
             if not rows[0].misses:
                 break

@@ -12,10 +12,15 @@ from archscope.files import make_folder
 from archscope.ir import Graph
 from archscope.language.document import Document
 from archscope.metrics import MACS
-from archscope.records.study import Finalist
+from archscope.records.study import DeviceLatency, Finalist, Trial
 from archscope.search.conclusion import conclusion
 from archscope.search.config import SearchConfig
-from archscope.search.device_latency import device_latencies, held_config, with_latencies
+from archscope.search.device_latency import (
+    device_latencies,
+    held_config,
+    holding,
+    with_latencies,
+)
 from archscope.search.evaluation import Trainer
 from archscope.search.executor import ExecutorFactory, TrainingExecutor, stopped_at_end
 from archscope.search.local_executor import LocalExecutor
@@ -25,7 +30,7 @@ from archscope.search.progress import SearchProgress, keep_new, open_study
 from archscope.search.reliability import notes, reliability, seeds_of
 from archscope.search.result import SearchResult, result_of
 from archscope.search.samplers import check_sampler
-from archscope.search.stages import Stages
+from archscope.search.stages import Choose, Stages
 from archscope.search.strategy import Strategy
 from archscope.search.study import ProxyScores, Study
 from archscope.search.study_folder import StudyFolder
@@ -109,10 +114,14 @@ def search(
         if any(trial.trained for trial in folder.trials):
             folder.write_json(PILOT, pilot)  # even if it had no time: trials depend on it
         repeats = stages.repeats(folder.trials)
-        last, plan = stages.finals(folder.trials, finals, path / "finals", progress.on_final)
+        over: list[str] = []
+        last, plan = stages.finals(
+            folder.trials, finals, path / "finals", progress.on_final,
+            _held(deployed, budgets, over) if config.measure else None,
+        )  # fmt: skip
         if config.measure:
             last = _with_latency(last, deployed, budgets)
-        reason = "; ".join([reason, *_shortened(finals, plan, last)])
+        reason = "; ".join([reason, *over, *_shortened(finals, plan, last)])
         shown = conclusion(last, folder.trials, repeats, _cost(config))
         ranked = reliability(
             folder.trials,
@@ -176,6 +185,23 @@ def _shortened(wanted: FinalPlan, plan: FinalPlan | None, last: Sequence[Finalis
             f" {plan.seeds} seed{'s' * (plan.seeds != 1)}"
         ]
     return []
+
+
+def _held(deployed: Space, budgets: Sequence[Budget], over: list[str]) -> Choose:
+    """Return a function that chooses the best networks that hold their latency budgets.
+
+    It adds sentences about better ones that do not to `over`.
+    """
+
+    def latencies_of(chosen: Sequence[Trial]) -> list[tuple[DeviceLatency, ...]]:
+        return device_latencies(budgets, [deployed.graph(trial.choices) for trial in chosen])
+
+    def choose(ranked: Sequence[Trial], many: int) -> list[Trial]:
+        chosen, notes = holding(ranked, many, latencies_of)
+        over.extend(notes)
+        return chosen
+
+    return choose
 
 
 def _with_latency(

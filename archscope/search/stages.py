@@ -24,6 +24,10 @@ LATE = 0.1
 """Share of the remaining time that a stage leaves unplanned, as training times vary."""
 
 
+Choose = Callable[[Sequence[Trial], int], list[Trial]]
+"""Takes networks, the best first, and a number; returns at most that many to train again."""
+
+
 class Stages:
     """Runs the stages of a search, each only as far as the time allows."""
 
@@ -96,13 +100,16 @@ class Stages:
         finals: FinalPlan,
         folder: Path,
         on_final: Callable[[int, int], None],
+        choose: Choose | None = None,
     ) -> tuple[list[Finalist], FinalPlan | None]:
         """Train the best again, and return them with the plan that there was time for.
 
-        The plan includes the best network that the search did not propose. Without any time, the
-        best are returned with their scores of the search.
+        `choose` decides which these are; by default those of the best scores. The plan includes the
+        best network that the search did not propose. Without any time, the best are returned with
+        their scores of the search.
         """
-        top = best(trials, finals.networks - 1)
+        many = finals.networks - 1
+        top = choose(best(trials, len(trials)), many) if choose else best(trials, many)
         chosen = with_reference(top, trials)
         if not chosen:
             return [], None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,13 @@ from archscope.language import document, graph
 from archscope.latency.host import installed_version, is_this_machine, this_host
 from archscope.latency.predict import predict
 from archscope.latency.profile import Machine, Profile, keep, load
+from archscope.records.study import DeviceLatency, Trial
 from archscope.report.formats import render
 from archscope.report.table import CommandOutput
 from archscope.report.tables.prior_searches import prior_search_parts
 from archscope.search import priors
 from archscope.search.config import SearchConfig
-from archscope.search.device_latency import device_latencies, measured_ratios
+from archscope.search.device_latency import device_latencies, holding, measured_ratios
 from archscope.search.evaluation import Trainer
 from archscope.search.prior_model import PriorModel
 from archscope.search.prior_search import PriorSearchResult, search_by_prior
@@ -237,3 +239,35 @@ def test_what_a_profile_was_not_fitted_to_is_said(here: str) -> None:
     (found,) = device_latencies([budget("9ms@wide")], [SPACE.graph(SPACE.defaults)], measure=never)
     assert found[0].unlike == predict(load("wide"), SPACE.graph(SPACE.defaults)).unlike != ()
     assert "not to one image" in budget("9ms@wide").note
+
+
+def test_networks_that_miss_their_budget_are_not_trained_again() -> None:
+    ranked = [Trial(number, {}, "trained", "surrogate") for number in range(9)]
+    measured: list[int] = []
+
+    def latencies_of(excess: dict[int, float]) -> Any:
+        def of(chosen: Sequence[Trial]) -> list[tuple[DeviceLatency, ...]]:
+            measured.extend(trial.number for trial in chosen)
+            return [
+                (DeviceLatency("latency@here", "5ms@here", 4.0, 3.0, 5.0, 6.0,
+                               excess.get(trial.number, -0.1)),)
+                for trial in chosen
+            ]  # fmt: skip
+
+        return of
+
+    def numbers(many: int, excess: dict[int, float]) -> tuple[list[int], list[str]]:
+        measured.clear()
+        chosen, notes = holding(ranked, many, latencies_of(excess))
+        return [trial.number for trial in chosen], notes
+
+    assert numbers(2, {}) == ([0, 1], []) and measured == [0, 1]
+    found, notes = numbers(2, {0: 0.2, 3: 0.5})
+    assert (found, measured) == ([1, 2], [0, 1, 2, 3])
+    assert notes == ["trial 0 misses 5ms@here by 20 %, so it was not trained again"]
+    assert numbers(2, dict.fromkeys(range(9), 0.3)) == ([0, 1], []) and len(measured) == 8
+    found, notes = numbers(2, dict.fromkeys(range(7), 0.3))
+    assert found == [7] and notes == [
+        "7 better networks miss a latency budget and were not trained again"
+    ]
+    assert numbers(0, {}) == ([], []) and not measured
