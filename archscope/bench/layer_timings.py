@@ -17,6 +17,9 @@ from archscope.bench.timing import Clock
 from archscope.build import Network
 from archscope.ir import Shape
 
+LEAST_SECONDS = 1e-9
+"""The time of a layer that a coarse clock does not see, as rates are of it."""
+
 
 class LayerTiming(Struct, frozen=True):
     """The time of one layer in a run of the network."""
@@ -56,6 +59,7 @@ def layer_timing(
     kernels: tuple[str, ...] = (),
 ) -> LayerTiming:
     """Compare the time of a layer with the roofline, for `whole` seconds and `moved` bytes."""
+    seconds, whole = max(seconds, LEAST_SECONDS), max(whole, LEAST_SECONDS)
     bound, least_seconds = roof.bottleneck(macs, moved)
     return LayerTiming(
         name=name,

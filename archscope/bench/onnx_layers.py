@@ -69,7 +69,7 @@ class KernelStopwatch:
         other = sum(kernel.seconds for kernel in groups.pop((), ()))
         layers = []
         for names, kernels in groups.items():
-            seconds = max(sum(kernel.seconds for kernel in kernels), 1e-9)
+            seconds = sum(kernel.seconds for kernel in kernels)
             macs = batch * sum(self.graph.facts[name].macs for name in names)
             moved = memory_access(self.graph, names, batch) * DTYPES[dtype]
             main = max(names, key=lambda name: self.graph.facts[name].macs)

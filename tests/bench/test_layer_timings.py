@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 import torch
 
@@ -69,6 +71,16 @@ def test_the_slow_runs_do_not_count() -> None:
     result = watch.layers(1, "float32", roofline_of(this_machine("cpu")))
     assert [layer.seconds for layer in result.layers] == pytest.approx([TICK, TICK])
     assert result.runs == 3
+
+
+def test_a_layer_too_fast_for_the_clock_has_rates() -> None:
+    watch = Stopwatch(
+        prepare(load("INPUT 3x8x8 -> CONV 4 -> RELU"), 1, Conditions("cpu", "float32", 1)),
+        Clock(0.0),
+    )
+    watch()
+    result = watch.layers(1, "float32", roofline_of(this_machine("cpu")))
+    assert all(0 <= layer.gmacs_per_second < inf and layer.of_roof > 0 for layer in result.layers)
 
 
 def test_folded_norms_are_no_layers() -> None:
