@@ -161,7 +161,7 @@ def search_by_evaluator(
             last = with_latencies(last, device_latencies(budgets, graphs))
         result = result_of(
             folder, space, _conclusion(last, trials, config.evaluator),
-            reliability(trials, (), [], None if prior is None else prior.accuracy),
+            reliability(trials, (), []),
             _no_pilot(trials, config.evaluator), clock.elapsed, reason, budgets,
         )  # fmt: skip
         export_winner(folder, space, result, "score")

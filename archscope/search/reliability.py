@@ -96,12 +96,8 @@ def reliability(
     trials: Sequence[Trial],
     repeats: Sequence[Repeat],
     notes: Sequence[str],
-    prior: Callable[[dict[str, Any]], float] | None = None,
 ) -> Reliability:
-    """Assess how well the scores of a study rank its networks.
-
-    `prior` returns the prediction for choices before any training; `notes` end the sentence.
-    """
+    """Assess how well the scores of a study rank its networks; `notes` end the sentence."""
     trained = [trial for trial in trials if trial.accuracy is not None]
     scores = [trial.accuracy or 0.0 for trial in trained]
     pairs = [row.scores for row in repeats]
@@ -115,7 +111,7 @@ def reliability(
     agreement = None
     if len(pairs) >= FEWEST:
         agreement = rank_correlation([pair[0] for pair in pairs], [pair[1] for pair in pairs])
-    correlations = _correlations(trained, scores, prior) if len(trained) >= FEWEST else {}
+    correlations = _correlations(trained, scores) if len(trained) >= FEWEST else {}
     close = None
     if noise is not None and scores and not guessing:
         least = least_difference(squares, degrees, len(scores)) * sqrt(2)
@@ -156,18 +152,16 @@ def _quantile(networks: int, degrees: int) -> float:
     return float(studentized_range.ppf(LEVEL, networks, degrees)) / sqrt(2)
 
 
-def _correlations(
-    trained: Sequence[Trial],
-    scores: Sequence[float],
-    prior: Callable[[dict[str, Any]], float] | None,
-) -> dict[str, float]:
+def _correlations(trained: Sequence[Trial], scores: Sequence[float]) -> dict[str, float]:
     found = {
         name: rank_correlation([trial.costs[name] for trial in trained], scores)
         for name in COSTS
         if all(name in trial.costs for trial in trained)
     }
-    if prior is not None:
-        found["prior"] = rank_correlation([prior(trial.choices) for trial in trained], scores)
+    pairs = zip(trained, scores, strict=True)
+    told = [(trial.predicted, score) for trial, score in pairs if trial.predicted is not None]
+    if len(told) >= FEWEST:
+        found["prior"] = rank_correlation([p for p, _ in told], [score for _, score in told])
     return {name: value for name, value in found.items() if value is not None}
 
 

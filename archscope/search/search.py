@@ -124,10 +124,7 @@ def search(
         reason = "; ".join([reason, *over, *_shortened(finals, plan, last)])
         shown = conclusion(last, folder.trials, repeats, _cost(config))
         ranked = reliability(
-            folder.trials,
-            repeats or seeds_of(last),
-            _notes(config, deployed, trained),
-            None if prior is None else prior.accuracy,
+            folder.trials, repeats or seeds_of(last), _notes(config, deployed, trained)
         )
         result = result_of(folder, deployed, shown, ranked, pilot, clock.elapsed, reason,
                            config.budgets)  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from archscope.search.executor import DeadlineError, Executor
 from archscope.search.history import History
 from archscope.search.learner import Learner
 from archscope.search.prior_model import PriorModel
+from archscope.search.priors import NotCoveredError
 from archscope.search.proposals import Proposal, Proposer
 from archscope.search.pruning import rungs_of
 from archscope.search.sampler_context import SamplerContext
@@ -206,12 +208,13 @@ class Study:
         return None
 
     def _with_prediction(self, trial: Trial) -> Trial:
-        """Return a trial with the prior's prediction."""
-        prior = self.prior
-        if prior is None:
+        """Return a trial with the prior's prediction, if the prior covers its network."""
+        if self.prior is None:
             return trial
-        (accuracy,) = prior.accuracies(prior.encoding.rows([trial.choices]))
-        return structs.replace(trial, predicted=float(accuracy))
+        try:
+            return structs.replace(trial, predicted=self.prior.accuracy(trial.choices))
+        except NotCoveredError:  # few networks of the space may be of another kind
+            return trial
 
     def _prescreened(self) -> Candidate:
         """Return the proposal ranked best by the prior, or else by the proxies, out of several."""
@@ -236,8 +239,8 @@ class Study:
 
     def _ranked_by(self, trial: Trial) -> dict[str, float]:
         """Return the scores of a network without training, by name; higher is better."""
-        if trial.predicted is not None:
-            return {"prior": trial.predicted}
+        if self.prior is not None:
+            return {"prior": -inf if trial.predicted is None else trial.predicted}
         return self.proxy_scores(self.trained_as(trial.choices)) if self.proxy_scores else {}
 
     def _answer(self, draw: optuna.Trial, trial: Trial) -> None:

@@ -48,8 +48,9 @@ def test_seeds_that_disagree_make_none() -> None:
 
 
 def test_a_prior_is_compared_with_the_scores() -> None:
-    trials = [structs.replace(one, choices={"width": one.number}) for one in TRIALS]
-    found = reliability(trials, [], [], lambda choices: -choices["width"])
+    trials = [structs.replace(one, predicted=-float(one.number)) for one in TRIALS]
+    trials[0] = structs.replace(trials[0], predicted=None)  # the prior does not cover it
+    found = reliability(trials, [], [])
     assert found.correlations["prior"] == pytest.approx(-1)
     assert found.sentence.endswith(
         "rank correlation of the score with params 1.00, macs -1.00, prior -1.00"

@@ -19,6 +19,7 @@ from archscope.latency.profile import Error, Interval, Machine, Profile, keep, l
 from archscope.records.study import Job, Trial, TrialResult
 from archscope.search.distributions import parameters
 from archscope.search.executor import DeadlineError
+from archscope.search.priors import NotCoveredError
 from archscope.search.strategy import Strategy
 from archscope.search.study import Study
 from archscope.space.budget import budget
@@ -280,3 +281,31 @@ def test_a_training_begins_with_the_weights_of_the_nearest_that_is_told(small: S
 
         told = [trials[one.number] for one in jobs[: jobs.index(job) - 3]]
         assert apart(from_) == min(map(apart, told))
+
+
+class PriorOfNarrowNetworks:
+    """A prior that covers networks whose first layer has four channels, and prefers large ones."""
+
+    factors = None
+
+    def __init__(self, networks: Space) -> None:
+        self.networks = networks
+
+    def accuracy(self, choices: dict[str, Any]) -> float:
+        graph = self.networks.graph(choices)
+        if graph.nodes[1].out[0] != 4:
+            raise NotCoveredError("too wide")
+        return of_macs(graph)["macs"] / 1e6
+
+
+def test_networks_that_a_prior_does_not_cover_are_trained_without_a_prediction(
+    small: Space,
+) -> None:
+    prior: Any = PriorOfNarrowNetworks(small)
+    strategy = structs.replace(STRATEGY, prescreen=3)
+    study = Study(small, strategy, FakeExecutor(), prior=prior)
+    study.run(8)
+    proposed = [trial for trial in study.trials if trial.trained or trial.outcome == "passed"]
+    covered = {trial.number for trial in proposed if trial.predicted is not None}
+    assert {trial.trained for trial in proposed if trial.number not in covered} == {True, False}
+    assert covered and sum(trial.trained for trial in study.trials) == 8
