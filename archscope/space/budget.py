@@ -141,7 +141,9 @@ def with_edge(limits: tuple[Budget, ...], edge: float) -> tuple[Budget, ...]:
     With 0 nothing changes. Raises OptionError unless `edge` is at least 0 and below 1.
     """
     if not 0 <= edge < 1:
-        raise OptionError(f"the lower edge must be a share of the budget from 0 to 1, got {edge:g}")
+        raise OptionError(
+            f"the lower edge must be a share of the budget, at least 0 and below 1, got {edge:g}"
+        )
     if len(limits) != 1 or not edge:
         return limits
     (limit,) = limits

@@ -57,7 +57,7 @@ def vary(document: Document, names: Sequence[str]) -> Document:
         if not found and name.strip() in ROLES:
             raise OptionError(f"'{document.name}' has no {name.strip()} to vary")
         if not found:
-            known = [*ROLES, *document.let]
+            known = dict.fromkeys((*ROLES, *document.let))
             hint = did_you_mean(name, known) or f"; it has {', '.join(known)}"
             raise OptionError(
                 f"nothing of '{document.name}' to vary is called {quoted(name)}{hint}"

@@ -120,7 +120,7 @@ def test_several_have_no_lower_edge() -> None:
     assert (one.least, other.least) == (None, None)
     assert [each.least for each in taken("300MFLOPs", edge=0)] == [None]
     assert [each.least for each in taken("300MFLOPs", edge=0.5)] == [150e6]
-    with pytest.raises(OptionError, match="share of the budget from 0 to 1, got 2"):
+    with pytest.raises(OptionError, match="at least 0 and below 1, got 2"):
         taken("300MFLOPs", edge=2)
 
 

@@ -88,6 +88,7 @@ def test_names_of_let() -> None:
     "name, role, message",
     [
         ("alexnet", "depth", "'alexnet' has no depth to vary"),
+        ("resnet18", "", "nothing of 'resnet18' to vary is called ''; it has width, kernel"),
         ("resnet18", "widht", "nothing of 'resnet18' to vary is called 'widht', did you mean 'wid"),
         ("mobile", "width", "'mobile' is already a search space"),
         ("shufflenet_v1_g8", "width", "'shufflenet_v1_g8' is not valid with any other width"),
@@ -97,6 +98,8 @@ def test_what_cannot_vary(name: str, role: str, message: str) -> None:
     with pytest.raises(OptionError) as caught:
         vary_text(document(name), [role])
     assert str(caught.value).startswith(message)
+    listed = str(caught.value).partition("; it has ")[2].split(", ")
+    assert len(set(listed)) == len(listed), "a name is listed twice"
 
 
 def test_brackets_of_a_pattern_cannot_be_written() -> None:
