@@ -185,6 +185,16 @@ def test_weights_lie_in_the_package(tmp_path: Path) -> None:
     assert "outside of the model" in refusal(path)
 
 
+@pytest.mark.parametrize("channels", [1 << 40, 1 << 62, -1])
+def test_sizes_beyond_all_limits_are_refused(channels: int, tmp_path: Path) -> None:
+    net = Network(8, 4, 4)
+    y = net.layer("batchnorm", "x", channels=channels, computeMeanVar=True,
+                  instanceNormalization=True)  # fmt: skip
+    refusal(net.save(tmp_path, y))
+    code = Program(1, channels, 4, 4)
+    refusal(code.save(tmp_path, code.add("instance_norm", (1, channels, 4, 4), x="x")))
+
+
 def test_control_flow_is_refused(tmp_path: Path) -> None:
     net = Network(8, 4, 4)
     y = net.layer("loop", "x", maxLoopIterations=3)
