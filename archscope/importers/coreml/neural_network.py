@@ -302,10 +302,15 @@ class NeuralNetwork(Writing):
         return self.constant([])
 
     def shape_of(self, shape: Sequence[int]) -> list[int]:
-        """Return the shape in which a value is written, of that in the file."""
+        """Return the shape in which a value is written, of that in the file.
+
+        Raises DataError for a sequence of the first generation.
+        """
         if self.exact or len(shape) not in (1, 3, 5):
             return list(shape)
         full = [1] * (5 - len(shape)) + list(shape) if len(shape) > 1 else [1, 1, *shape, 1, 1]
+        if full[0] != 1:
+            raise DataError(f"it has sequences of {full[0]} steps, which is not supported")
         return full[1:]
 
 

@@ -205,6 +205,15 @@ def test_control_flow_is_refused(tmp_path: Path) -> None:
     assert "has operations inside" in refusal(code.save(tmp_path, y))
 
 
+def test_sequences_of_the_first_generation_are_refused(tmp_path: Path) -> None:
+    net = Network(4, 1, 8, 1, 1)
+    path = net.save(tmp_path, net.layer("activation", "x", ReLU={}))
+    assert "sequences of 4 steps, which is not supported" in refusal(path)
+    net = Network(1, 1, 8, 4, 4)
+    graph = imported(str(net.save(tmp_path, net.layer("activation", "x", ReLU={})))).graph
+    assert graph.inputs[0].out == (8, 4, 4)
+
+
 def test_a_value_that_nothing_produces(tmp_path: Path) -> None:
     net = Network(8, 4, 4)
     assert "reads 'lost', which nothing produces" in refusal(
