@@ -178,7 +178,9 @@ class WeightStore:
     # The values of programs.
 
     def value(self, value: Message) -> Stored | list[str]:
-        """Return the value of a constant in a program: numbers, or texts."""
+        """Return the value of a constant in a program: numbers, or texts, of lists none."""
+        if "tensorType" not in value.message("type"):
+            return []
         kind, shape = tensor_type(value.message("type"))
         if "blobFileValue" in value:
             return self._blob(value.message("blobFileValue"), TYPES[kind], shape)

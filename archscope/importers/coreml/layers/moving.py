@@ -6,7 +6,10 @@ from math import prod
 
 from archscope.errors import DataError
 from archscope.importers.coreml.neural_network import NeuralNetwork, layer
+from archscope.importers.coreml.slices import computed_slice
 from archscope.importers.coreml.writing import END, MOST_FILLED, scattered
+
+MASKS = ("beginMasks", "endMasks", "squeezeMasks")
 
 SCATTERED = {0: "none", 1: "add", 3: "mul", 5: "max", 6: "min"}
 """What ONNX calls the ways to write values at places."""
@@ -83,10 +86,7 @@ def slice_static(t: NeuralNetwork) -> str:
     x = t.whole()
     count = t.rank(x)
     begin, end, steps = (s.integers(word)[-count:] for word in ("beginIds", "endIds", "strides"))
-    first, last, gone = (
-        (s.integers(word) or [0] * count)[-count:]
-        for word in ("beginMasks", "endMasks", "squeezeMasks")
-    )
+    first, last, gone = ((s.integers(word) or [0] * count)[-count:] for word in MASKS)
     starts, stops, strides = list[int](), list[int](), list[int]()
     for axis in range(count):
         forward = steps[axis] > 0
@@ -106,6 +106,22 @@ def slice_static(t: NeuralNetwork) -> str:
         x = str(t.op("Slice", x, *(t.constant([part[axis] for axis in cut]) for part in parts)))
     dropped = [axis for axis in range(count) if gone[axis]]
     return str(t.op("Squeeze", x, t.constant(dropped))) if dropped else x
+
+
+@layer("sliceDynamic")
+def slice_dynamic(t: NeuralNetwork) -> str | list[str]:
+    """Write a slice whose ends are computed."""
+    s = t.settings
+    x = t.value()
+    count = t.rank(x)
+    if len(t.layer.inputs) not in (2, 3) or not t.exact:
+        return t.unknown()
+    begin = t.whole_number(t.value(1))
+    stated = len(t.layer.inputs) == 2
+    end = t.constant(s.integers("endIds")) if stated else t.whole_number(t.value(2))
+    steps = s.integers("strides") or [1] * count
+    masks = (s.integers(word) or [0] * count for word in MASKS)
+    return computed_slice(t, x, begin, end, steps, *masks)
 
 
 @layer("sequenceRepeat")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archscope.importers.coreml.program import Program, operation
+from archscope.importers.coreml.slices import computed_slice
 from archscope.importers.coreml.stored import TYPES
 from archscope.importers.coreml.writing import END, MOST_FILLED, scattered
 
@@ -54,7 +55,7 @@ def reshape_like(t: Program) -> str:
 @operation("concat")
 def concat(t: Program) -> str | list[str]:
     """Write values one after another."""
-    values = t.all_of("values")
+    values = [value if t.rank(value) else t.reshaped(value, [1]) for value in t.all_of("values")]
     if t.flag("interleave"):
         axis = t.integer("axis") % t.rank(values[0])
         dims = t.known_dims(values[0])
@@ -96,7 +97,7 @@ def slice_by_index(t: Program) -> str | list[str]:
         t.integers(word, [0] * rank) for word in ("begin_mask", "end_mask", "squeeze_mask")
     )
     if not (t.is_constant("begin") and t.is_constant("end")):
-        return _computed_slice(t, x, steps, first, last, gone)
+        return computed_slice(t, x, t.value("begin"), t.value("end"), steps, first, last, gone)
     begin, end = t.integers("begin"), t.integers("end")
     starts, stops, axes = list[int](), list[int](), list[int]()
     for axis in range(rank):
@@ -115,30 +116,6 @@ def slice_by_index(t: Program) -> str | list[str]:
         x = str(t.op("Slice", x, *map(t.constant, (starts, stops, axes, step))))
     dropped = [axis for axis in range(rank) if gone[axis]]
     return str(t.op("Squeeze", x, t.constant(dropped))) if dropped else x
-
-
-def _computed_slice(
-    t: Program, x: str, steps: list[int], first: list[int], last: list[int], gone: list[int]
-) -> str:
-    """Write a slice between ends that are computed, as those of the size of another value."""
-    axes = [*range(len(steps))]
-    begin, end = t.value("begin"), t.value("end")
-    for axis in reversed(axes):
-        if gone[axis]:
-            index = t.op("Gather", begin, t.constant(axis), axis=0)
-            x = str(t.op("Gather", x, index, axis=axis))
-    kept = [axis for axis in axes if not gone[axis]]
-    ends = []
-    for value, mask, opened in ((begin, first, 0), (end, last, END)):
-        place = t.op("Gather", value, t.constant(kept), axis=0)
-        if any(mask[axis] for axis in kept):
-            import numpy
-
-            masked = t.constant([bool(mask[axis]) for axis in kept], numpy.bool_)
-            place = t.op("Where", masked, t.constant([opened] * len(kept)), place)
-        ends.append(str(place))
-    step = t.constant([steps[axis] for axis in kept])
-    return str(t.op("Slice", x, *ends, t.constant([*range(len(kept))]), step)) if kept else x
 
 
 @operation("slice_by_size")
