@@ -32,6 +32,9 @@ Constant = Stored | list[str]
 GENERATED = re.compile(r"(input|x|y|out|var|op|tmp|const)(_\d+)*(_cast(_fp(16|32))?)?")
 """Names that the converter makes up."""
 
+OF_IMAGES = re.compile(r"__(scaled|biased)__")
+"""In the names of the factor and the addends that the converter applies to an image."""
+
 ADDED = re.compile(r"(_(to_fp(16|32)|promoted|palettized|quantized|sparsified|sparse|cast|fp16))+")
 """What the converter adds to the name of a weight."""
 
@@ -117,7 +120,10 @@ class Program(Writing):
             if given in self.compressed:
                 self.values[given] = self.compressed[given]()
             elif isinstance(found := self.constants.get(given), Stored):
-                self.values[given] = self.stored(found, weight_name(given, found.size))
+                if OF_IMAGES.search(given) and found.kind.numpy:
+                    self.values[given] = self.constant(found.read(), found.kind.numpy)
+                else:
+                    self.values[given] = self.stored(found, weight_name(given, found.size))
             else:
                 raise DataError(f"{self.entry} reads '{given[-60:]}', which nothing produces")
         return self.values[given]

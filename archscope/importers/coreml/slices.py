@@ -19,7 +19,8 @@ def computed_slice(
         if gone[axis]:
             index = t.op("Gather", begin, t.constant(axis), axis=0)
             x = str(t.op("Gather", x, index, axis=axis))
-    kept = [axis for axis in axes if not gone[axis]]
+    left = [axis for axis in axes if not gone[axis]]
+    kept = [axis for axis in left if not first[axis] or not last[axis] or steps[axis] != 1]
     ends = []
     for value, mask, opened in ((begin, first, 0), (end, last, END)):
         place = t.op("Gather", value, t.constant(kept), axis=0)
@@ -28,4 +29,5 @@ def computed_slice(
             place = t.op("Where", masked, t.constant([opened] * len(kept)), place)
         ends.append(str(place))
     step = t.constant([steps[axis] for axis in kept])
-    return str(t.op("Slice", x, *ends, t.constant([*range(len(kept))]), step)) if kept else x
+    places = t.constant([left.index(axis) for axis in kept])
+    return str(t.op("Slice", x, *ends, places, step)) if kept else x

@@ -267,6 +267,17 @@ def parts(net: Network) -> str:
                      endMasks=yes, strides=[1, 1, 3, 1], squeezeMasks=no)  # fmt: skip
 
 
+@exact(0, lambda x: x[:, 1:, :6])
+def a_slice_as_large_as_another_value(net: Network) -> str:
+    half = net.layer("pooling", "x", type=0, kernelSize=[2, 2], stride=[2, 2], valid={})
+    size = net.layer("getShape", half)
+    size = net.layer("multiplyBroadcastable", size, net.constant([1, 1, 1, 2]))
+    begin = net.constant([0, 1, 0, 0])
+    return net.layer("sliceDynamic", "x", begin, size, strides=[1, 1, 1, 1],
+                     beginMasks=[1, 0, 1, 1], endMasks=[1, 1, 0, 1],
+                     squeezeMasks=[0, 0, 0, 0])  # fmt: skip
+
+
 @pytest.mark.parametrize("name", EXACT)
 def test_layers_of_the_second_generation_have_axes_of_their_own(name: str, tmp_path: Path) -> None:
     make, reference, expected = EXACT[name]

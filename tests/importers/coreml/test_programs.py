@@ -253,6 +253,15 @@ def test_half_precision(tmp_path: Path) -> None:
     assert archscope.analyze(graph).totals.params == 432
 
 
+def test_the_addends_of_an_image_are_no_params(tmp_path: Path) -> None:
+    net = Program(*IMAGE)
+    shifts = net.constant(C.reshape(1, 8, 1, 1), "x__biased___y_0")
+    y = net.add("add", IMAGE, name="x__biased__", x="x", y=shifts)
+    graph, x, ours = computed(net.save(tmp_path, y), *IMAGE)
+    torch.testing.assert_close(ours, x + torch_of(C).view(8, 1, 1))
+    assert params(graph) == 0
+
+
 def flexible(*allowed: tuple[int, int]) -> dict[str, Any]:
     sizes = [{"lowerBound": least, "upperBound": most} for least, most in allowed]
     return {"shapeRange": {"sizeRanges": sizes}}
@@ -265,7 +274,8 @@ def test_an_input_may_have_other_sizes_that_the_file_allows(tmp_path: Path) -> N
     y = conv(net, out=(1, 6, -1, -1))
     size = net.add("shape", (4,), word="int32", x=y)
     height = net.add("slice_by_index", (1,), word="int32", x=size, begin=([2],), end=([3],))
-    shape = net.add("concat", (3,), word="int32", values=[([1, 6],), height], axis=(0,))
+    height = net.add("squeeze", (), word="int32", x=height)
+    shape = net.add("concat", (3,), word="int32", values=[(1,), (6,), height], axis=(0,))
     y = net.add("reduce_mean", (1, 6, -1), x=y, axes=([3],), keep_dims=(False,))
     y = net.add("reshape", (1, 6, -1), x=y, shape=shape)
     path = str(net.save(tmp_path, y))

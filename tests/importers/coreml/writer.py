@@ -95,6 +95,13 @@ class Network:
         )
         return name
 
+    def constant(self, values: list[float]) -> str:
+        """Add a layer that gives these numbers."""
+        name = f"numbers{len(self.layers)}"
+        given = {"shape": [len(values)], "data": floats(values)}
+        self.layers.append({"name": name, "output": [name], "loadConstantND": given})
+        return name
+
     def save(self, folder: Path, *outputs: str, word: str = "neuralNetwork") -> Path:
         """Write the file with these outputs."""
         described = {"input": self.inputs, "output": [array_feature(name, ()) for name in outputs]}
