@@ -178,8 +178,13 @@ def _is_model(word: str | Path, text: bytes | None) -> bool:
     if text is not None or (isinstance(word, str) and language.is_text(word)):
         return False
     word = resolved(str(word))
+    return is_foreign(word) and (is_package(word) or not Path(word).is_dir())
+
+
+def is_package(word: str) -> bool:
+    """Return whether a word names a model whose format allows folders."""
     found = format_of(word)
-    return found is not None and (found.folders or not Path(word).is_dir())
+    return found is not None and found.folders
 
 
 def _refuse(word: str) -> None:

@@ -17,7 +17,7 @@ from archscope.language import LIMITS, Limits
 from archscope.language.document import Document
 from archscope.language.yaml_items import HOLES
 from archscope.linter.folders import spec_files
-from archscope.sources import read
+from archscope.sources import is_package, read
 from archscope.transforms.fuse import fuse
 
 _NETWORK = re.compile(r"^(layers|extends):", re.MULTILINE)
@@ -83,9 +83,9 @@ def _content(stream: TextIO, limits: Limits) -> bytes:
 
 
 def is_folder(word: str) -> bool:
-    """Return whether a word names a folder; False if it is no valid path."""
+    """Return whether a word names a folder with files; False if it is no valid path, or a model."""
     try:
-        return bool(word) and Path(word).is_dir()
+        return bool(word) and Path(word).is_dir() and not is_package(word)
     except (OSError, ValueError):
         return False
 

@@ -229,6 +229,8 @@ def test_the_command_line_says_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["analyze", str(path)]) == 0
     assert main(["import", f"{path}/", "-o", str(tmp_path / "net.yaml")]) == 0
     assert archscope.analyze(archscope.load(str(tmp_path / "net.yaml"))).totals.params == 5336
+    assert main(["lint", str(path)]) in (0, 1)
+    assert main(["report", str(path), "-o", str(tmp_path / "net.html")]) == 0
     capsys.readouterr()
     (path / "Manifest.json").write_text(json.dumps([]))
     assert main(["analyze", str(path)]) == 2
