@@ -159,6 +159,12 @@ def resizing(net: Program) -> str:
     return net.add("add", out, x=nearest, y=between)
 
 
+@case(0, lambda x: functional.interpolate(x, (18, 30), mode="bilinear"))
+def resizing_of_the_last_axes(net: Program) -> str:
+    return net.add("resize", (1, 8, 18, 30), x="x", shape=([8, 18, 30],), resized_dims=(2,),
+                   interpolation_mode=("LINEAR",), sampling_mode=("UNALIGN_CORNERS",))  # fmt: skip
+
+
 @case(0, lambda x: functional.pixel_shuffle(functional.pad(x, (1, 1, 2, 0), "replicate"), 2))
 def blocks(net: Program) -> str:
     y = net.add("pad", (1, 8, 14, 14), x="x", pad=([2, 0, 1, 1],), mode=("replicate",))

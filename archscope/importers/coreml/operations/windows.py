@@ -113,12 +113,12 @@ def bilinear_to_size(t: Program) -> str | list[str]:
 @operation("resize")
 def resized(t: Program) -> str | list[str]:
     """Write resizing of the last axes."""
-    mode = {"NEAREST_NEIGHBOR": "nearest", "LINEAR": "linear"}.get(t.word("resized_dims_mode"))
     words = t.word("interpolation_mode", "LINEAR")
     mode = {"NEAREST_NEIGHBOR": "nearest", "LINEAR": "linear"}.get(words)
     where = SAMPLING.get(t.word("sampling_mode", "DEFAULT"))
-    sizes = t.integers("shape")
-    if mode is None or where is None or min(sizes) < 1:
+    count = t.integer("resized_dims")
+    sizes = t.integers("shape")[-count:]
+    if mode is None or where is None or count < 1 or min(sizes) < 1:
         return t.unknown()
     return resize(t, t.value("x"), sizes, mode, "asymmetric" if mode == "nearest" else where)
 
