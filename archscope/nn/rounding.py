@@ -80,10 +80,24 @@ def slopes(values: Tensor, steps: Tensor, zero: float, levels: int) -> Tensor:
     return torch.where(distance.abs() <= steps / 2, distance, levelled)
 
 
+def excess(values: Tensor, step: Tensor, zero: float, levels: int) -> Tensor:
+    """Return by what fraction of itself a step exceeds that of the smallest squared error.
+
+    It is negative if the step is too small, and never above 1.
+    """
+    levelled = rounded(values, step, zero, levels)
+    # Means, as sums of many values are beyond float16.
+    size = levelled.square().mean().clamp(min=torch.finfo(levelled.dtype).tiny)
+    return 1 - levelled.mul_(values).mean() / size
+
+
 class LearnedRounding(torch.autograd.Function):
     """`rounded` with a learned step: a scale times e to the power of an exponent.
 
     With a share, which is one number, values move only that fraction of the way to their levels.
+    The step between two levels follows the smallest squared error, whatever the loss: rounded in
+    part, a loss is smallest with a step so small that rounding adds nothing, and few values
+    would then be near enough to the threshold for a gradient.
     """
 
     @staticmethod
@@ -110,12 +124,15 @@ class LearnedRounding(torch.autograd.Function):
         step = scale * exponent.exp()
         gradient = gradients[0]
         ours = passed(values, step, zero, levels).mul_(gradient)
-        total = slopes(values, step, zero, levels).mul_(gradient).sum()
         if share is not None:
-            ours, total = gradient.lerp(ours, share.to(ours.dtype)), total * share
-        # All values of an image contribute to the gradient of a step, which should not speed it up.
-        factor = (values[0].numel() * max(zero, levels - 1 - zero)) ** -0.5
-        return ours, total * factor, None, None, None, None
+            ours = gradient.lerp(ours, share.to(ours.dtype))
+        if levels == 2:
+            total = excess(values, step, zero, levels)
+        else:
+            # All values of an image contribute to the gradient, which should not speed it up.
+            factor = (values[0].numel() * max(zero, levels - 1 - zero)) ** -0.5
+            total = slopes(values, step, zero, levels).mul_(gradient).sum() * factor
+        return ours, total, None, None, None, None
 
 
 def best_scales(rows: Tensor, zero: float, levels: int) -> Tensor:

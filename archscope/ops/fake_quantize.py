@@ -23,9 +23,9 @@ class FakeQuantize(Op, frozen=True, kw_only=True):
 
     Training lets gradients through between the outermost levels, as if nothing was rounded. A
     learned step is the scale times e to the power of a weight that is 0 at first, with the gradient
-    of Esser et al. 2020 (LSQ); then they also pass half a step beyond, and of two levels the less
-    the farther from their middle (Liu et al. 2018). `zero: 1.5` and 4 levels are -1.5,
-    -0.5, 0.5 and 1.5 steps.
+    of Esser et al. 2020 (LSQ), or with two levels that of the squared error; then they also pass
+    half a step beyond, and of two levels the less the farther from their middle (Liu et al. 2018).
+    `zero: 1.5` and 4 levels are -1.5, -0.5, 0.5 and 1.5 steps.
     """
 
     valuewise = True
