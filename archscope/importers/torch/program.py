@@ -20,7 +20,7 @@ from archscope.importers.torch.aten import SAME, SPLITS, WRAPPERS
 from archscope.importers.torch.computed import other_names
 from archscope.importers.torch.functional import written
 from archscope.importers.torch.layers import is_name
-from archscope.importers.torch.tracing import Trace, traces, with_known_sizes
+from archscope.importers.torch.tracing import Trace, quiet, traces, with_known_sizes
 from archscope.importers.torch.translation import OperatorTranslator
 from archscope.importers.torch.weight_table import WeightTable
 from archscope.ir import Shape
@@ -115,7 +115,8 @@ class ProgramImporter:
     def run(self) -> None:
         """Translate all operators that the outputs depend on."""
         self.program.graph.eliminate_dead_code()
-        self.outputs = self._run(self.program.graph_module)
+        with quiet():  # torch logs what it cannot compute of constants
+            self.outputs = self._run(self.program.graph_module)
         self.translator.weights.finish()
 
     def imported(self, name: str, remark: str) -> Imported:

@@ -25,6 +25,10 @@ WHOLE = {functional.local_response_norm, functional.normalize}
 """Functions that torch decomposes, but that are operators of ours."""
 
 
+DATA = torch.Tensor.data.__get__  # type: ignore[attr-defined]  # a property in C
+"""Reads `x.data`, of which torch's tracer takes the result for a constant."""
+
+
 class SomeImagesError(Exception):
     """A part of the images is taken out of the batch."""
 
@@ -64,6 +68,8 @@ class TraceMode(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name in self.NUMBERS:
             return self._number(func, args, kwargs)
+        if func == DATA and self._whole(args[0]):
+            return self._run(torch.Tensor.detach, *args)
         if name == "__getitem__" or (name == "__setitem__" and self._whole(args[2])):
             args = (args[0], self._with_places(args[1]), *args[2:])
         for followed in self.followed:

@@ -191,6 +191,9 @@ PLACES: dict[str, nn.Module] = {
     ),
     "index_put": Ordinary(lambda x: x.index_fill(1, torch.tensor([1, 3]), 0), last=8),
     "index_copy": Ordinary(lambda x: x.index_select(1, torch.tensor([3, 1])), last=2),
+    "data": Ordinary(  # as in shortcuts that are padded with zeros
+        lambda x: x + torch.cat([x[:, :5].data, torch.zeros(len(x), 3, *x.shape[2:])], 1), last=8
+    ),
     "unpool": Ordinary(lambda x: unpooled(x, 2, 2), last=8),
     "unpool_overlaps": Ordinary(lambda x: unpooled(x, 3, 2, 1), last=8),
     "unpool_wide": Ordinary(lambda x: unpooled(x, (2, 3), (2, 3)), last=8),
