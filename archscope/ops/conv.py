@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ from archscope.ops.geometry import (
     torch_pad,
 )
 from archscope.ops.registry import op
+from archscope.ops.reshape import Slice
 
 
 def check_groups(name: str, channels: int, out: int, groups: int) -> None:
@@ -236,13 +238,22 @@ class ConvTranspose(Weighted, frozen=True, kw_only=True):
         )
 
 
-def onnx_pads(foreign: Foreign, rank: int) -> Padding | None:
+def onnx_pads(foreign: Foreign, kernel: Sequence[int]) -> Padding | None:
     """Return the padding of an ONNX operator; None if it is given by another rule."""
-    auto = foreign.get("auto_pad", "NOTSET")
+    rank, auto = len(kernel), foreign.get("auto_pad", "NOTSET")
     if auto == "SAME_UPPER":
         return "same"
     if auto == "VALID":
         return 0
+    if auto == "SAME_LOWER":  # more before than behind
+        steps = onnx_steps(foreign, rank)
+        strides, dilations = (per_axis(steps[name], rank, name) for name in steps)
+        sizes = zip(foreign.ins[0].shape[2:], foreign.out[2:], strict=True)
+        missing = [
+            max(0, (out - 1) * strides[axis] + dilations[axis] * (kernel[axis] - 1) + 1 - taken)
+            for axis, (taken, out) in enumerate(sizes)
+        ]
+        return short_padding([(total - total // 2, total // 2) for total in missing])
     if auto != "NOTSET":
         return None
     pads = foreign.get("pads") or [0] * 2 * rank
@@ -261,7 +272,7 @@ def conv_of_onnx(foreign: Foreign) -> Recognised | None:
     """Recognise a convolution with constant weights."""
     held = with_bias(foreign, "W", "B")
     out, _, *kernel = held["weight"].shape
-    padding = onnx_pads(foreign, len(kernel))
+    padding = onnx_pads(foreign, kernel)
     if padding is None or not all(value.constant for value in held.values()):
         return None
     found = Conv(
@@ -276,27 +287,59 @@ def conv_of_onnx(foreign: Foreign) -> Recognised | None:
 
 
 def conv_transpose_of_onnx(foreign: Foreign) -> Recognised | None:
-    """Recognise a transposed convolution that crops both sides equally."""
+    """Recognise a transposed convolution; what one side loses more is a slice behind it."""
     held = with_bias(foreign, "W", "B")
     _, out, *kernel = held["weight"].shape
-    rank = len(kernel)
-    padding = onnx_pads(foreign, rank)
-    if foreign.get("output_shape") or not all(value.constant for value in held.values()):
+    steps = onnx_steps(foreign, len(kernel))
+    strides, dilations = (per_axis(steps[name], len(kernel), name) for name in steps)
+    if not all(value.constant for value in held.values()):
         return None
-    sides = padding if isinstance(padding, tuple) else (padding,)
-    if padding is None or not all(isinstance(side, int) for side in sides):
-        return None
+    paddings, extras, slices = [], [], []
+    for axis, (before, behind) in enumerate(_crops(foreign, kernel, strides, dilations)):
+        both, size = before, foreign.out[axis + 2]
+        if before - behind >= max(strides[axis], dilations[axis]):  # an output padding is smaller
+            both = behind
+        if both < 0:
+            return None
+        if both < before or behind > before:
+            slices.append(Slice(start=before - both, stop=before - both + size, axis=axis + 1))
+        paddings.append(both)
+        extras.append(max(both - behind, 0))
     groups = foreign.get("group", 1)
     found = ConvTranspose(
         out=out * groups,
         kernel=short(kernel),
-        padding=padding,
-        output_padding=short(foreign.get("output_padding") or (0,) * rank),
+        padding=short(paddings),
+        output_padding=short(extras),
         groups=groups,
         bias="bias" in held,
-        **onnx_steps(foreign, rank),
+        **steps,
     )
-    return Recognised(found, (foreign.get("X"),), held)
+    return Recognised(found, (foreign.get("X"),), held, then=tuple(slices))
+
+
+def _crops(
+    foreign: Foreign, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Return how many positions an ONNX transposed convolution crops before and behind each axis.
+
+    It extends an axis behind where the number is negative.
+    """
+    rank, auto = len(kernel), foreign.get("auto_pad", "NOTSET")
+    sizes, made = foreign.get("X").shape[2:], foreign.out[2:]
+    pads = foreign.get("pads") or [0] * 2 * rank
+    extra = foreign.get("output_padding") or [0] * rank
+    crops = []
+    for axis, (size, stride, dilation) in enumerate(zip(sizes, strides, dilations, strict=True)):
+        whole = (size - 1) * stride + dilation * (kernel[axis] - 1) + 1
+        before = pads[axis]
+        if foreign.get("output_shape") or auto.startswith("SAME"):
+            total = whole + extra[axis] - made[axis]
+            before = total // 2 if auto == "SAME_UPPER" else total - total // 2
+        elif auto == "VALID":
+            before = 0
+        crops.append((before, whole - before - made[axis]))
+    return crops
 
 
 def torch_numbers(foreign: Foreign, *names: str) -> dict[str, Any]:

@@ -308,4 +308,5 @@ def _by_weights(
     if found is None or (normed is None and found.weights["weight"].learned):
         return found
     kinds, held = (FIXED, found.weights) if normed is None else (NORMED, normed)
-    return Recognised(kinds[type(found.op)](**structs.asdict(found.op)), found.inputs, held)
+    op = kinds[type(found.op)](**structs.asdict(found.op))
+    return structs.replace(found, op=op, weights=held)

@@ -302,12 +302,12 @@ class StochasticPool(Pool, frozen=True, kw_only=True):
 
 def _onnx_pool(foreign: Foreign) -> dict[str, Any]:
     """Return the attributes that all ONNX pools have; the padding is None if unknown."""
-    rank = len(foreign.ins[0].shape) - 2
+    kernel = foreign.args["kernel_shape"]
     return {
-        "kernel": short(foreign.get("kernel_shape")),
-        "padding": onnx_pads(foreign, rank),
+        "kernel": short(kernel),
+        "padding": onnx_pads(foreign, kernel),
         "ceil": bool(foreign.get("ceil_mode", 0)),
-        **onnx_steps(foreign, rank),
+        **onnx_steps(foreign, len(kernel)),
     }
 
 

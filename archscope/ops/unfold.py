@@ -150,7 +150,7 @@ def unfold_of_torch(foreign: Foreign) -> Recognised | None:
 def unfold_of_onnx(foreign: Foreign) -> Recognised | None:
     """Recognise a convolution with one-hot kernels, as prepared by the importer."""
     kernel = foreign.args["kernel_shape"]
-    padding = onnx_pads(foreign, len(kernel))
+    padding = onnx_pads(foreign, kernel)
     if padding is None:
         return None
     found = Unfold(kernel=short(kernel), padding=padding, **onnx_steps(foreign, len(kernel)))

@@ -169,11 +169,17 @@ class _Conversion:
         names = [self.node_of(tensor.name) for tensor in found.inputs]
         ins = tuple(self.builder.nodes[name].out for name in names)
         try:
-            if found.op.shape(*ins) != self.model.shapes[operator.outputs[0]][1:]:
+            out = found.op.shape(*ins)
+            for op in found.then:
+                out = op.shape(out)
+            if out != self.model.shapes[operator.outputs[0]][1:]:
                 return False
-            self.keep(operator.outputs[0], self.builder.add(node, found.op, names))
+            last = self.builder.add(node, found.op, names)
         except (ShapeError, ArithmeticError):
             return False
+        for op in found.then:
+            last = self.builder.add(take_name(f"{node}_{op.name}", self.taken), op, [last])
+        self.keep(operator.outputs[0], last)
         self.weights.hold(operator, node, found)
         return True
 
