@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -191,12 +192,24 @@ def resize(net: Conversion, op: TfliteOperator) -> list[Value]:
         if align:
             raise Unsupported(products=0, work=0)
         given["mode"] = "nearest_exact" if half and not whole else "nearest"
-    elif not align and not half:  # aligned by corners of positions, which torch lacks
-        channels = net.shape(node)[0]
-        raise Unsupported(products=0, work=7 * channels * prod(wanted), size=(channels, *wanted))
+    elif not align and not half:
+        return [Value(_from_corners(net, net.title(op), node, wanted), batched=value.batched)]
     else:
         given |= {"mode": "linear", "align_corners": bool(align)}
     return [Value(net.add(net.title(op), "upsample", node, **given), batched=value.batched)]
+
+
+def _from_corners(net: Conversion, title: str, node: str, wanted: Sequence[int]) -> str:
+    """Add bilinear resizing in which the corners before all positions are aligned.
+
+    With the last values repeated once, the next position of either map is aligned as well.
+    """
+    node = net.add(f"{title}_pad", "pad", node, padding=((0, 1), (0, 1)), mode="replicate")
+    more = tuple(size + 1 for size in wanted)
+    node = net.add(title, "upsample", node, size=more, mode="linear", align_corners=True)
+    for axis, size in enumerate(wanted, start=1):
+        node = net.add(f"{title}_cut{axis}", "slice", node, start=0, stop=size, axis=axis)
+    return node
 
 
 def blocks(net: Conversion, op: TfliteOperator) -> list[Value]:

@@ -207,17 +207,27 @@ def test_what_is_not_known_is_counted_as_far_as_it_can_be(tmp_path: Path) -> Non
     assert result.totals.params == 81 + 12 + 2
     assert result.totals.macs == 64 * 12
     w = Writer(1, 5, 6, 4)
-    w.op("RESIZE_BILINEAR", [0, w.constant([10, 12])], (1, 10, 12, 4))
-    (layer,) = [node for node in imported(w, tmp_path).graph.nodes if node.inputs]
-    assert (layer.op.name, layer.out, layer.op.unknown) == (
-        "opaque",
-        (4, 10, 12),
-        ("window", "torch"),
-    )
-    w = Writer(1, 5, 6, 4)
     weight = w.op("MUL", [0, 0], (1, 5, 6, 4))
     w.op("CONV_2D", [0, weight, w.constant(numbers(1))], (1, 1, 1, 1), StrideH=1, StrideW=1)
     assert analyze(imported(w, tmp_path).graph).totals.macs == prod((5, 6, 4))
+
+
+@pytest.mark.parametrize(("height", "width"), [(10, 12), (7, 9), (3, 5)])
+def test_bilinear_resizing_from_corners(height: int, width: int, tmp_path: Path) -> None:
+    """Position u of n reads u * m / n of m, as in TensorFlow 1."""
+    w = Writer(1, 5, 6, 4)
+    w.op("RESIZE_BILINEAR", [0, w.constant([height, width])], (1, height, width, 4))
+    network = build(imported(w, tmp_path).graph)
+    x = numpy.random.default_rng(0).random((1, 4, 5, 6), dtype=numpy.float32)
+    expected = x
+    for axis, size in ((2, height), (3, width)):
+        places = numpy.arange(size) * expected.shape[axis] / size
+        low = places.astype(int)
+        high = numpy.minimum(low + 1, expected.shape[axis] - 1)
+        share = (places - low).reshape(-1, *(1,) * (3 - axis))
+        expected = expected.take(low, axis) * (1 - share) + expected.take(high, axis) * share
+    output = network(torch.from_numpy(x)).numpy()
+    numpy.testing.assert_allclose(output, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_an_operator_that_turns_out_opaque_is_counted_once(tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from archscope.importers.onnx.forms.applied import Applied, Steps, form, last, single
-from archscope.ops.foreign import Foreign
+from archscope.ops.foreign import Foreign, Tensor
 
 
 @form("Softmax", "LogSoftmax")
@@ -13,10 +14,17 @@ def _softmax(applied: Applied) -> Steps:
     rank = len(applied.x.shape)
     merges = applied.operator.version < 13  # all axes from this one on are one
     axis = applied.attribute("axis", 1 if merges else -1) % rank
-    if merges and axis != rank - 1:
-        return ()
     name = "softmax" if applied.operator.kind == "Softmax" else "log_softmax"
-    return single(applied, f"{name}.int", self=applied.x, dim=axis)
+    if not merges or axis == rank - 1:
+        return single(applied, f"{name}.int", self=applied.x, dim=axis)
+    if axis == 0:
+        return ()
+    flat = *applied.out[:axis], prod(applied.out[axis:])
+    return (
+        Foreign("aten.reshape.default", {"self": applied.x}, flat),
+        Foreign(f"aten.{name}.int", {"self": last(flat), "dim": axis}, flat),
+        Foreign("aten.reshape.default", {"self": last(flat)}, applied.out),
+    )
 
 
 REDUCED = {
@@ -75,6 +83,46 @@ def _top(applied: Applied) -> Steps:
 @form("CumSum", "CumProd")
 def _cumulative(applied: Applied) -> Steps:
     (axis,) = applied.integers(1) or (0,)
-    if applied.attribute("exclusive") or applied.attribute("reverse"):
+    if applied.attribute("exclusive"):
         return ()
-    return single(applied, f"{applied.operator.kind.lower()}.default", self=applied.x, dim=axis)
+    target, shape = f"aten.{applied.operator.kind.lower()}.default", applied.out
+    if not applied.attribute("reverse"):
+        return (Foreign(target, {"self": applied.x, "dim": axis}, shape),)
+    return (
+        Foreign("aten.flip.default", {"self": applied.x, "dims": (axis,)}, shape),
+        Foreign(target, {"self": last(shape), "dim": axis}, shape),
+        Foreign("aten.flip.default", {"self": last(shape), "dims": (axis,)}, shape),
+    )
+
+
+@form("Hardmax")
+def _hardmax(applied: Applied) -> Steps:
+    """One where a value is the first of the largest along an axis, zero elsewhere."""
+    if applied.operator.version < 13:  # all axes from the stated one on are one
+        return ()
+    axis = applied.attribute("axis", -1) % len(applied.out)
+    places = *applied.out[:axis], *applied.out[axis + 1 :]
+    largest = {"self": applied.x, "dim": axis, "keepdim": False}
+    return (
+        Foreign("aten.argmax.default", largest, places),
+        *one_hot(last(places), applied.out[axis], axis),
+    )
+
+
+@form("OneHot")
+def _one_hot(applied: Applied) -> Steps:
+    (classes,), ends = applied.integers(1) or (0,), applied.array(2).tolist()
+    axis = applied.attribute("axis", -1) % len(applied.out)
+    return one_hot(applied.x, classes, axis) if ends == [0, 1] else ()
+
+
+def one_hot(places: Tensor, classes: int, axis: int) -> Steps:
+    """Return one-hot vectors along an axis of the result."""
+    made = *places.shape, classes
+    behind = len(places.shape)
+    steps = [Foreign("aten.one_hot.default", {"self": places, "num_classes": classes}, made)]
+    if axis != behind:
+        order = *range(axis), behind, *range(axis, behind)
+        turned = tuple(made[place] for place in order)
+        steps.append(Foreign("aten.permute.default", {"self": last(made), "dims": order}, turned))
+    return steps

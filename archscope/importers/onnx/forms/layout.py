@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from archscope.importers.onnx.forms.applied import Applied, Steps, form, last, single
@@ -30,12 +31,13 @@ def _slice(applied: Applied) -> Steps:
         if places == range(shape[axis]):
             continue
         shape[axis] = len(places)
-        if step < 0:
-            if len(places) != args["self"].shape[axis] or step != -1:
-                return ()
-            steps.append(Foreign("aten.flip.default", {**args, "dims": (axis,)}, tuple(shape)))
-        else:
-            args |= {"dim": axis, "start": places.start, "end": places.stop, "step": step}
+        if step < 0:  # of the axis in the other direction
+            whole = args["self"].shape
+            steps.append(Foreign("aten.flip.default", {**args, "dims": (axis,)}, whole))
+            args["self"], most = last(whole), whole[axis] - 1
+            places = range(most - places.start, most - places.stop, -step)
+        if places != range(args["self"].shape[axis]):
+            args |= {"dim": axis, "start": places.start, "end": places.stop, "step": abs(step)}
             steps.append(Foreign("aten.slice.Tensor", args, tuple(shape)))
     return steps or single(applied, "alias.default", self=x)
 
@@ -85,15 +87,6 @@ def _gather(applied: Applied) -> Steps:
 def _gather_elements(applied: Applied) -> Steps:
     axis = applied.attribute("axis", 0)
     return single(applied, "gather.default", self=applied.x, dim=axis, index=applied.input(1))
-
-
-@form("OneHot")
-def _one_hot(applied: Applied) -> Steps:
-    (classes,), ends = applied.integers(1) or (0,), applied.array(2).tolist()
-    behind = applied.attribute("axis", -1) in (-1, len(applied.out) - 1)
-    if ends != [0, 1] or not behind:
-        return ()
-    return single(applied, "one_hot.default", self=applied.x, num_classes=classes)
 
 
 @form("Pad")
@@ -147,17 +140,49 @@ def _resize(applied: Applied) -> Steps:
     sizes = x.shape[2:]
     if where == "pytorch_half_pixel" and min(out[2:]) > 1:
         where = "half_pixel"
+    if mode == "linear" and where == "asymmetric" and not applied.attribute("antialias"):
+        return _resized_from_corners(applied)
     plain = {"cubic_coeff_a": -0.75, "exclude_outside": 0, "antialias": 0}
     if any(applied.attribute(word, usual) != usual for word, usual in plain.items()):
         return ()
     if mode == "nearest" and applied.attribute("nearest_mode") != "round_prefer_ceil":
         return ()
-    if applied.given(2) is not None and applied.array(2).size:
-        factors = applied.array(2).reshape(-1)[-len(sizes) :]
-        if any(abs(f * n - m) > 1e-4 for f, n, m in zip(factors, sizes, out[2:], strict=True)):
-            return ()
+    pairs = zip(_factors(applied), sizes, out[2:], strict=True)
+    if any(abs(factor * size - made) > 1e-4 for factor, size, made in pairs):
+        return ()
     name = RESIZED[mode, where][len(sizes) - 1]
     return single(applied, f"{name}.vec", input=x, align_corners=where == "align_corners")
+
+
+def _resized_from_corners(applied: Applied) -> Steps:
+    """Resize so that the corners before all positions are aligned, as those of TensorFlow 1 were.
+
+    With the last values repeated once, the next position of either map is aligned as well.
+    """
+    x, out = applied.x, applied.out
+    rank, pairs = len(x.shape) - 2, zip(_factors(applied), x.shape[2:], out[2:], strict=True)
+    if any(abs(factor * size - made) > 1e-4 for factor, size, made in pairs):
+        return ()
+    longer, more = ((*shape[:2], *(size + 1 for size in shape[2:])) for shape in (x.shape, out))
+    pad = {"self": x, "pad": (0, 1) * rank, "mode": "replicate", "value": 0.0}
+    steps = [Foreign("aten.pad.default", pad, longer)]
+    name = RESIZED["linear", "align_corners"][rank - 1]
+    resize = {"input": last(longer), "align_corners": True}
+    steps.append(Foreign(f"aten.{name}.vec", resize, more))
+    shape = more
+    for axis in range(2, rank + 2):
+        cut = {"self": last(shape), "dim": axis, "start": 0, "end": out[axis], "step": 1}
+        shape = *shape[:axis], out[axis], *shape[axis + 1 :]
+        steps.append(Foreign("aten.slice.Tensor", cut, shape))
+    return steps
+
+
+def _factors(applied: Applied) -> Sequence[float]:
+    """Return the stated factors of the spatial axes, or those of the sizes."""
+    sizes = applied.x.shape[2:]
+    if applied.given(2) is not None and applied.array(2).size:
+        return [float(factor) for factor in applied.array(2).reshape(-1)[-len(sizes) :]]
+    return [made / size for made, size in zip(applied.out[2:], sizes, strict=True)]
 
 
 @form("DepthToSpace")

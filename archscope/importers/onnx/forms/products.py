@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from archscope.importers.onnx.forms.applied import Applied, Steps, form, single
-from archscope.ops.foreign import round_float
+from math import prod
+from typing import Any
+
+from archscope.importers.onnx.forms.applied import Applied, Steps, form, last, single
+from archscope.ops.foreign import Foreign, round_float
 
 
 @form("Linear")
@@ -13,9 +16,37 @@ def _linear(applied: Applied) -> Steps:
                 bias=applied.given(2))  # fmt: skip
 
 
+@form("Gemm")
+def _gemm(applied: Applied) -> Steps:
+    """A product with constant weights and a bias, which are multiplied by factors."""
+    if applied.attribute("transA"):
+        return ()
+    matrix = applied.array(1) if applied.attribute("transB") else applied.array(1).T
+    alpha, beta = (matrix.dtype.type(applied.attribute(word, 1.0)) for word in ("alpha", "beta"))
+    weight, bias = applied.constant(1, "times alpha", alpha * matrix), None
+    if applied.given(2) is not None and beta:
+        row = applied.array(2).reshape(-1)
+        row = row if row.size == len(matrix) else row.repeat(len(matrix))
+        bias = applied.constant(2, "times beta", beta * row)
+    return single(applied, "linear.default", input=applied.x, weight=weight, bias=bias)
+
+
 @form("MatMul")
 def _matmul(applied: Applied) -> Steps:
-    return single(applied, "matmul.default", self=applied.x, other=applied.input(1))
+    if not applied.x.constant:
+        return single(applied, "matmul.default", self=applied.x, other=applied.input(1))
+    x, out, weight = applied.input(1), applied.out, applied.array(0)
+    if any(size != 1 for size in weight.shape[:-2]) or len(x.shape) < 3:
+        return ()
+    # A matrix from the left multiplies columns, which are rows of the transposed.
+    order = *range(len(x.shape) - 2), len(x.shape) - 1, len(x.shape) - 2
+    turned, made = (tuple(shape[axis] for axis in order) for shape in (x.shape, out))
+    rows = applied.constant(0, "rows", weight.reshape(weight.shape[-2:]))
+    return (
+        Foreign("aten.permute.default", {"self": x, "dims": order}, turned),
+        Foreign("aten.linear.default", {"input": last(turned), "weight": rows, "bias": None}, made),
+        Foreign("aten.permute.default", {"self": last(made), "dims": order}, out),
+    )
 
 
 @form("Einsum")
@@ -29,9 +60,27 @@ def _norm(applied: Applied) -> Steps:
     x, kind = applied.x, applied.operator.kind
     axis = applied.attribute("axis", -1) % len(x.shape)
     name = "layer_norm" if kind == "LayerNormalization" else "rms_norm"
+    if axis < len(x.shape) - 1:
+        return _norm_of_several(applied, name, axis)
     return single(applied, f"{name}.default", input=x, normalized_shape=x.shape[axis:],
                 weight=applied.given(1), bias=applied.given(2),
                 eps=round_float(applied.attribute("epsilon", 1e-5)))  # fmt: skip
+
+
+def _norm_of_several(applied: Applied, name: str, axis: int) -> Steps:
+    """A norm of rows of all values along several axes."""
+    shape = applied.out
+    flat = *shape[:axis], prod(shape[axis:])
+    words: dict[str, Any] = {"weight": None, "bias": None}
+    for place, word in enumerate(words, 1):
+        if applied.given(place) is not None:
+            words[word] = applied.constant(place, "in a row", applied.array(place).reshape(-1))
+    words |= {"normalized_shape": flat[-1:], "eps": round_float(applied.attribute("epsilon", 1e-5))}
+    return (
+        Foreign("aten.reshape.default", {"self": applied.x}, flat),
+        Foreign(f"aten.{name}.default", {"input": last(flat), **words}, flat),
+        Foreign("aten.reshape.default", {"self": last(flat)}, shape),
+    )
 
 
 @form("BatchNormalization")
