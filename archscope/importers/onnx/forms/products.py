@@ -51,8 +51,30 @@ def _matmul(applied: Applied) -> Steps:
 
 @form("Einsum")
 def _einsum(applied: Applied) -> Steps:
-    equation = applied.attribute("equation")
+    equation = applied.attribute("equation").replace(" ", "")
+    if [tensor.constant for tensor in applied.tensors if tensor] == [False, True]:
+        return _product_along_axis(applied, equation)
     return single(applied, "einsum.default", equation=equation, tensors=applied.tensors)
+
+
+def _product_along_axis(applied: Applied, equation: str) -> Steps:
+    """A product of one axis with a constant matrix: `bchw,oc->bohw`."""
+    terms, _, result = equation.partition("->")
+    x, _, matrix = terms.partition(",")
+    (gone,), (new,) = {*x} & {*matrix}, {*matrix} - {*x}
+    rows = x.replace(gone, "")
+    if len(matrix) != 2 or gone in result or sorted(result) != sorted(rows + new):
+        return ()
+    weight = applied.array(1) if matrix == new + gone else applied.array(1).T
+    order, back = [x.index(axis) for axis in rows + gone], [*map((rows + new).index, result)]
+    taken = tuple(applied.x.shape[axis] for axis in order)
+    made = *taken[:-1], len(weight)
+    words = {"input": last(taken), "weight": applied.constant(1, "rows", weight), "bias": None}
+    return (
+        Foreign("aten.permute.default", {"self": applied.x, "dims": order}, taken),
+        Foreign("aten.linear.default", words, made),
+        Foreign("aten.permute.default", {"self": last(made), "dims": back}, applied.out),
+    )
 
 
 @form("LayerNormalization", "RMSNormalization")
