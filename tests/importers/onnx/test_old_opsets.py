@@ -79,15 +79,14 @@ def test_what_were_attributes(opset: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("opset", "kind", "mode", "scale", "op"),
+    ("opset", "kind", "mode", "scale"),
     [
-        (7, "Upsample", "nearest", 2, "upsample"), (9, "Upsample", "nearest", 2, "upsample"),
-        (9, "Upsample", "linear", 2, "opaque"), (10, "Resize", "linear", 2, "opaque"),
-        (10, "Resize", "nearest", 3, "upsample"),
+        (7, "Upsample", "nearest", 2), (9, "Upsample", "nearest", 2), (9, "Upsample", "linear", 2),
+        (10, "Resize", "linear", 2), (10, "Resize", "nearest", 3),
     ],
 )  # fmt: skip
 def test_resizing_was_asymmetric(
-    opset: int, kind: str, mode: str, scale: int, op: str, tmp_path: Path
+    opset: int, kind: str, mode: str, scale: int, tmp_path: Path
 ) -> None:
     """The converter of onnx does not say so in what it writes."""
     scales = [1.0, 1.0, float(scale), float(scale)]
@@ -97,10 +96,9 @@ def test_resizing_was_asymmetric(
     weights = {"s": numpy.array(scales, "float32")} if opset >= 9 else {}
     path = saved(model(made, (1, 4, 8, 8), weights, opset), tmp_path)
     found = from_file(path)
-    assert found.graph.nodes[-1].op.name == op
-    if op == "upsample":
-        ours, theirs = outputs(found, path)
-        numpy.testing.assert_array_equal(ours, theirs)
+    assert "upsample" in [one.op.name for one in found.graph.nodes]
+    ours, theirs = outputs(found, path)
+    numpy.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-7)
 
 
 def test_older_ones_are_refused_in_one_line(tmp_path: Path) -> None:
@@ -110,10 +108,11 @@ def test_older_ones_are_refused_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("shape", "op"), [((1, 4, 1, 1), "softmax"), ((1, 4, 2, 2), "opaque")])
-def test_softmax_was_over_all_axes_from_one_on(shape: Any, op: str, tmp_path: Path) -> None:
-    found = from_file(saved(model([node("Softmax", "x")], shape, opset=11), tmp_path))
-    assert found.graph.nodes[-1].op.name == op
+@pytest.mark.parametrize("shape", [(1, 4, 1, 1), (1, 4, 2, 2)])
+def test_softmax_was_over_all_axes_from_one_on(shape: Any, tmp_path: Path) -> None:
+    path = saved(model([node("Softmax", "x")], shape, opset=11), tmp_path)
+    ours, theirs = outputs(from_file(path), path)
+    numpy.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-7)
 
 
 def test_pool_of_the_whole_map_with_padding_that_does_not_count(tmp_path: Path) -> None:

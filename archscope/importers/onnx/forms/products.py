@@ -33,11 +33,11 @@ def _gemm(applied: Applied) -> Steps:
 
 @form("MatMul")
 def _matmul(applied: Applied) -> Steps:
-    if not applied.x.constant:
-        return single(applied, "matmul.default", self=applied.x, other=applied.input(1))
-    x, out, weight = applied.input(1), applied.out, applied.array(0)
-    if any(size != 1 for size in weight.shape[:-2]) or len(x.shape) < 3:
-        return ()
+    first, x = applied.x, applied.input(1)
+    one = first.constant and prod(first.shape[:-2]) == 1 and len(x.shape) > 2
+    if not one:
+        return single(applied, "matmul.default", self=first, other=x)
+    out, weight = applied.out, applied.array(0)
     # A matrix from the left multiplies columns, which are rows of the transposed.
     order = *range(len(x.shape) - 2), len(x.shape) - 1, len(x.shape) - 2
     turned, made = (tuple(shape[axis] for axis in order) for shape in (x.shape, out))
