@@ -9,20 +9,20 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from archscope.errors import ArchscopeError
 from archscope.sources import imported
-from tests.importers.coreml.running import computed, params, torch_of
-from tests.importers.coreml.writer import Network, floats, numbers
+from tests.importers.coreml.writer import Network, floats
+from tests.importers.running import Cases, computed, numbers, params, torch_of
 
 pytest.importorskip("onnx", reason="needs archscope[onnx]")
 
 Make = Callable[[Network], str]
-Reference = Callable[[Tensor], Tensor]
-CASES: dict[str, tuple[Make, Reference, int]] = {}
+CASES: Cases[Make] = Cases()
 """How a network of the first generation is written, what it computes, and its params."""
+case = CASES.of
 
 W = numbers(6, 8, 3, 3)
 B = numbers(6, seed=2)
@@ -31,16 +31,6 @@ D = numbers(8, 5, 4, 4)
 C = numbers(8, seed=3)
 L = numbers(10, 8 * 12 * 12) / 30
 IMAGE = (1, 8, 12, 12)
-
-
-def case(expected: int, reference: Reference) -> Callable[[Make], Make]:
-    """Register a case under the name of its function."""
-
-    def register(make: Make) -> Make:
-        CASES[make.__name__] = make, reference, expected
-        return make
-
-    return register
 
 
 def edges(*pairs: tuple[int, int]) -> dict[str, Any]:
@@ -219,15 +209,8 @@ def test_a_layer_computes_what_torch_computes(name: str, tmp_path: Path) -> None
     assert params(graph) == expected
 
 
-EXACT: dict[str, tuple[Make, Reference, int]] = {}
-
-
-def exact(expected: int, reference: Reference) -> Callable[[Make], Make]:
-    def register(make: Make) -> Make:
-        EXACT[make.__name__] = make, reference, expected
-        return make
-
-    return register
+EXACT: Cases[Make] = Cases()
+exact = EXACT.of
 
 
 @exact(130, lambda x: functional.linear(x, torch_of(L[:, :12]), torch_of(L[:, 13])))

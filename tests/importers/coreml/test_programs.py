@@ -9,21 +9,21 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 import archscope
 from archscope.errors import ArchscopeError
 from archscope.sources import imported
-from tests.importers.coreml.running import computed, params, torch_of
-from tests.importers.coreml.writer import Program, array_feature, numbers, tensor_type
+from tests.importers.coreml.writer import Program, array_feature, tensor_type
+from tests.importers.running import Cases, computed, numbers, params, torch_of
 
 pytest.importorskip("onnx", reason="needs archscope[onnx]")
 
 Make = Callable[[Program], str]
-Reference = Callable[[Tensor], Tensor]
-CASES: dict[str, tuple[Make, Reference, int]] = {}
+CASES: Cases[Make] = Cases()
 """How a program is written, what it computes, and its params."""
+case = CASES.of
 
 W = numbers(6, 8, 3, 3)
 G = numbers(12, 2, 3, 3)
@@ -32,16 +32,6 @@ B = numbers(6, seed=2)
 C = numbers(8, seed=3)
 L = numbers(10, 12)
 IMAGE = (1, 8, 12, 12)
-
-
-def case(expected: int, reference: Reference) -> Callable[[Make], Make]:
-    """Register a case under the name of its function."""
-
-    def register(make: Make) -> Make:
-        CASES[make.__name__] = make, reference, expected
-        return make
-
-    return register
 
 
 def conv(net: Program, x: str = "x", weight: Any = W, out: tuple[int, ...] = (1, 6, 12, 12),

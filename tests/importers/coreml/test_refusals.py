@@ -14,7 +14,8 @@ from archscope.cli import main
 from archscope.errors import ArchscopeError
 from archscope.importers.formats import format_of
 from archscope.sources import imported
-from tests.importers.coreml.writer import Network, Program, encoded, floats, numbers
+from tests.importers.coreml.writer import Network, Program, encoded, floats
+from tests.importers.running import numbers
 
 pytest.importorskip("onnx", reason="needs archscope[onnx]")
 

@@ -18,11 +18,6 @@ CODES = {"float16": 10, "float32": 11, "int8": 21, "int32": 23, "uint8": 31, "bo
          "uint4": 35, "uint1": 37, "uint2": 36, "uint32": 33}  # fmt: skip
 
 
-def numbers(*shape: int, seed: int = 0) -> Array:
-    """Return random weights in single precision."""
-    return numpy.random.default_rng(seed).normal(size=shape).astype(numpy.float32)
-
-
 def varint(value: int) -> bytes:
     """Return a whole number as protocol buffers have it."""
     value &= (1 << 64) - 1

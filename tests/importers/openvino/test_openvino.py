@@ -13,41 +13,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import archscope
-from archscope.build import build
 from archscope.errors import ArchscopeError, UnavailableError
-from archscope.ir import Graph
 from archscope.sources import imported
-from archscope.weights import state_dict_of
 from tests.importers.openvino.writer import (
     WINDOWS,
     Network,
     Value,
-    numbers,
     small_network,
 )
+from tests.importers.running import Cases, computed, numbers, params, torch_of
 
 pytest.importorskip("onnx", reason="needs archscope[onnx]")
 
 
-def computed(path: Path, *shape: int) -> tuple[Graph, Tensor, Tensor]:
-    """Return the graph of a file, an input, and what the built network makes of it."""
-    found = imported(str(path))
-    network = build(found.graph).eval()
-    network.load_state_dict(state_dict_of(found.graph, found.weights()))
-    x = torch.from_numpy(numbers(*shape, seed=1))
-    with torch.no_grad():
-        return found.graph, x, network(x)
-
-
-def params(graph: Graph) -> int | None:
-    """Return the number of params."""
-    return archscope.analyze(graph).totals.params
-
-
 Make = Callable[[Network], Value]
-Reference = Callable[[Tensor], Tensor]
-CASES: dict[str, tuple[Make, Reference, int]] = {}
+CASES: Cases[Make] = Cases()
 """How a network is written, what it computes, and its params."""
+case = CASES.of
 
 W = numbers(6, 8, 3, 3)
 G = numbers(4, 3, 2, 3, 3)
@@ -55,20 +37,6 @@ D = numbers(8, 5, 4, 4)
 C = numbers(8, seed=3)
 L = numbers(5, 12)
 IMAGE = (1, 8, 12, 12)
-
-
-def case(expected: int, reference: Reference) -> Callable[[Make], Make]:
-    """Register a case under the name of its function."""
-
-    def register(make: Make) -> Make:
-        CASES[make.__name__] = make, reference, expected
-        return make
-
-    return register
-
-
-def torch_of(array: Any) -> Tensor:
-    return torch.from_numpy(numpy.ascontiguousarray(array))
 
 
 @case(432, lambda x: functional.conv2d(x, torch_of(W), padding=1))

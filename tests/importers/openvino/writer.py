@@ -8,13 +8,14 @@ from xml.sax.saxutils import quoteattr
 
 import numpy
 
+from tests.importers.running import numbers
+
 Array = numpy.ndarray[Any, Any]
 Value = tuple[int, int, tuple[int, ...], str]
 """A layer, its output, and the shape and precision of that."""
 
 TYPES = {"float32": "f32", "float16": "f16", "int8": "i8", "uint8": "u8", "int64": "i64",
          "int32": "i32", "bool": "boolean"}  # fmt: skip
-
 
 EXPLICIT: dict[str, Any] = {"auto_pad": "explicit"}
 WINDOWS: dict[str, Any] = {
@@ -24,11 +25,6 @@ WINDOWS: dict[str, Any] = {
     "pads_end": (1, 1),
     **EXPLICIT,
 }
-
-
-def numbers(*shape: int, seed: int = 0) -> Array:
-    """Return random weights in single precision."""
-    return numpy.random.default_rng(seed).normal(size=shape).astype(numpy.float32)
 
 
 class Network:
