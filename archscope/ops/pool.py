@@ -10,7 +10,7 @@ from msgspec import structs
 from archscope.axes import Window
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Saved, Shape, by_rank, call, text_of
-from archscope.onnx_form import Value, X, node, scalar
+from archscope.onnx_form import OnnxNode, Value, X, node, scalar
 from archscope.ops.attributes import Flag, Padding, Positive, Size
 from archscope.ops.conv import onnx_pads, onnx_steps, torch_numbers
 from archscope.ops.facts import Weightless, stated
@@ -54,7 +54,7 @@ class Pool(Weightless, frozen=True, kw_only=True):
         sizes = slid(self.window(*ins), ins[0])
         return ins[0][0], *sizes
 
-    def onnx_pool(self, kind: str, x: Value, *ins: Shape, **attributes: Any) -> Value:
+    def onnx_pool(self, kind: str, x: Value, *ins: Shape, **attributes: Any) -> OnnxNode:
         """Describe ONNX's pool over the same windows."""
         windows = self.window(*ins)
         sizes = zip(windows, ins[0][1:], strict=True)
@@ -64,12 +64,8 @@ class Pool(Weightless, frozen=True, kw_only=True):
         return node(kind, x, **words, ceil_mode=1 if over else None)
 
 
-@op("maxpool")
-class MaxPool(Pool, frozen=True, kw_only=True):
-    """Maximum over each window."""
-
-    selects = True
-    modules = (*by_rank("nn.MaxPool{}d"), *by_rank("archscope.nn.PaddedMaxPool{}d"))
+class Maxima(Pool, frozen=True, kw_only=True):
+    """The base class of operators on the maximum of each window; not an operator itself."""
 
     padding: Annotated[Padding, "padding by minus infinity; at most half the kernel"] = 0
     dilation: Annotated[Size, "spacing between the elements of the kernel"] = 1
@@ -77,20 +73,39 @@ class MaxPool(Pool, frozen=True, kw_only=True):
         Flag, "round the output size up: the last window may extend beyond the input"
     ] = False
 
-    def is_identity(self, *ins: Shape) -> bool:
-        return all(axis.kernel == axis.stride == 1 for axis in self.window(*ins))
-
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         windows = self.sliding(ins[0], self.padding, self.dilation, self.ceil)
-        _check_padding("maxpool", windows)
+        _check_padding(self.name, windows)
         if self.ceil and not symmetric(windows):
             # The window beyond the edge might see nothing but padding.
-            raise ShapeError("'maxpool' with ceil needs the same padding on both sides of an axis")
+            raise ShapeError(
+                f"'{self.name}' with ceil needs the same padding on both sides of an axis"
+            )
         return windows
 
     def elementwise(self, *ins: Shape) -> int:
         """Count a comparison for each value of a window except the first."""
         return prod(self.shape(*ins)) * (taps(self.window(*ins)) - 1)
+
+    def words(self, *ins: Shape) -> dict[str, Any]:
+        """Return the arguments of torch's pools, whose padding is the same on both sides."""
+        windows = self.window(*ins)
+        return stated(
+            padding=short(w.before for w in windows) if symmetric(windows) else 0,
+            dilation=short(w.dilation for w in windows),
+            ceil_mode=self.ceil,
+        )
+
+
+@op("maxpool")
+class MaxPool(Maxima, frozen=True, kw_only=True):
+    """Maximum over each window."""
+
+    selects = True
+    modules = (*by_rank("nn.MaxPool{}d"), *by_rank("archscope.nn.PaddedMaxPool{}d"))
+
+    def is_identity(self, *ins: Shape) -> bool:
+        return all(axis.kernel == axis.stride == 1 for axis in self.window(*ins))
 
     def saved(self, *ins: Shape) -> Saved:
         (x,) = ins
@@ -102,12 +117,7 @@ class MaxPool(Pool, frozen=True, kw_only=True):
 
     def torch(self, *ins: Shape) -> Call:
         windows = self.window(*ins)
-        even = symmetric(windows)
-        words = stated(
-            padding=short(w.before for w in windows) if even else 0,
-            dilation=short(w.dilation for w in windows),
-            ceil_mode=self.ceil,
-        )
+        even, words = symmetric(windows), self.words(*ins)
         if not even:
             words["pad"] = torch_pad(windows)
         target = "nn.MaxPool" if even else "archscope.nn.PaddedMaxPool"

@@ -10,14 +10,14 @@ from msgspec import structs
 from archscope.axes import Scatter
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Saved, Shape, call, text_of
-from archscope.onnx_form import Input, OnnxNode, Value, ints, node, scalar
+from archscope.onnx_form import Input, Value, X, ints, node, scalar
 from archscope.ops.attributes import Padding, Size
 from archscope.ops.conv import torch_numbers
 from archscope.ops.facts import Weightless, free, saves_nothing
 from archscope.ops.foreign import Foreign, Recognised, Tensor, per_axis_or_one, recognises
 from archscope.ops.gather import INT64
 from archscope.ops.geometry import per_axis, short, slid, spatial, symmetric
-from archscope.ops.pool import MaxPool, pool_of_torch
+from archscope.ops.pool import Maxima, MaxPool, pool_of_torch
 from archscope.ops.registry import op
 from archscope.ops.sort import FLOAT
 
@@ -26,7 +26,7 @@ FIELDS = ("kernel", "stride", "padding")
 
 
 @op("maxpool_indices")
-class MaxPoolIndices(MaxPool, frozen=True, kw_only=True):
+class MaxPoolIndices(Maxima, frozen=True, kw_only=True):
     """Position in the map of the maximum of each window, the first if several are equal.
 
     Positions are numbered row by row. They are 8-byte integers in torch, and float32 in an exported
@@ -34,12 +34,9 @@ class MaxPoolIndices(MaxPool, frozen=True, kw_only=True):
     """
 
     modules = ("archscope.nn.MaxPoolIndices",)
-    keeps_zero = selects = False
+    keeps_zero = False
     without_slope = (0,)
     saved = saves_nothing
-
-    def is_identity(self, *ins: Shape) -> bool:
-        return False
 
     def shape(self, *ins: Shape) -> Shape:
         if not symmetric(self.window(*ins)):
@@ -47,14 +44,15 @@ class MaxPoolIndices(MaxPool, frozen=True, kw_only=True):
         return super().shape(*ins)
 
     def torch(self, *ins: Shape) -> Call:
-        pool = super().torch(*ins)
-        return call("archscope.nn.MaxPoolIndices", *pool.args, **dict(pool.kwargs))
+        kernel, stride = (
+            short(getattr(w, field) for w in self.window(*ins)) for field in ("kernel", "stride")
+        )
+        return call("archscope.nn.MaxPoolIndices", kernel, stride=stride, **self.words(*ins))
 
     def onnx(self, *ins: Shape) -> Value:
-        pool = super().onnx(*ins)
-        assert isinstance(pool, OnnxNode)
-        place = node("Mod", pool.result(1), ints(prod(ins[0][1:])))  # ONNX also counts channels
-        return node("Cast", place, to=FLOAT)
+        place = self.onnx_pool("MaxPool", X, *ins).result(1)
+        inside = node("Mod", place, ints(prod(ins[0][1:])))  # ONNX also counts channels
+        return node("Cast", inside, to=FLOAT)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -116,7 +114,8 @@ class MaxUnpool(Weightless, frozen=True, kw_only=True):
         return x[0], *slid(self.window(*ins), x)
 
     def saved(self, *ins: Shape) -> Saved:
-        return Saved(indices=prod(ins[1]))
+        """State nothing for the indices, which torch's pool keeps already where it gives them."""
+        return Saved(least=True)
 
     def torch(self, *ins: Shape) -> Call:
         windows, sizes = self.window(*ins), self.shape(*ins)[1:]

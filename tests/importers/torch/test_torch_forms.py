@@ -226,7 +226,7 @@ FORMS = {
         lambda x, c: c(*[x.flatten(2).permute(2, 0, 1)] * 3)[0], nn.MultiheadAttention(4, 2)
     ),
 }
-PARTIAL = {"bnbatch", "frac", "insttrack", "meanall", "rare"}
+PARTIAL = {"bnbatch", "insttrack", "meanall", "rare"}
 """Forms that are counted, and not operators of ours."""
 NOT_COUNTED = {"biln", "lstm"}
 """Forms whose products torch's counter does not see on a CPU."""
