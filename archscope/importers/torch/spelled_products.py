@@ -155,9 +155,28 @@ def _einsum(is_data: IsData, equation: Any, *operands: Any) -> Any:
         x, term = _summed(operands[0], terms[0], set(result))
         return _permuted(x, term, result)
     if sum(map(is_data, operands)) != 1:
+        product = _of_matrices(operands, terms, result) if all(map(is_data, operands)) else None
+        if product is not None:
+            return product
         return _with_named_axes(equation, terms, result, operands)
     data, held = (0, 1) if is_data(operands[0]) else (1, 0)
     return _with_weight(operands[data], terms[data], operands[held], terms[held], result)
+
+
+def _of_matrices(operands: Sequence[Tensor], terms: list[str], result: str) -> Tensor | None:
+    """Return the products of matrices in the last two axes, such as `bhid,bhjd->bhij`, or None."""
+    (x, y), (left, right) = operands, terms
+    batch = left[:-2]
+    alike = batch and batch == right[:-2] == result[:-2] and len(left) == len(right) == len(result)
+    summed = {*left[-2:]} & {*right[-2:]}
+    if not alike or len(summed) != 1 or summed & {*result}:
+        return None
+    (axis,) = summed
+    rows, columns = left[-2:].replace(axis, ""), right[-2:].replace(axis, "")
+    product = torch.matmul(
+        _permuted(x, left, batch + rows + axis), _permuted(y, right, batch + axis + columns)
+    )
+    return _permuted(product, batch + rows + columns, result)
 
 
 def _in_pairs(is_data: IsData, terms: list[str], result: str, operands: Sequence[Tensor]) -> Any:

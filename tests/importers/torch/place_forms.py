@@ -191,6 +191,13 @@ PLACES: dict[str, nn.Module] = {
     ),
     "index_put": Ordinary(lambda x: x.index_fill(1, torch.tensor([1, 3]), 0), last=8),
     "index_copy": Ordinary(lambda x: x.index_select(1, torch.tensor([3, 1])), last=2),
+    "einsum_of_heads": Ordinary(
+        lambda x: torch.einsum("bhij,bhjd->bdhi", torch.einsum("bhid,bhjd->bhij", x, x), x)
+    ),
+    "einsum_of_merged_heads": Ordinary(
+        lambda x: torch.einsum("bid,bjd->bij", x.flatten(0, 1), x.flatten(0, 1)).view(-1, 8, 8, 8),
+        last=8,
+    ),
     "data": Ordinary(  # as in shortcuts that are padded with zeros
         lambda x: x + torch.cat([x[:, :5].data, torch.zeros(len(x), 3, *x.shape[2:])], 1), last=8
     ),
