@@ -97,7 +97,7 @@ class LocalExecutor:
                     return
             results.put(self._result(job, future, running.began))
 
-        # Not `self.trainer`, which may be that of a later job by now.
+        # Not `self.trainer`, which may already be that of a later job.
         future = self.pool.schedule(
             self.evaluate, args=(running.trainer, job), timeout=self.seconds
         )

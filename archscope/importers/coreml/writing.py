@@ -37,7 +37,7 @@ class Writing(OperatorWriter):
         self.weights = weights
         self.kinds: dict[str, Any] = {}  # the types of values
         self.small: dict[str, Any] = {}  # constants that shapes may depend on
-        self.notes: dict[str, None] = {}  # what is not as in the file, in order
+        self.notes: dict[str, None] = {}  # differences from the file, in order
         self.versions = self.onnx.ModelProto()
         for domain, version in {"": OPSET, PREPARED: 1, UNKNOWN: 1}.items():
             self.versions.opset_import.add(domain=domain, version=version)
@@ -139,7 +139,7 @@ class Writing(OperatorWriter):
         return list(names)
 
     def note(self, text: str) -> None:
-        """Say in the summary of the network what is not as in the file."""
+        """Name a difference from the file in the summary of the network."""
         self.notes[text] = None
 
     # Compressed weights.
