@@ -44,7 +44,7 @@ def is_foreign(word: str) -> bool:
 def resolved(word: str) -> str:
     """Return the file that a word such as `mynet` refers to, or the word if it names a spec."""
     file = import_strings.file_of(word)
-    if file is None or Path(word).is_file() or word in language.zoo() or word in language.spaces():
+    if file is None or Path(word).is_file() or language.shipped(word):
         return word
     return file.as_posix()
 
@@ -59,7 +59,7 @@ def imported(word: str, input: Inputs = None, batch: int = 1) -> Imported:
     found = format_of(word)
     if found is None:
         refuse(word)
-        if Path(word).is_file() or word in language.zoo():
+        if Path(word).is_file() or language.shipped(word):
             raise OptionError(f"'{word}' is already a spec, not a model to import")
         _refuse(word)
         expected = " or ".join(entry.about for entry in FORMATS.values())
@@ -192,7 +192,7 @@ def _refuse(word: str) -> None:
     if language.is_text(word):
         return
     refuse(word)
-    if not (word in language.zoo() or word in language.spaces()):
+    if not language.shipped(word):
         refuse_without_suffix(word)
         if (right := import_strings.with_colon(word)) is not None:
             raise WordError(f"'{word}' is no file", word, right)

@@ -24,12 +24,20 @@ from archscope.errors import OptionError, SpecError, did_you_mean, quoted, short
 from archscope.ir import Graph, Shape
 from archscope.language.document import Document
 from archscope.language.expand import expand
-from archscope.language.files import Collector, document_of, is_file, spaces, specs_in, zoo
+from archscope.language.files import (
+    Collector,
+    document_of,
+    is_file,
+    shipped,
+    spaces,
+    specs_in,
+    zoo,
+)
 from archscope.language.limits import LIMITS, Limits
 from archscope.language.overrides import input_shapes, settings
 from archscope.language.yaml_items import decode
 
-__all__ = ["LIMITS", "Limits", "document", "graph", "is_text", "load", "spaces", "zoo"]
+__all__ = ["LIMITS", "Limits", "document", "graph", "is_text", "load", "shipped", "spaces", "zoo"]
 
 
 def load(
@@ -74,7 +82,7 @@ def document(
         raise OptionError("the name of the network is empty")
     path = Path(source)
     if not is_file(path):
-        path = zoo().get(name) or spaces().get(name) or _present(path)
+        path = shipped(name) or _present(path)
     return document_of(collector.file(path), path.as_posix(), path.stem)
 
 

@@ -47,6 +47,15 @@ def spaces() -> dict[str, Path]:
     return {path.stem: path for path in sorted(zoo_folder().glob("spaces/*.yaml"))}
 
 
+def shipped(name: str) -> Path | None:
+    """Return the network, or else the search space, that ships with archscope under a name."""
+    folder = zoo_folder()
+    if not name or Path(name).name != name:
+        return None
+    places = folder / f"{name}.yaml", folder / "spaces" / f"{name}.yaml"
+    return next((path for path in places if is_file(path)), None)
+
+
 class Parts(Struct):
     """The contents of a file, merged with those of the files that it extends and uses."""
 
@@ -116,11 +125,10 @@ class Collector:
         for place in places:
             if is_file(place / name):
                 return place / name
-        shipped = spaces() | zoo()
-        if name in shipped:
-            return shipped[name]
+        if found := shipped(name):
+            return found
         known = {p.relative_to(place).as_posix() for place in places for p in specs_in(place)}
-        hint = did_you_mean(name, known | shipped.keys())
+        hint = did_you_mean(name, known | spaces().keys() | zoo().keys())
         where = f"no file beside this one and no spec of the zoo{hint}"
         raise SpecError(f"'{key}' names {quoted(name)}, which is {where}", item.at)
 

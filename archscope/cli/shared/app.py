@@ -75,12 +75,12 @@ def _no_command(args: list[str]) -> str:
     """Return the error for a first word that is no command, but perhaps a network."""
     import shlex
 
-    from archscope.language import spaces, zoo
+    from archscope.language import shipped, spaces
     from archscope.language.files import is_file
     from archscope.sources import is_foreign
 
     word = args[0]
-    if word in zoo() or word in spaces() or is_file(Path(word)) or is_foreign(word):
+    if shipped(word) or is_file(Path(word)) or is_foreign(word):
         typed = shlex.join(["archscope", "space" if word in spaces() else "analyze", *args])
         return f"'{word}' is a network, not a command; type: {typed}"
     if (Path(word) / "run.json").is_file() or (Path(word) / "study.json").is_file():

@@ -53,7 +53,7 @@ def check_exists(word: str) -> None:
         return
     path = Path(word)
     try:
-        if word in language.zoo() or word in language.spaces() or is_foreign(word):
+        if language.shipped(word) or is_foreign(word):
             return
         if path.is_file():
             return

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from archscope.errors import OptionError
-from archscope.language import spaces, zoo
+from archscope.language import shipped, zoo
 from archscope.records.run_folder import HOME as RUNS
 from archscope.records.run_folder import SUMMARY, is_run, runs_of_seeds
 from archscope.report.pages.study_section import TRIALS, is_study
@@ -24,7 +24,7 @@ def named_folders(word: str) -> list[Path]:
     are both a run and a study of this name.
     """
     try:
-        if word in (*zoo(), *spaces()) or Path(word).exists() or is_foreign(word):
+        if shipped(word) or Path(word).exists() or is_foreign(word):
             return []
         runs = [RUNS / word] if is_run(RUNS / word) else runs_of_seeds(word)
         study = STUDIES / word
