@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypedDict
 
@@ -29,9 +29,14 @@ from archscope.analysis.result import (
     Unknown,
 )
 from archscope.analysis.structure import Structure, structure
-from archscope.axes import Resample
+from archscope.axes import Axis, Resample
 from archscope.errors import GraphError, OptionError, check_known
-from archscope.ir import Graph, Node, Output
+from archscope.ir import Graph, Output
+
+SlidingWindow = tuple[tuple[int, ...], tuple[int, ...]]
+"""Kernel and stride along each axis."""
+
+NO_WINDOW: SlidingWindow = (), ()
 
 
 class AnalysisSettings(TypedDict, total=False):
@@ -79,7 +84,8 @@ def analyze(
     cost = costs(graph, batch)
     sizes = bytes_by_node(graph, cost, dtype, as_stored=as_stored)
     whole = total(cost)
-    counted = count_by(graph, count, batch)
+    macs = {name: own.macs for name, own in cost.items()}
+    counted = macs if count == "macs" else count_by(graph, count, batch)
     maps = memory(graph)
     fields = {node.name: receptive_fields(graph, node.name) for node in graph.inputs}
     main = next(iter(fields.values()))
@@ -104,7 +110,7 @@ def analyze(
         ),
         receptive_field=next(iter(views.values())),
         receptive_fields=views,
-        outputs=tuple(_head(graph, output, fields.values()) for output in graph.outputs),
+        outputs=tuple(_head(graph, output, fields, views) for output in graph.outputs),
         layers=_layers(graph, cost, counted, maps.in_place, main, sizes, gradients, batch),
         blocks=built.blocks,
         clashes=main.clashes,
@@ -204,10 +210,12 @@ def _layers(
     """Return a report on each node; `sizes` has the bytes of its weights and memory access."""
     views: dict[int, FieldView] = {}  # many nodes share a field
     layers = []
-    for node in graph.nodes:
-        own = cost[node.name]
-        back = gradients.counted[node.name] if gradients else None
-        field = fields.fields.get(node.name)
+    for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):
+        name, op, window = node.name, node.op, facts.window
+        own = cost[name]
+        weight_bytes, access_bytes = sizes[name]
+        back = gradients.counted[name] if gradients else None
+        field = fields.fields.get(name)
         view = None
         if field is not None:
             view = views.get(id(field))
@@ -215,41 +223,39 @@ def _layers(
                 view = views[id(field)] = field_view(field)
         layers.append(
             LayerReport(
-                node.name,
+                name,
                 node.scope,
-                node.op.name,
+                op.name,
                 node.inputs,
                 node.ins,
                 node.out,
                 own.params,
                 own.buffers,
                 own.macs,
-                counted[node.name],
+                counted[name],
                 own.elementwise,
                 own.activations,
                 own.memory_access,
-                sizes[node.name][1],
+                access_bytes,
                 view,
                 node.shares,
-                node.name in in_place,
+                name in in_place,
                 node.at,
-                sizes[node.name][0],
+                weight_bytes,
                 None if back is None else back * batch,
-                *_window(node),
+                *(_window(window, convolution=op.convolution) if window else NO_WINDOW),
             )
         )
     return tuple(layers)
 
 
-def _window(node: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
+@lru_cache(maxsize=1 << 12)
+def _window(windows: tuple[Axis, ...], *, convolution: bool) -> SlidingWindow:
     """Return the kernel and stride of the window that an operator slides; () if it slides none."""
-    windows = node.facts.window
-    if not windows:
-        return (), ()
     axes = [axis for axis in windows if not isinstance(axis, Resample)]
     kernel, stride = tuple(axis.kernel for axis in axes), tuple(axis.stride for axis in axes)
-    slides = node.op.convolution or any(size != 1 for size in kernel + stride)
-    return (kernel, stride) if slides else ((), ())
+    slides = convolution or any(size != 1 for size in kernel + stride)
+    return (kernel, stride) if slides else NO_WINDOW
 
 
 def _largest_batch(maps: Memory, room: int, whole: Cost, size: int, optimizer: str) -> LargestBatch:
@@ -300,9 +306,20 @@ def _numbers(
     )
 
 
-def _head(graph: Graph, output: Output, fields: Iterable[ReceptiveFields]) -> Head:
-    seen = next((each for each in fields if output.node in each.fields), None)
-    view = _trunk_view(graph, seen, output.node) if seen else None
+def _head(
+    graph: Graph,
+    output: Output,
+    fields: Mapping[str, ReceptiveFields],
+    views: Mapping[str, FieldView | None],
+) -> Head:
+    """Return an output with its receptive field; `views` has those of the main one, by input."""
+    source = next((name for name, seen in fields.items() if output.node in seen.fields), None)
+    if source is None:
+        view = None
+    elif output is graph.main:
+        view = views[source]
+    else:
+        view = _trunk_view(graph, fields[source], output.node)
     shape = graph.by_name[output.node].out
     return Head(output.name, output.node, shape, output.weight, output.train_only, view)
 
@@ -313,7 +330,7 @@ def _trunk_view(graph: Graph, fields: ReceptiveFields, output: str = "") -> Fiel
     if name:
         return field_view(fields.fields[name], name, fields.source)
     wanted = graph.ancestors(output or graph.main.node)
-    lost = next((name for name, f in fields.fields.items() if f.lost and name in wanted), None)
+    lost = next((name for name, f in fields.fields.items() if f is LOST and name in wanted), None)
     return field_view(LOST, lost, fields.source) if lost else None
 
 

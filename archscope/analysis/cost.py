@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from archscope.ir import Facts, Graph, Node
 
@@ -27,9 +27,6 @@ class Cost(Struct, frozen=True, gc=False):
     biases_read: int  # the elements read that are biases
 
 
-FIELDS = Cost.__struct_fields__
-
-
 def costs(graph: Graph, batch: int = 1) -> dict[str, Cost]:
     """Return the cost of each node by name.
 
@@ -38,25 +35,30 @@ def costs(graph: Graph, batch: int = 1) -> dict[str, Cost]:
     """
     result = {}
     for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):
-        weights = facts.params + facts.buffers
-        macs = facts.macs + (node.weight_macs if node.shares is None else 0)
+        params, buffers, macs, access = facts.params, facts.buffers, facts.macs, facts.access
+        weights = params + buffers
+        if node.shares is None:
+            own, kept = params if node.new_params is None else node.new_params, buffers
+            products = macs + node.weight_macs
+        else:
+            own = kept = 0
+            products = macs
         result[node.name] = Cost(
-            node.own_params,
-            facts.buffers if node.shares is None else 0,
-            macs * batch,
+            own,
+            kept,
+            products * batch,
             facts.elementwise * batch,
-            facts.elements * batch if facts.macs else 0,
-            (facts.access - weights) * batch + weights if facts.access else 0,
-            min(facts.biases, node.own_params),
-            facts.biases if facts.access else 0,
+            facts.elements * batch if macs else 0,
+            (access - weights) * batch + weights if access else 0,
+            min(facts.biases, own),
+            facts.biases if access else 0,
         )
     return result
 
 
 def total(parts: dict[str, Cost]) -> Cost:
     """Return the sum of costs."""
-    columns = ([getattr(part, field) for part in parts.values()] for field in FIELDS)
-    return Cost(*map(sum, columns))
+    return Cost(*map(sum, zip(*map(structs.astuple, parts.values()), strict=True)))
 
 
 def bytes_of(elements: int, biases: int, dtype: str) -> int:
@@ -75,10 +77,11 @@ def bytes_by_node(
     `as_stored` uses the bytes of the weights in the imported file, if known.
     """
     result = {}
+    size, extra = DTYPES[dtype], EXTRA.get(dtype, 0)
     for node in graph.nodes:
         own = cost[node.name]
-        weights = bytes_of(own.params + own.buffers, own.biases, dtype)
-        access = bytes_of(own.memory_access, own.biases_read, dtype)
+        weights = (own.params + own.buffers) * size + own.biases * extra
+        access = own.memory_access * size + own.biases_read * extra
         owner = node if node.shares is None else graph.by_name[node.shares]
         if as_stored and owner.weight_bytes is not None:
             weights = owner.weight_bytes if owner is node else 0

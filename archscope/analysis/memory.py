@@ -83,15 +83,16 @@ def memory(graph: Graph) -> Memory:
     training_roots = storages(graph, placed, training=True)
     sizes = _sizes(graph, training_roots)
     kept = _kept(graph, training_roots, placed)
-    maps = {name for value in kept.values() for name in value.maps}
+    extra = kept.values()
+    maps = {name for value in extra for name in value.maps}
     return Memory(
         activations=sum(_sizes(graph, roots).values()),
         peak=peak,
         peak_node=graph.nodes[timeline.index(peak)].name,
         timeline=tuple(timeline),
-        saved=sum(sizes[name] for name in maps) + sum(value.elements for value in kept.values()),
-        saved_indices=sum(value.indices for value in kept.values()),
-        saved_fixed=sum(value.fixed for value in kept.values()),
+        saved=sum([sizes[name] for name in maps]) + sum([value.elements for value in extra]),
+        saved_indices=sum([value.indices for value in extra]),
+        saved_fixed=sum([value.fixed for value in extra]),
         kept=kept,
         sizes=sizes,
         in_place=placed,

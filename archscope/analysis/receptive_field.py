@@ -71,6 +71,7 @@ LONGEST_PATTERN = 1 << 14
 """The longest pattern of outputs that is followed; longer ones are marked as unknown."""
 
 ITSELF = Reach((0,), (0,), 1)
+POINT = Window()
 
 
 class Field(Struct, frozen=True, gc=False):
@@ -82,15 +83,11 @@ class Field(Struct, frozen=True, gc=False):
     known: bool = True  # False after branches of unequal stride, which have no common window
     bound: bool = False  # it may see less, behind an operator that rearranges positions
 
-    @property
-    def lost(self) -> bool:
-        """Whether nothing is known, after an operator that was not recognised."""
-        return self.axes is None and not self.known
-
 
 EVERYTHING = Field(None, None)
 AT_MOST_EVERYTHING = Field(None, None, bound=True)
 LOST = Field(None, None, known=False)
+"""That of all nodes behind an operator that was not recognised: nothing is known of it."""
 
 
 class Clash(Struct, frozen=True):
@@ -114,7 +111,8 @@ class ReceptiveFields(Struct, frozen=True):
         The main output is the default. Returns None if there is no such node or it is unknown.
         """
         wanted = graph.ancestors(output or graph.main.node)
-        if any(field.lost and name in wanted for name, field in self.fields.items()):
+        lost = [name for name, field in self.fields.items() if field is LOST]
+        if any(name in wanted for name in lost):
             return None
         for node in reversed(graph.nodes):
             field = self.fields.get(node.name)
@@ -131,26 +129,26 @@ def receptive_fields(graph: Graph, source: str | None = None) -> ReceptiveFields
     fields = {start.name: Field(itself, itself) if spatial else EVERYTHING}
     clashes: list[Clash] = []
     for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):
-        entering = [name for name in node.inputs if name in fields]
-        if not entering:
-            continue
         if len(node.inputs) == 1:
-            field = fields[entering[0]]
+            field = fields.get(node.inputs[0])
         else:
-            field = _merge(node, entering, fields, clashes)
+            entering = [name for name in node.inputs if name in fields]
+            field = _merge(node, entering, fields, clashes) if entering else None
+        if field is None:
+            continue
         window = facts.window
-        if field.lost or "window" in node.op.unknown:
+        if field is LOST or "window" in node.op.unknown:
             field = LOST
         elif window is None or (node.op.pools and _covers(node, window)):
             everything = field.axes is None and not field.bound  # wherever it is taken from
             # A vector has no positions that could see less than it does as a whole.
             loose = node.op.may_see_less and len(node.out) > 1 and not everything
             field = AT_MOST_EVERYTHING if loose else EVERYTHING
-        elif window and window != (Window(),) * len(window) and field.axes and field.narrowest:
+        elif window and window != (POINT,) * len(window) and field.axes and field.narrowest:
             axes = _seen(field.axes, window)
             same = field.narrowest is field.axes
             low = axes if same else _seen(field.narrowest, window)
-            known = field.known and _bounded(axes) and _bounded(low)
+            known = field.known and _bounded(axes) and (same or _bounded(low))
             field = Field(axes, low, field.gated, known) if known else _unknown(field)
         fields[node.name] = field
     return ReceptiveFields(start.name, fields, tuple(clashes))
@@ -213,9 +211,10 @@ def _merge(
 
     So is a branch with fewer positions, which every output sees alike.
     """
-    if any(fields[name].lost for name in entering):
+    if any(fields[name] is LOST for name in entering):
         return LOST
-    spread = {name for name, x in zip(node.inputs, node.ins, strict=True) if x[1:] != node.out[1:]}
+    extent = node.out[1:]
+    spread = [name for name, x in zip(node.inputs, node.ins, strict=True) if x[1:] != extent]
     local = [name for name in entering if fields[name].axes is not None and name not in spread]
     if not local:
         whole = any(fields[name].axes is None and not fields[name].bound for name in entering)
@@ -244,7 +243,9 @@ def _merge(
     return first if merged == first else merged
 
 
+@lru_cache(maxsize=1 << 12)
 def _clash(first: tuple[Reach, ...], second: tuple[Reach, ...]) -> str:
+    """Return how two branches do not line up; "" if they do."""
     for a, b in zip(first, second, strict=True):
         if a.jump * b.period != b.jump * a.period:
             return "unequal stride"

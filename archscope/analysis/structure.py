@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from msgspec import Struct
 
 from archscope.ir import POINTWISE, Facts, Graph, Node, Storage
@@ -33,40 +35,36 @@ def structure(graph: Graph) -> Structure:
     guideline 3), or a matrix product. The level of a fragment is the largest number of fragments
     on a path to it, and width is the largest number of fragments on one level.
     """
-    depth: dict[str, int] = {}
-    length: dict[str, int] = {}
-    level: dict[str, int] = {}
+    places: dict[str, tuple[int, int, int]] = {}  # depth, length of the longest path, level
     members: dict[str, dict[int, int]] = {}  # fragments on each level, by scope
     for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):
-        name, inputs = node.name, node.inputs
+        inputs = node.inputs
         if not inputs:
-            depth[name] = length[name] = level[name] = 0
+            places[node.name] = 0, 0, 0
             continue
-        if len(inputs) == 1:
-            (source,) = inputs
-            deep, long, high = depth[source], length[source], level[source]
-        else:
-            deep = max([depth[name] for name in inputs])
-            long = max([length[name] for name in inputs])
-            high = max([level[name] for name in inputs])
-        depth[name] = deep + (facts.macs > 0 and facts.params > 0)
-        length[name] = long + 1
-        level[name] = high
+        depth, length, level = places[inputs[0]]
+        for name in inputs[1:]:
+            deep, long, high = places[name]
+            depth, length, level = max(depth, deep), max(length, long), max(level, high)
+        if facts.macs and facts.params:
+            depth += 1
         if is_fragment(node, facts):
-            level[name] = high + 1
+            level += 1
             levels = members.setdefault(node.scope, {})
-            levels[high + 1] = levels.get(high + 1, 0) + 1
+            levels[level] = levels.get(level, 0) + 1
+        places[node.name] = depth, length + 1, level
     members = _with_parents(members)
+    depths, lengths, _ = zip(*places.values(), strict=True)
     blocks = tuple(
         BlockShape(scope, sum(levels.values()), max(levels.values()))
         for scope, levels in members.items()
         if scope
     )
     return Structure(
-        depth=max(depth.values()),
-        longest_path=max(length.values()),
+        depth=max(depths),
+        longest_path=max(lengths),
         width=max(members.get("", {}).values(), default=0),
-        layers=sum(bool(node.inputs) for node in graph.nodes),
+        layers=len(graph.nodes) - len(graph.inputs),
         blocks=blocks,
     )
 
@@ -82,8 +80,14 @@ def _with_parents(members: dict[str, dict[int, int]]) -> dict[str, dict[int, int
     """Return the levels of each scope, including the scopes inside it; '' is the whole network."""
     whole: dict[str, dict[int, int]] = {}
     for scope, levels in members.items():
-        for path in dict.fromkeys((scope, *scopes_of(scope), "")):
+        for path in _scopes_from(scope):
             held = whole.setdefault(path, {})
             for level, count in levels.items():
                 held[level] = held.get(level, 0) + count
     return whole
+
+
+@lru_cache(maxsize=1 << 14)
+def _scopes_from(scope: str) -> tuple[str, ...]:
+    """Return a scope and those that it is in, up to the whole network."""
+    return tuple(dict.fromkeys((scope, *scopes_of(scope), "")))
