@@ -8,6 +8,7 @@
     ├── OptionError           an option or argument is wrong
     │   └── WordError         an argument is wrong, and the right command is known
     ├── DataError             a data set is broken or not as expected
+    ├── RecordError           JSON or plain data is not the record that is expected
     └── UnavailableError      a required package or file is missing
 
 A traceback that reaches a user is a bug of archscope.
@@ -64,18 +65,40 @@ class DataError(ArchscopeError):
     """A data set is broken or not as expected."""
 
 
+class RecordError(ArchscopeError):
+    """JSON or plain data is not the record that is expected, at a place if one is to blame."""
+
+    def __init__(self, reason: str, place: str = "") -> None:
+        self.reason, self.place = reason, place
+        super().__init__(f"{place}: {reason}" if place else reason)
+
+
 class UnavailableError(ArchscopeError):
     """A required package or file is missing."""
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `, did you mean 'conv'?` for the nearest known word, or ""."""
+def reason_of(error: Exception) -> str:
+    """Return why the system or a reader refused, without the number and the path of the system."""
+    text = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    if isinstance(error, FileNotFoundError) and error.strerror is None:  # raised by safetensors
+        return "no such file or directory"
+    return f"{text[:1].lower()}{text[1:]}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that is most like a word, or None if none is."""
     from difflib import get_close_matches  # only needed for errors
 
     names = sorted(known)
     folded = {name.lower(): name for name in names}
     near = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
-    return f", did you mean '{folded[near[0]]}'?" if near else ""
+    return folded[near[0]] if near else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `, did you mean 'conv'?` for the nearest known word, or ""."""
+    near = nearest(word, known)
+    return f", did you mean '{near}'?" if near else ""
 
 
 def check_known(what: str, word: str, known: Iterable[str]) -> None:

@@ -11,11 +11,11 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from archscope.errors import OptionError
+from archscope.errors import OptionError, reason_of
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -56,33 +56,6 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, as `write_bytes` does."""
     write_text(path, msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
-
-
-@overload
-def decode_json(content: bytes) -> Any: ...
-
-
-@overload
-def decode_json(content: bytes, kind: type[Record]) -> Record: ...
-
-
-def decode_json(content: bytes, kind: Any = Any) -> Any:
-    """Return the value of a type that JSON from anywhere holds.
-
-    Raises msgspec.DecodeError or msgspec.ValidationError, whatever is wrong with it.
-    """
-    if not content.strip():
-        raise msgspec.DecodeError("the file is empty")
-    try:
-        return msgspec.json.decode(content, type=kind)
-    except msgspec.DecodeError as error:
-        if "truncated" in str(error):
-            raise msgspec.DecodeError("the JSON ends in the middle of a value") from None
-        raise
-    except UnicodeDecodeError:
-        raise msgspec.DecodeError("JSON is malformed: it is not UTF-8") from None
-    except RecursionError:
-        raise msgspec.DecodeError("JSON is nested too deeply") from None
 
 
 def append_bytes(path: Path, content: bytes) -> None:
@@ -127,8 +100,9 @@ def _is_read_only(file: Path) -> bool:
 
 def refusal(path: Path, error: OSError) -> OptionError:
     """Return the error for a file that the system refuses to write."""
-    reason = error.strerror or str(error)
-    return OptionError(f"cannot write '{path}': {reason[0].lower()}{reason[1:]}")
+    if isinstance(error, FileNotFoundError) and not path.parent.is_dir():
+        return OptionError(f"cannot write '{path}': there is no folder '{path.parent}'")
+    return OptionError(f"cannot write '{path}': {reason_of(error)}")
 
 
 def writer(path: Path) -> Callable[[Path, Iterable[Content]], None]:

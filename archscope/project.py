@@ -6,9 +6,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from archscope.errors import OptionError
+from archscope.errors import OptionError, did_you_mean, reason_of
 
-_SECTION = re.compile(rb"^\s*\[\s*tool\s*\.\s*archscope\s*[.\]]", re.MULTILINE)
+_SECTION = re.compile(rb"^\s*\[\s*tool\s*\.\s*archscope(?![\w-])", re.MULTILINE)
+_AT = re.compile(r"(?P<reason>.*) \(at line (?P<line>\d+), column (?P<column>\d+)\)", re.DOTALL)
+KEYS = ("lint", "plugins")
+"""What may be configured."""
 
 
 def find(folder: Path) -> Path | None:
@@ -28,9 +31,30 @@ def read(path: Path) -> dict[str, Any]:
     import tomllib  # only needed if there is a file
 
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise OptionError(f"{path}: cannot read the configuration: {error}") from None
+        content = path.read_bytes()
+    except OSError as error:
+        what = f"cannot read the configuration: {reason_of(error)}"
+        raise OptionError(f"{path}: {what}") from None
+    try:
+        tables = tomllib.loads(content.decode())
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        what = f"expected UTF-8 text, got the byte 0x{content[error.start]:02x}"
+        raise OptionError(f"{path}:{line}: {what}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise OptionError(_not_toml(path, str(error))) from None
     if path.name == "pyproject.toml":
         tables = tables.get("tool", {}).get("archscope", {})
+    for key in tables:
+        if key not in KEYS:
+            hint = did_you_mean(key, KEYS) or f"; it has {' and '.join(KEYS)}"
+            raise OptionError(f"{path}: unknown key '{key}'{hint}")
     return tables
+
+
+def _not_toml(path: Path, text: str) -> str:
+    """Return the error for what tomllib says, which ends with the place."""
+    found = _AT.fullmatch(text)
+    reason = found["reason"] if found else text
+    place = f":{found['line']}:{found['column']}" if found else ""
+    return f"{path}{place}: not TOML: {reason[:1].lower()}{reason[1:]}"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from archscope.errors import ArchscopeError, OptionError, did_you_mean
+from archscope.errors import ArchscopeError, OptionError, did_you_mean, reason_of
 from archscope.importers.formats import format_of
 from archscope.language.files import is_file
 
@@ -124,7 +124,7 @@ def _git(*words: str, given: bytes = b"", about: str = "") -> bytes:
     try:
         done = subprocess.run(command, input=given, capture_output=True, check=False)  # noqa: S603
     except OSError as error:
-        raise OptionError(f"cannot run git: {error.strerror}") from None
+        raise OptionError(f"cannot run git: {reason_of(error)}") from None
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         reason = lines[0].removeprefix("fatal: ") if lines else about

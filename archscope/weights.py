@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from archscope.errors import GraphError, OptionError, did_you_mean
+from archscope.errors import GraphError, OptionError, did_you_mean, reason_of
 from archscope.ir import Graph, Shape, text_of
 from archscope.module_names import module_path
 from archscope.signatures import WEIGHTS, described_file
@@ -62,11 +62,16 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def why_unreadable(path: Path, error: Exception) -> str:
-    """Return why a file could not be read as safetensors: what it is instead, or the error."""
+    """Return why a file could not be read as safetensors, and what it is instead if that is known.
+
+    `error` is that of the system or of safetensors.
+    """
+    if isinstance(error, OSError):
+        return reason_of(error)
     what = described_file(path)
     if what == WEIGHTS:
-        return f"it is cut off or damaged ({error})"
-    return f"it is {what}" if what else str(error)
+        return "it is cut off or damaged"
+    return f"it is {what}" if what else f"it is not {WEIGHTS}"
 
 
 def check_suffix(path: Path) -> None:

@@ -15,7 +15,7 @@ FLOORS = {
     room: floor
     for floor, rooms in enumerate((
         "errors extras axes printable module_names onnx_form scopes signatures",
-        "units files stats project callable_package weight_statistics",
+        "units files decoding stats project callable_package weight_statistics",
         "ir records plugins",
         "ops nn graph_builder",
         "language analysis datasets",

@@ -22,7 +22,7 @@ from archscope.build import build
 from archscope.compress.codebooks import Codebook, codebook, relative_entries
 from archscope.compress.layout import PUBLISHED
 from archscope.compress.tensors import fitted_weights
-from archscope.errors import OptionError
+from archscope.errors import OptionError, reason_of
 from archscope.files import write_bytes
 from archscope.ir import Graph
 from archscope.weights import is_weight
@@ -39,7 +39,7 @@ def read_compressed(path: Path, graph: Graph) -> dict[str, Tensor]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise OptionError(f"cannot read '{path}': {error.strerror or error}") from None
+        raise OptionError(f"cannot read '{path}': {reason_of(error)}") from None
     layers = _layers(graph)
     reader = _Reader(path, content)
     counts = reader.take(np.uint32, len(layers), "the numbers of entries").tolist()

@@ -12,6 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from archscope.contracts.check import Check, expect
+from archscope.decoding import convert
+from archscope.errors import RecordError
 from archscope.ir import Graph
 from archscope.language import document, graph, load
 from archscope.language.document import Document
@@ -22,6 +24,8 @@ from archscope.rules.rule import RULES, SEVERITIES, Finding, Guideline
 
 NETWORKS = ("lenet5", "resnet18", "mobilenet_v2", "googlenet", "siamese", "vit_b_16")
 """Networks on which no rule may raise."""
+THRESHOLD_NETWORKS = ("lenet5", "googlenet")
+"""Networks on which no rule may raise with any thresholds."""
 _EXPECT = re.compile(r"#\s*expect:\s*(\w+)")
 _THRESHOLD = re.compile(r"^(\w+): \S", re.MULTILINE)
 
@@ -74,6 +78,8 @@ def checks(name: str, file: Path | None = None) -> Iterator[Check]:
             yield Check(f"case {case.number} of {path.name}", partial(findings, case))
     for network in NETWORKS:
         yield Check(f"on {network}", partial(runs, name, network))
+    for field in RULES[name].__struct_fields__:
+        yield Check(f"with other values of {field}", partial(takes, name, field))
 
 
 def page(code: str) -> None:
@@ -117,3 +123,17 @@ def runs(code: str, network: str) -> None:
         well_formed(finding)
     if isinstance(found, Guideline):
         expect(found.score(Network(read)).code == code, "its score is another's")
+
+
+def takes(code: str, field: str) -> None:
+    """Check that a rule does not raise for any value of a threshold that may be configured.
+
+    A threshold of which 0 makes no sense says so: `Annotated[int, Meta(ge=1)]`.
+    """
+    for value in (0, 1, 10**18):
+        try:
+            configured = convert({field: value}, RULES[code])
+        except RecordError:
+            continue  # refused in a configuration, too
+        for network in THRESHOLD_NETWORKS:
+            lint(load(network), config=Config(select=(code,), rules={code: configured}))

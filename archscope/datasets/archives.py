@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-from archscope.errors import DataError
+from archscope.errors import DataError, reason_of
 
 LIMIT = 2**29
 """An upper bound of the decompressed size of the files of known data sets, in bytes."""
@@ -23,7 +23,7 @@ def raw(path: Path, limit: int = LIMIT) -> bytes:
         with path.open("rb") as file:
             data = file.read(limit + 1)
     except OSError as error:
-        raise DataError(f"cannot read '{path}': {(error.strerror or str(error)).lower()}") from None
+        raise DataError(f"cannot read '{path}': {reason_of(error)}") from None
     if len(data) > limit:
         raise DataError(f"'{path}' is larger than the limit of {limit:,} bytes")
     return data

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from archscope.datasets.images import Dataset
 from archscope.datasets.source import SOURCES, DatasetSource, absent, locate
-from archscope.errors import OptionError, did_you_mean
+from archscope.decoding import convert
+from archscope.errors import OptionError, RecordError, did_you_mean
 
 
 def names() -> tuple[str, ...]:
@@ -120,11 +119,10 @@ def _settings(cls: type[DatasetSource], options: dict[str, Any]) -> Any:
             near = near or (f", it takes {', '.join(known)}" if known else ", it takes none")
             raise OptionError(f"data set '{cls.name}' has no option '{key}'{near}")
     try:
-        return msgspec.convert(options, cls.options, strict=False)
-    except msgspec.ValidationError as error:
-        reason, _, where = str(error).partition(" - at `$.")
-        at = f"option '{where.rstrip('`')}' of " if where else ""
-        raise OptionError(f"{at}data set '{cls.name}': {reason[0].lower()}{reason[1:]}") from None
+        return convert(options, cls.options, strict=False)
+    except RecordError as error:
+        at = f"option '{error.place}' of " if error.place else ""
+        raise OptionError(f"{at}data set '{cls.name}': {error.reason}") from None
 
 
 def sizes(
@@ -140,5 +138,6 @@ def sizes(
     if len(numbers) not in counts or not all(0 < number < 65536 for number in numbers):
         shown = value if isinstance(value, str) else "x".join(map(str, words))
         wanted = " or ".join(map(str, counts))
-        raise OptionError(f"{name} is {wanted} sizes such as 3x32x32, got '{shown}'")
+        example = "x".join(["3", "32", "32"][-counts[-1] :])
+        raise OptionError(f"{name} is {wanted} sizes such as {example}, got '{shown}'")
     return numbers

@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
+from archscope.decoding import decode_json
 from archscope.drawing.tree import TreeNode
-from archscope.errors import OptionError, did_you_mean
-from archscope.files import decode_json
+from archscope.errors import OptionError, RecordError, did_you_mean, reason_of
 
 FAINTEST = 0.2
 """Intensity of the lowest value, so that it differs from a box without a value."""
@@ -107,9 +107,8 @@ def read_overlay(path: Path) -> OverlayFile:
     """Read a file of values. Raises OptionError, which names the place of a wrong value."""
     try:
         content = decode_json(path.read_bytes())
-    except (OSError, msgspec.MsgspecError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise OptionError(f"--overlay: cannot read '{path}': {reason}") from None
+    except (OSError, RecordError) as error:
+        raise OptionError(f"--overlay: cannot read '{path}': {reason_of(error)}") from None
     title, unit = path.stem, ""
     if isinstance(content, dict) and isinstance(content.get("values"), dict):
         unknown = set(content) - {"title", "unit", "values"}

@@ -19,7 +19,7 @@ from archscope.exporters.streamed_arrays import BLOCK, RandomArray, StreamedArra
 from archscope.ir import Graph, Node, Op, Shape
 from archscope.module_names import module_path
 from archscope.onnx_form import OnnxNode, Value, Weight
-from archscope.weights import COUNTER, check_fit
+from archscope.weights import COUNTER, check_fit, why_unreadable
 
 Arrays = dict[str, NDArray[Any]]
 """Arrays by their names in the state dict of `archscope.build`."""
@@ -94,7 +94,7 @@ def read_arrays(path: Path) -> Arrays:
             rest = [name for name in file.keys() if name not in mapped]  # noqa: SIM118
             return mapped | {name: file.get_tensor(name) for name in rest}
     except (OSError, SafetensorError) as error:
-        raise OptionError(f"cannot read '{path}': {error}") from None
+        raise OptionError(f"cannot read '{path}': {why_unreadable(path, error)}") from None
     except TypeError as error:
         raise OptionError(f"cannot read '{path}' without the package ml_dtypes: {error}") from None
 

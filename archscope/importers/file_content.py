@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-from archscope.errors import UnavailableError
+from archscope.errors import UnavailableError, reason_of
 
 Content = bytes | mmap
 
@@ -23,4 +23,4 @@ def content_of(path: Path) -> Content:
     except FileNotFoundError:
         raise UnavailableError("there is no such file") from None
     except OSError as error:
-        raise UnavailableError(f"cannot be read: {error.strerror}") from None
+        raise UnavailableError(f"cannot be read: {reason_of(error)}") from None

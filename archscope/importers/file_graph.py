@@ -16,6 +16,7 @@ from archscope.errors import (
     SpecError,
     UnavailableError,
     quoted,
+    reason_of,
     shortened,
 )
 from archscope.graph_builder import GraphBuilder
@@ -42,7 +43,7 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise UnavailableError(f"{path.as_posix()}: there is no such file") from None
     except OSError as error:
-        raise UnavailableError(f"{path.as_posix()}: cannot be read: {error.strerror}") from None
+        raise UnavailableError(f"{path.as_posix()}: cannot be read: {reason_of(error)}") from None
     if len(content) > MOST_BYTES:
         raise LimitError(f"the file is larger than the limit of {MOST_BYTES} bytes", path)
     if b"\0" in content:

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from archscope.errors import OptionError, SpecError, WordError, did_you_mean
+from archscope.errors import OptionError, SpecError, WordError, did_you_mean, reason_of
 
 _NAME = r"[A-Za-z_]\w*"
 _DOTTED = rf"{_NAME}(?:\.{_NAME})*"
@@ -188,7 +188,7 @@ def _tree(file: Path) -> ast.Module:
     try:
         return ast.parse(file.read_bytes())
     except OSError as error:
-        raise OptionError(f"cannot read '{file.as_posix()}': {error.strerror}") from None
+        raise OptionError(f"cannot read '{file.as_posix()}': {reason_of(error)}") from None
     except SyntaxError as error:
         place = f"{file.as_posix()}:{error.lineno or 1}:{error.offset or 1}"
         raise SpecError(f"invalid Python: {error.msg}", place) from None

@@ -111,6 +111,9 @@ def _present(path: Path) -> Path:
         hint = did_you_mean(name, [*zoo(), *spaces(), *_beside(path)])
         raise OptionError(f"{quoted(name)} is no file, no pattern and no network of the zoo{hint}")
     hint = did_you_mean(path.name, [spec.name for spec in specs_in(path.parent)])
+    for kind, known in (("network of the zoo", zoo()), ("space", spaces())):
+        if path.stem in known and path.parent == Path():
+            hint = f"; the {kind} is called '{path.stem}', without a suffix"
     raise SpecError(f"there is no such file{hint}", shortened(name, 1000))
 
 

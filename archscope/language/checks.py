@@ -33,10 +33,11 @@ def checked(
         return kind.read(content)
     except ValueError:
         what = f"'{name}' of '{owner}'" if owner else f"'{name}'"
+        wanted = kind.text
+        if kind.schema.get("type") == "integer" and isinstance(content, int) and content > LARGEST:
+            wanted = f"{wanted} and at most {LARGEST}"
         hint = forgotten(content, scope)
-        raise SpecError(
-            f"{what} must be {kind.text}, got {quoted(content)}{hint}", value.at
-        ) from None
+        raise SpecError(f"{what} must be {wanted}, got {quoted(content)}{hint}", value.at) from None
 
 
 def truth(value: Value, scope: Frame, what: str) -> bool:
@@ -63,7 +64,7 @@ def forgotten(content: Any, scope: Mapping[str, Any]) -> str:
     if not isinstance(content, str):
         return ""
     known = isinstance(scope, Frame) and content in scope.names()
-    if known or re.match(r"[A-Za-z0-9_.() ]+(?:[-+*/%<>]|==)", content):
+    if known or re.match(r"[A-Za-z0-9_.() ]+(?:[-+*/%<>]|==)[-+*/=(.\s]*\w", content):
         return f"; an expression begins with '=': ={quoted(content)[1:-1]}"
     return ""
 

@@ -136,6 +136,12 @@ class Collector:
 def _check_spec(root: Item, file: str) -> None:
     """Raise SpecError for a mapping that holds something else, such as settings of a program."""
     keys = list(root.value)
+    if "format" in keys and {"totals", "networks"} & {*keys}:
+        raise SpecError(
+            "expected a spec, got what archscope wrote as JSON; `archscope report` and"
+            " `archscope plot` read it",
+            file,
+        )
     if keys and not any(key in FILE_KEYS or did_you_mean(key, FILE_KEYS) for key in keys):
         raise SpecError(
             f"expected a spec, with 'input' and 'layers'; the file has {quoted(keys[0])}"

@@ -9,7 +9,7 @@ from typing import Any, AnyStr
 import yaml
 from msgspec import Struct
 
-from archscope.errors import LimitError, SpecError, did_you_mean, quoted, shortened
+from archscope.errors import LimitError, SpecError, did_you_mean, quoted, reason_of, shortened
 from archscope.ir import Source
 from archscope.language.expression import UNQUOTED
 from archscope.language.limits import Limits, check_limit
@@ -84,8 +84,7 @@ def read_text(path: Path, limits: Limits) -> str:
         # On Windows, reading a directory is 'permission denied'.
         if isinstance(error, PermissionError) and path.is_dir():
             raise SpecError("this is a directory, expected a spec file", name) from None
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError(f"cannot read it: {reason[0].lower()}{reason[1:]}", name) from None
+        raise SpecError(f"cannot read it: {reason_of(error)}", name) from None
     return decode(data, name, limits)
 
 

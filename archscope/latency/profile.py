@@ -11,8 +11,9 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct, structs
 
-from archscope.errors import OptionError, did_you_mean
-from archscope.files import check_writable, data_folder, decode_json, make_folder, write_json
+from archscope.decoding import decode_json
+from archscope.errors import OptionError, RecordError, did_you_mean, reason_of
+from archscope.files import check_writable, data_folder, make_folder, write_json
 from archscope.latency.kernel_kinds import FEATURES, FUSIONS, KINDS
 
 FORMAT = 1
@@ -136,9 +137,10 @@ def load(name: str) -> Profile:
         known = files()
         if name not in known:
             there = f"; there are {', '.join(known)}" if known else ""
-            hint = did_you_mean(name, known) + there
+            hint = did_you_mean(name, known) or there
             make = "`archscope device calibrate` creates that of this machine"
-            raise OptionError(f"no latency profile '{name}'{hint}; {make}")
+            joined = " " if hint.endswith("?") else "; "
+            raise OptionError(f"no latency profile '{name}'{hint}{joined}{make}")
         path = known[name]
     return read(path)
 
@@ -152,9 +154,9 @@ def read(path: Path) -> Profile:
             raise OptionError(f"'{path}' is larger than any latency profile")
         profile: Profile = decode_json(content, Profile)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise OptionError(f"cannot read the latency profile '{path}': {reason}") from None
-    except msgspec.MsgspecError as error:
+        what = f"cannot read the latency profile '{path}': {reason_of(error)}"
+        raise OptionError(what) from None
+    except RecordError as error:
         raise OptionError(f"'{path}' is not a latency profile: {error}") from None
     for problem in _problems(profile):
         raise OptionError(f"'{path}' is not a latency profile: {problem}")

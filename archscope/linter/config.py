@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
+from math import inf
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from archscope import project
-from archscope.errors import OptionError, did_you_mean
+from archscope.decoding import convert
+from archscope.errors import OptionError, RecordError, did_you_mean
 from archscope.rules.rule import RULES, SEVERITIES, WARNING, Rule
 
 KEYS = ("select", "ignore", "severity", "per-file-ignores", "rules")
@@ -89,13 +90,15 @@ def read(path: Path) -> Config:
             raise OptionError(f"{where}: unknown key '{key}'{known}")
     severity = table.get("severity")
     if severity is not None and severity not in SEVERITIES:
-        raise OptionError(f"{where}.severity must be {', '.join(SEVERITIES)}, got {severity!r}")
+        raise OptionError(
+            f"{where}.severity must be one of {', '.join(SEVERITIES)}, got {severity!r}"
+        )
     return Config(
         select=codes_of(_list(table.get("select", ["ALL"]), f"{where}.select"), where),
         ignore=codes_of(_list(table.get("ignore", []), f"{where}.ignore"), where),
         severity=severity,
         per_file_ignores={
-            pattern: codes_of(_list(codes, f"{where}.per-file-ignores"), where)
+            pattern: codes_of(_list(codes, f"{where}.per-file-ignores.'{pattern}'"), where)
             for pattern, codes in _table(table, "per-file-ignores", where).items()
         },
         rules=dict(
@@ -130,7 +133,10 @@ def _configured(code: str, values: Any, where: str) -> tuple[str, Rule]:
             known = ", ".join(cls.__struct_fields__) or "none"
             hint = did_you_mean(key, cls.__struct_fields__) or f"; it has {known}"
             raise OptionError(f"{where}: unknown threshold '{key}'{hint}")
+    for key, value in values.items():
+        if isinstance(value, int | float) and not 0 <= value < inf:
+            raise OptionError(f"{where}.{key}: expected a finite number of at least 0, got {value}")
     try:
-        return code, msgspec.convert(values, cls)
-    except msgspec.ValidationError as error:
-        raise OptionError(f"{where}: {str(error)[:1].lower()}{str(error)[1:]}") from None
+        return code, convert(values, cls, where)
+    except RecordError as error:
+        raise OptionError(str(error)) from None

@@ -173,6 +173,9 @@ def _of_project() -> Iterator[Plugin | Problem]:
         folder = path.parent / word
         if folder.is_dir():
             yield _folder(folder.resolve(), word, number, path)
+        elif folder.is_file():
+            reason = f"plugins: '{word}' must be a folder, or a package, not a single file"
+            yield Problem(word, "", "", shown(path), reason)
         elif re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", word):
             yield _package(word, path, word, "")
         else:
@@ -193,6 +196,9 @@ def _package(package: str, path: Path, name: str, version: str) -> Plugin | Prob
     try:
         spec = find_spec(package)
     except (Exception, SystemExit) as error:  # raised by the code of a parent package
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing and f"{package}.".startswith(f"{missing}."):
+            return Problem(name, version, "", shown(path), f"no module '{missing}'")
         return Problem(name, version, "", shown(path), f"'{package}': {described(error)}")
     if spec is None:
         return Problem(name, version, "", shown(path), f"no module '{package}'")

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from archscope.errors import OptionError
-from archscope.files import decode_json, write_json
+from archscope.decoding import decode_json
+from archscope.errors import OptionError, RecordError, reason_of
+from archscope.files import write_json
 
 FORMAT = 1
 FILE = "look.json"
@@ -89,7 +90,7 @@ def read_inspection(run: Path) -> Inspection | None:
         return None
     try:
         if file.stat().st_size > LARGEST:
-            raise ValueError(f"larger than {LARGEST >> 20} MiB")
+            raise RecordError(f"larger than {LARGEST >> 20} MiB")
         return decode_json(file.read_bytes(), Inspection)
-    except (OSError, ValueError) as error:  # msgspec raises ValueErrors
-        raise OptionError(f"{FILE}: {error}") from None
+    except (OSError, RecordError) as error:
+        raise OptionError(f"{FILE}: {reason_of(error)}") from None

@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import msgspec
 from filelock import FileLock
 from msgspec import Meta, Struct
 
-from archscope.errors import OptionError, did_you_mean
-from archscope.files import ASIDE, decode_json, is_locked, locked
+from archscope.decoding import convert, decode_json
+from archscope.errors import OptionError, RecordError, did_you_mean, reason_of
+from archscope.files import ASIDE, is_locked, locked
 from archscope.records.training import (
     DistillationRecord,
     PixelStatistics,
@@ -140,13 +140,12 @@ def read_summary(path: Path, *needed: str) -> RunSummary:
     data = _checked(file, "data", summary.data, TrainedOn)
     for key in needed:
         if key not in summary.data:
-            raise OptionError(f"cannot read '{file}': `$.data` has no '{key}'")
+            raise OptionError(f"cannot read '{file}': data: '{key}' is missing")
     if isinstance(data.statistics, PixelStatistics):
         means, deviations = len(data.statistics.mean), len(data.statistics.std)
         if means != deviations:
             raise OptionError(
-                f"cannot read '{file}': {means} means and {deviations} deviations"
-                " - at `$.data.statistics`"
+                f"cannot read '{file}': data.statistics: {means} means and {deviations} deviations"
             )
     return summary
 
@@ -162,17 +161,13 @@ class _Environment(Struct):
 
 def _checked(file: Path, field: str, value: Any, kind: type[Record]) -> Record:
     try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        what = str(error)
-        at = what.replace("`$", f"`$.{field}") if "`$" in what else f"{what} - at `$.{field}`"
-        raise OptionError(f"cannot read '{file}': {at}") from None
+        return convert(value, kind, field)
+    except RecordError as error:
+        raise OptionError(f"cannot read '{file}': {error}") from None
 
 
 def _read(file: Path, kind: type[Record]) -> Record:
     try:
         return decode_json(file.read_bytes(), kind)
-    except OSError as error:
-        raise OptionError(f"cannot read '{file}': {error.strerror}") from None
-    except msgspec.MsgspecError as error:
-        raise OptionError(f"cannot read '{file}': {error}") from None
+    except (OSError, RecordError) as error:
+        raise OptionError(f"cannot read '{file}': {reason_of(error)}") from None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
-from archscope.errors import OptionError
-from archscope.files import append_bytes, decode_json, write_bytes
+from archscope.decoding import decode_json
+from archscope.errors import OptionError, RecordError, reason_of
+from archscope.files import append_bytes, write_bytes
 from archscope.records.study import Trial
 
 DAMAGED = "trials.damaged.jsonl"
@@ -32,14 +32,14 @@ def read_trials(file: Path) -> TrialLines:
     try:
         data = file.read_bytes() if file.exists() else b""
     except OSError as error:
-        raise OptionError(f"cannot read '{file}': {error.strerror}") from None
+        raise OptionError(f"cannot read '{file}': {reason_of(error)}") from None
     *whole, partial = data.split(b"\n")
     trials: dict[int, Trial] = {}
     lines, damaged = [], []
     for place, line in enumerate(whole, 1):
         try:
             trial = decode_json(line, Trial)
-        except msgspec.MsgspecError:
+        except RecordError:
             trial = None
         if trial is None or trial.number in trials or trial.number < 0 or _lacks_result(trial):
             damaged.append((place, line))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from archscope.rules.kinds import convolution, depthwise
 from archscope.rules.network import Network
 from archscope.rules.rule import INFO, Findings, Rule, rule
@@ -28,7 +32,7 @@ class ChannelsOffLanes(Rule, frozen=True, kw_only=True):
 
     severity = INFO
 
-    multiple: int = 8
+    multiple: Annotated[int, Meta(ge=1)] = 8
 
     def check(self, network: Network) -> Findings:
         for node in network.conv_like:

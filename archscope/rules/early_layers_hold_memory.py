@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from archscope.analysis.memory import memory
 from archscope.rules.kinds import area
 from archscope.rules.network import Network
@@ -26,7 +30,7 @@ class EarlyMemory(Rule, frozen=True, kw_only=True):
     severity = INFO
 
     share: float = 0.5
-    stride: int = 2
+    stride: Annotated[int, Meta(ge=1)] = 2
 
     def check(self, network: Network) -> Findings:
         graph = network.graph

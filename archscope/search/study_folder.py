@@ -24,10 +24,10 @@ import msgspec
 import optuna
 from optuna.trial import TrialState, create_trial
 
-from archscope.errors import OptionError
+from archscope.decoding import decode_json
+from archscope.errors import OptionError, RecordError, reason_of
 from archscope.files import (
     append_bytes,
-    decode_json,
     locked,
     make_folder,
     refusal,
@@ -104,8 +104,8 @@ class StudyFolder:
             return None
         try:
             return decode_json(file.read_bytes(), kind)
-        except (OSError, msgspec.MsgspecError) as error:
-            raise OptionError(f"cannot read '{file}': {error}") from None
+        except (OSError, RecordError) as error:
+            raise OptionError(f"cannot read '{file}': {reason_of(error)}") from None
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a file of the folder. Raises OptionError if it cannot be written."""
@@ -125,8 +125,8 @@ class StudyFolder:
             return
         try:
             before = decode_json(file.read_bytes(), dict[str, Any])
-        except (OSError, msgspec.MsgspecError) as error:
-            raise OptionError(f"cannot read '{file}': {error}") from None
+        except (OSError, RecordError) as error:
+            raise OptionError(f"cannot read '{file}': {reason_of(error)}") from None
         now = msgspec.json.decode(msgspec.json.encode(config))
         self._check_profiles(before.get(PROFILES), now.pop(PROFILES, {}))
         for key, value in now.items():

@@ -10,19 +10,14 @@ from typing import Any, get_args
 import msgspec
 from msgspec import structs
 
-from archscope.errors import OptionError, SpecError, did_you_mean
+from archscope import decoding
+from archscope.errors import OptionError, RecordError, SpecError, did_you_mean
 from archscope.language.limits import LIMITS
 from archscope.language.yaml_items import parse, read_text
 from archscope.train.recipe import KNOBS, MetricLoss, Recipe
 from archscope.units import parse_duration
 
 FOLDER = Path(__file__).parent / "recipes"
-
-WORDS = {
-    "`int": "`a whole number", "`float": "`a number", "`bool": "`true or false",
-    "`str": "`text", "`array": "`a list", " | ": " or ", "`": "",
-}  # fmt: skip
-"""Readable names of the types in msgspec's messages."""
 
 
 def recipes() -> dict[str, Path]:
@@ -81,18 +76,9 @@ def convert(knob: str, value: Any) -> Any:
     if isinstance(value, float) and not isfinite(value):
         raise OptionError(f"{knob}: expected a finite number, got {value}")
     try:
-        return msgspec.convert(value, KNOBS[knob])
-    except msgspec.ValidationError as error:
-        reason = str(error).replace("Expected", "expected").partition(" - at")[0]
-        for word, plain in WORDS.items():
-            reason = reason.replace(word, plain)
-        if reason.startswith("Invalid enum value"):
-            choices = _choices(KNOBS[knob])
-            hint = did_you_mean(str(value), choices)
-            reason = f"expected one of {', '.join(choices)}, got '{value}'{hint}"
-        else:
-            reason = f"{reason.partition(', got')[0]}, got {value!r}"
-        raise OptionError(f"{knob}: {reason}") from None
+        return decoding.convert(value, KNOBS[knob], knob)
+    except RecordError as error:
+        raise OptionError(str(error)) from None
 
 
 def text(recipe: Recipe) -> str:
@@ -108,8 +94,3 @@ def _known(knob: str, kind: type[Exception], *at: object) -> None:
     if knob not in KNOBS:
         hint = did_you_mean(knob, KNOBS) or f"; there are {', '.join(KNOBS)}"
         raise kind(f"unknown knob '{knob}'{hint}", *at)
-
-
-def _choices(kind: Any) -> tuple[str, ...]:
-    inner = get_args(kind)[0]
-    return tuple(map(str, get_args(inner)))

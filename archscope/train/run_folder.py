@@ -31,7 +31,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from archscope.errors import OptionError
+from archscope.decoding import decode_json
+from archscope.errors import OptionError, RecordError, reason_of
 from archscope.files import refusal, write_bytes, write_json, write_text
 from archscope.ir import Graph
 from archscope.language import load
@@ -39,6 +40,7 @@ from archscope.records.run_folder import SUMMARY, is_abandoned, lock
 from archscope.records.training import Epoch, Interval, RunSummary
 from archscope.train import recipe_files
 from archscope.train.recipe import Recipe
+from archscope.weights import why_unreadable
 
 Weights = dict[str, Tensor]
 
@@ -200,7 +202,7 @@ class RunFolder(Recorder):
             lines = list(csv.DictReader(whole[: whole.rfind("\n") + 1].splitlines()))
             rows = [row for number, row in enumerate(lines) if wanted(number, row)]
         except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
-            raise OptionError(f"cannot read '{path}': {error}") from None
+            raise OptionError(f"cannot read '{path}': {reason_of(error)}") from None
         if not rows:
             path.unlink()
             return
@@ -252,13 +254,17 @@ def read_epoch(path: Path, which: str = "best") -> Epoch:
     file = path / f"{which}.safetensors"
     try:
         with safe_open(file, "pt") as opened:
-            return msgspec.json.decode(opened.metadata()["epoch"], type=Epoch)
-    except (OSError, SafetensorError, KeyError, TypeError, msgspec.MsgspecError) as error:
-        raise OptionError(f"cannot read '{file}': {error}") from None
+            metadata = opened.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise OptionError(f"cannot read '{file}': {why_unreadable(file, error)}") from None
+    try:
+        return decode_json(metadata.get("epoch", "").encode(), Epoch)
+    except RecordError as error:
+        raise OptionError(f"cannot read the epoch in '{file}': {error}") from None
 
 
 def _load(path: Path) -> Weights:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise OptionError(f"cannot read '{path}': {error}") from None
+        raise OptionError(f"cannot read '{path}': {why_unreadable(path, error)}") from None

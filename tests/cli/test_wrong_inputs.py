@@ -49,6 +49,11 @@ CONTENTS: dict[str, str | bytes] = {
     "single/net.yaml": NET,
     "own.py": "from torch import nn\n\n\nclass Net(nn.Module): pass\n",
     "text.json": "hello",
+    "cut.json": '{"a": [1, ',
+    "single.json": "{'a': 1}",
+    "fields.json": '{"format": 1, "networks": [{"nmae": "x"}]}',
+    "steps.json": '{"name": "x", "steps": 5}',
+    "none.json": '{"name": "x", "steps": []}',
     "text.safetensors": "hello",
 }
 

@@ -109,7 +109,7 @@ def test_files_that_are_no_json(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "values.json").write_bytes(content)
     with pytest.raises(OptionError, match="cannot read"):
         read_overlay(tmp_path / "values.json")
-    with pytest.raises(OptionError, match="No such file"):
+    with pytest.raises(OptionError, match="no such file"):
         read_overlay(tmp_path / "none.json")
 
 

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import platformdirs
 import pytest
 
@@ -21,7 +20,6 @@ from archscope.files import (
     Cache,
     cache_folder,
     data_folder,
-    decode_json,
     is_locked,
     locked,
     make_folder,
@@ -244,15 +242,6 @@ def test_a_damaged_result_is_none(cache: Cache[dict[str, int]], content: bytes) 
     cache.put("key", {"sum": 2})
     cache.path("key").write_bytes(content)
     assert cache.get("key") is None
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b'{"a": NaN}', b'{"a": "\xff"}', b"\x00" * 9, b'{"a":' * 100_000, b"[1"]
-)
-def test_json_of_anything_is_a_value_or_one_kind_of_error(content: bytes) -> None:
-    assert decode_json(b'{"a": 1}', dict[str, int]) == {"a": 1}
-    with pytest.raises(msgspec.MsgspecError):
-        decode_json(content)
 
 
 def test_where_nothing_can_be_cached_nothing_is(

@@ -210,8 +210,8 @@ def test_lint_does_not_pass_without_a_rule(project: Write, run: Run) -> None:
         ("plugins = 'no/where'", "plugins: no folder 'no/where'"),
         ("plugins = 'nosuchpackage'", "no module 'nosuchpackage'"),
         ("plugins = 'json.decoder'", "'json.decoder' must be a package with a folder"),
-        ("plugins = 'nowhere.at.all'", "'nowhere.at.all': ModuleNotFoundError: No module named"),
-        ("plugins = ", "cannot read the configuration"),
+        ("plugins = 'nowhere.at.all'", "no module 'nowhere'"),
+        ("plugins = ", "not TOML: "),
         ("plugins = 'empty'", "it has none of the folders ops, rules, metrics, datasets, samplers"),
     ],
 )

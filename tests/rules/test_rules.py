@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archscope.contracts.rules import findings, order, page
+from archscope.contracts.rules import findings, order, page, takes
 from archscope.report.tables.rules import thresholds
 from archscope.rules.rule import RULES, Rule, rule
 from tests.rules.cases import CASES, FOLDER, Case, file_of
@@ -32,6 +32,14 @@ def test_every_rule_has_a_page(code: str) -> None:
     page(code)
     assert len(thresholds(cls)) == len(cls.__struct_fields__)
     assert cls.__module__.endswith(cls.name.replace("-", "_"))
+
+
+@pytest.mark.parametrize(
+    ("code", "field"),
+    [(code, field) for code, cls in sorted(RULES.items()) for field in cls.__struct_fields__],
+)
+def test_no_threshold_that_may_be_configured_makes_a_rule_raise(code: str, field: str) -> None:
+    takes(code, field)
 
 
 def test_codes_and_names_are_never_given_twice() -> None:

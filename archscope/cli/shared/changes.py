@@ -66,7 +66,7 @@ def _accepted(change: AllowedChange, old: float, new: float) -> str:
         return f"{new - old:+}{unit}"
     hundredths = 10000 * (new / old - 1)
     rounded = floor(hundredths) if change.metric.better == "more" else ceil(hundredths)
-    return f"{rounded / 100:+g}%"
+    return f"{f'{rounded / 100:+.2f}'.rstrip('0').rstrip('.')}%"
 
 
 def _where(name: str, changes: Sequence[LayerChange]) -> str:
@@ -115,7 +115,10 @@ def _parsed(text: str) -> AllowedChange:
         return AllowedChange(metric, sign * share, None, value.strip())
     if amount == "0":
         return AllowedChange(metric, None, 0.0, value.strip())
-    return AllowedChange(metric, None, sign * metric.unit.parse(amount), value.strip())
+    try:
+        return AllowedChange(metric, None, sign * metric.unit.parse(amount), value.strip())
+    except OptionError as error:
+        raise OptionError(f"--max-change {text}: {error}") from None
 
 
 change_options = gathered(

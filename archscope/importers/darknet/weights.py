@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from archscope.errors import DataError, UnavailableError
+from archscope.errors import DataError, UnavailableError, reason_of
 from archscope.ir import Node
 from archscope.ops.geometry import per_axis
 
@@ -60,7 +60,7 @@ class WeightsFile(Struct, frozen=True):
             content = self.path.read_bytes()
         except OSError as error:
             raise UnavailableError(
-                f"cannot read the weights of the configuration from {where}: {error.strerror}"
+                f"cannot read the weights of the configuration from {where}: {reason_of(error)}"
             ) from None
         if len(content) < 20:
             raise DataError(f"{where}: is truncated at {len(content)} bytes")

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from archscope.errors import LimitError, SpecError, UnavailableError, quoted
+from archscope.errors import LimitError, SpecError, UnavailableError, quoted, reason_of
 from archscope.importers.file_graph import MOST_BYTES, read_text
 
 MODELS = ("Functional", "Model", "Sequential")
@@ -87,7 +87,7 @@ def _archived(path: Path) -> str:
     except FileNotFoundError:
         raise UnavailableError(f"{where}: there is no such file") from None
     except OSError as error:
-        raise UnavailableError(f"{where}: cannot be read: {error.strerror}") from None
+        raise UnavailableError(f"{where}: cannot be read: {reason_of(error)}") from None
     except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError) as error:
         raise SpecError(f"is not a Keras model: {type(error).__name__}", where) from None
     except Exception as error:  # zlib and others raise various errors for damaged archives

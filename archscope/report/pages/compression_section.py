@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from archscope.errors import OptionError
+from archscope.decoding import convert
+from archscope.errors import OptionError, RecordError
 from archscope.report.pages.content import CompressionSection
 from archscope.report.pages.network_section import identifier
 from archscope.report.pages.words import percent
@@ -40,12 +40,16 @@ def is_compression(content: Any) -> bool:
 def read_compression(content: Any, file: str, taken: Sequence[str] = ()) -> CompressionSection:
     """Return the section of a compression. Raises OptionError if keys are missing or wrong."""
     try:
-        record = msgspec.convert(content, _Record)
+        record = convert(content, _Record)
         seeds = record.seeds or (Compression(record.steps, record.scratch),)
+        if not all(found.steps for found in seeds):
+            raise RecordError("expected a list with a step, got none", "steps")
         if not all(_is_complete(found) for found in seeds):
-            raise msgspec.ValidationError("a step without accuracy, size or latency")
+            raise RecordError("a step without accuracy, size or latency")
+        if len({len(found.steps) for found in seeds}) > 1:
+            raise RecordError("expected as many steps for each seed", "seeds")
         found = mean_of(seeds)
-    except (msgspec.ValidationError, ValueError) as error:
+    except RecordError as error:
         raise OptionError(f"'{file}' is no compression of archscope: {error}") from None
     return CompressionSection(
         id=identifier(f"compression-{record.name}", taken),

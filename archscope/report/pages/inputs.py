@@ -7,15 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct, structs
 
 from archscope import __version__
 from archscope.analysis import Analysis, analyze
+from archscope.decoding import convert, decode_json
 from archscope.drawing.overlay import OverlayFile, node_names
 from archscope.drawing.tree import tree_of
-from archscope.errors import ArchscopeError, OptionError
-from archscope.files import decode_json
+from archscope.errors import ArchscopeError, OptionError, RecordError, reason_of
 from archscope.ir import Graph
 from archscope.language import graph as graph_of
 from archscope.language.document import Document
@@ -287,17 +286,17 @@ class ReportInputs:
             taken = _ids(self.compressions)
             self.compressions.append(read_compression(content, path.as_posix(), taken))
             return
-        networks = content.get("networks", [content]) if isinstance(content, dict) else None
         kind = "analysis, comparison, bench or compression"
+        if not isinstance(content, dict) or not {"networks", "totals"} & {*content}:
+            raise OptionError(f"'{path}' is no {kind} of archscope")
         try:
-            if isinstance(content, dict) and "machine" in content and "networks" in content:
+            if "machine" in content and "networks" in content:
                 kind = "bench"
-                self._bench(msgspec.convert(networks, list[_Measured]))
+                self._bench(convert(content["networks"], list[_Measured], "networks"))
                 return
-            analyses = msgspec.convert(networks or None, list[Analysis])
-        except msgspec.ValidationError as error:
-            about = f": {error}" if isinstance(networks, list) and networks else ""
-            raise OptionError(f"'{path}' is no {kind} of archscope{about}") from None
+            analyses = _analyses(content)
+        except RecordError as error:
+            raise OptionError(f"'{path}' is no {kind} of archscope: {error}") from None
         for analysis in analyses:
             source = path.as_posix()
             self.sections.append(
@@ -335,15 +334,24 @@ def _with_weight_bytes(sections: Sequence[NetworkSection]) -> Sequence[NetworkSe
     ]
 
 
+def _analyses(content: dict[str, Any]) -> list[Analysis]:
+    """Return the analyses of a comparison, or the one that a file is. Raises RecordError."""
+    if "networks" not in content:
+        return [convert(content, Analysis)]
+    found = convert(content["networks"], list[Analysis], "networks")
+    if not found:
+        raise RecordError("expected a list with a network, got none", "networks")
+    return found
+
+
 def _decoded(path: Path) -> Any:
     """Return the content of a JSON file. Raises OptionError."""
     try:
         if path.stat().st_size > LARGEST:
             raise OptionError(f"'{path}' is larger than any analysis")
         return decode_json(path.read_bytes())
-    except (OSError, msgspec.MsgspecError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise OptionError(f"cannot read '{path}': {reason}") from None
+    except (OSError, RecordError) as error:
+        raise OptionError(f"cannot read '{path}': {reason_of(error)}") from None
 
 
 def _summary(

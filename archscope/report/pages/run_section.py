@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 
-import msgspec
-
-from archscope.errors import OptionError
-from archscope.files import decode_json
+from archscope.decoding import decode_json
+from archscope.errors import OptionError, RecordError, reason_of
 from archscope.ir import text_of
 from archscope.records.evaluation import Evaluation
 from archscope.records.inspection import Inspection, read_inspection
@@ -115,7 +113,7 @@ def _rows(path: Path, missing: list[str]) -> list[dict[str, str]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        reason = reason_of(error) if isinstance(error, OSError) else "not a text file"
         missing.append(f"{path.name}: {reason}")
         return []
     complete = text[: text.rfind("\n") + 1]
@@ -154,8 +152,8 @@ def _confusion(
     if file.exists():
         try:
             counts = decode_json(file.read_bytes(), Evaluation).confusion
-        except (OSError, msgspec.MsgspecError) as error:
-            missing.append(f"evaluation.json: {error}")
+        except (OSError, RecordError) as error:
+            missing.append(f"evaluation.json: {reason_of(error)}")
     if not counts:
         return None
     classes = summary.data.get("classes", ())

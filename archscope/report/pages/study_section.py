@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from archscope.errors import OptionError
-from archscope.files import decode_json
+from archscope.decoding import convert, decode_json
+from archscope.errors import OptionError, RecordError, reason_of
 from archscope.records.study import Finalist, PriorReport, Trial, data_text
 from archscope.report.pages.budget_use import budget_use
 from archscope.report.pages.content import MeasuredAccuracy, StudySection
@@ -144,12 +142,12 @@ def _trials(file: Path, missing: list[str]) -> list[Trial]:
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise OptionError(f"cannot read '{file}': {error.strerror}") from None
+        raise OptionError(f"cannot read '{file}': {reason_of(error)}") from None
     trials = []
     for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1):
         try:
             trials.append(decode_json(line, Trial))
-        except msgspec.MsgspecError as error:
+        except RecordError as error:
             missing.append(f"{file.name}, line {number}: {error}")
     return trials
 
@@ -157,15 +155,15 @@ def _trials(file: Path, missing: list[str]) -> list[Trial]:
 def _object(file: Path, missing: list[str]) -> dict[str, Any]:
     try:
         return decode_json(file.read_bytes(), dict[str, Any])
-    except (OSError, msgspec.MsgspecError) as error:
-        missing.append(f"{file.name}: {getattr(error, 'strerror', error)}")
+    except (OSError, RecordError) as error:
+        missing.append(f"{file.name}: {reason_of(error)}")
         return {}
 
 
 def _finalists(summary: dict[str, Any], missing: list[str]) -> tuple[Finalist, ...]:
     try:
-        return msgspec.convert(summary.get("finalists", ()), tuple[Finalist, ...])
-    except msgspec.ValidationError as error:
+        return convert(summary.get("finalists", ()), tuple[Finalist, ...], "finalists")
+    except RecordError as error:
         missing.append(f"summary.json: {error}")
         return ()
 
@@ -184,8 +182,8 @@ def _is_guessing(finalists: Sequence[Finalist], trials: Sequence[Trial]) -> bool
 
 def _prior(summary: dict[str, Any], missing: list[str]) -> PriorReport | None:
     try:
-        return msgspec.convert(summary.get("prior"), PriorReport | None)
-    except msgspec.ValidationError as error:
+        return convert(summary.get("prior"), PriorReport | None, "prior")
+    except RecordError as error:
         missing.append(f"summary.json: {error}")
         return None
 

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from archscope.analysis.canonical import canonical
-from archscope.errors import OptionError, UnavailableError
+from archscope.errors import OptionError, UnavailableError, reason_of
 from archscope.metrics import MACS
 from archscope.search.benchmark.truth import Known
 from archscope.space.budget import Budget, cost_model, violation
@@ -116,7 +116,7 @@ def read_table(path: Path, networks: Space, column: str = "mean_acc") -> Table:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
-        raise UnavailableError(f"cannot read '{path}': {error.strerror}") from None
+        raise UnavailableError(f"cannot read '{path}': {reason_of(error)}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise OptionError(f"cannot read '{path}': {error}") from None
     wanted = {"arch", column}

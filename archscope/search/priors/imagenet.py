@@ -16,10 +16,10 @@ from itertools import combinations_with_replacement
 from math import exp, log
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
-from archscope.errors import OptionError
+from archscope.decoding import decode_json
+from archscope.errors import OptionError, RecordError, reason_of
 from archscope.ir import Graph
 from archscope.search.inverted_residuals import InvertedResidual, inverted_residuals
 from archscope.search.priors import NotCoveredError, Prediction
@@ -68,9 +68,9 @@ FITTED = Path(__file__).with_suffix(".json")
 def load(path: Path = FITTED) -> ImageNetPrior:
     """Return the prior, or one fitted to other networks. Raises OptionError."""
     try:
-        return ImageNetPrior(msgspec.json.decode(path.read_bytes(), type=Model, strict=False))
-    except (OSError, msgspec.MsgspecError) as error:
-        raise OptionError(f"cannot read the prior '{path}': {error}") from None
+        return ImageNetPrior(decode_json(path.read_bytes(), Model))
+    except (OSError, RecordError) as error:
+        raise OptionError(f"cannot read the prior '{path}': {reason_of(error)}") from None
 
 
 class ImageNetPrior:
