@@ -53,6 +53,7 @@ class EditableSpec:
     def __init__(self, text: str) -> None:
         """Find the positions in a YAML text. Raises yaml.YAMLError."""
         self.text = text
+        self.newline = "\r\n" if "\r\n" in text else "\n"
         self.layers: dict[Position, _Part] = {}
         self.entries: dict[Position, _Part] = {}
         self.seen: set[Any] = set()  # nodes; an alias is the same node as its anchor
@@ -138,7 +139,7 @@ class EditableSpec:
         if value.flow_style:
             return Patch(end, end, f", {given}")
         column = value.value[0][0].start_mark.column
-        return Patch(end, end, f"\n{' ' * column}{given}")
+        return Patch(end, end, f"{self.newline}{' ' * column}{given}")
 
     def _bare(self, edit: Edit) -> Patch | None:
         place = self.layers.get(edit.at)

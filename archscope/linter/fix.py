@@ -55,7 +55,7 @@ def fix(
         for file in sorted({edit.file for _, found in chosen for edit in found.edits}):
             key = str(Path(file).resolve())
             before = unsaved.get(key)
-            text = Path(file).read_text(encoding="utf-8") if before is None else before
+            text = _read(Path(file)) if before is None else before
             after, codes, edits = _patched(text, file, chosen)
             if after == text:
                 continue
@@ -75,10 +75,15 @@ def fix(
             break
     texts = {}
     for key, after in unsaved.items():
-        text = Path(key).read_text(encoding="utf-8")
+        text = _read(Path(key))
         if after != text:
             texts[Path(key)] = text, after
     return FixResult(texts, counts, results)
+
+
+def _read(file: Path) -> str:
+    """Return a text with its own ends of lines, which `Path.read_text` would replace."""
+    return file.read_bytes().decode()
 
 
 class EditableFiles:

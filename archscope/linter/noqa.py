@@ -1,4 +1,7 @@
-"""Parse `# noqa: G1` comments on lines, and `# archscope: noqa` comments for whole files."""
+"""Parse `# noqa: G1` comments on lines, and `# archscope: noqa` comments for whole files.
+
+Like `--select`, they take codes, prefixes of codes, and names of rules.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,16 @@ import re
 
 from msgspec import Struct
 
+from archscope.rules.rule import RULES
+
 _COMMENT = re.compile(
-    r"(?:^|\s)#\s*(?P<file>archscope:\s*)?noqa(?::\s*(?P<codes>[A-Z]+\d*(?:[\s,]+[A-Z]+\d*)*))?\b",
+    r"(?:^|\s)#\s*(?P<file>archscope:\s*)?noqa(?:\s*:\s*(?P<codes>[\w-]+(?:[\s,]+[\w-]+)*))?\b",
     re.IGNORECASE,
 )
 
 
 class Suppressions(Struct, frozen=True):
-    """The code prefixes that the comments of a file suppress, by line and in the whole file."""
+    """The prefixes of codes that the comments of a file suppress, by line and in the whole file."""
 
     lines: dict[int, tuple[str, ...]]
     everywhere: tuple[str, ...]
@@ -29,11 +34,13 @@ def suppressions_in(text: str) -> Suppressions:
     everywhere: tuple[str, ...] = ()
     if "noqa" not in text.lower():
         return Suppressions(lines, everywhere)
+    names = {cls.name: code for code, cls in RULES.items()}
     for number, line in enumerate(text.splitlines(), 1):
         found = _COMMENT.search(line)
         if found is None:
             continue
-        codes = tuple(re.split(r"[\s,]+", found["codes"].upper())) if found["codes"] else ("",)
+        words = re.split(r"[\s,]+", found["codes"]) if found["codes"] else [""]
+        codes = tuple(names.get(word.lower(), word.upper()) for word in words)
         if found["file"]:
             everywhere += codes
         else:

@@ -104,6 +104,18 @@ def test_the_text_is_changed_at_the_place_alone(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("case", FIXABLE, ids=[case.id for case in FIXABLE])
+def test_ends_of_lines_stay_those_of_windows(case: Case, tmp_path: Path) -> None:
+    path = tmp_path / "case.yaml"
+    path.write_bytes(case.text.replace("\n", "\r\n").encode())
+    windows = fix([path.as_posix()], Config(), [], unsafe=True)
+    path.write_bytes(case.text.encode())
+    ours = fix([path.as_posix()], Config(), [], unsafe=True)
+    (before, after), (_, expected) = windows.texts[path], ours.texts[path]
+    assert before == case.text.replace("\n", "\r\n")
+    assert after == expected.replace("\n", "\r\n")
+
+
 def test_what_cannot_be_changed_alone_is_left(tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     text = (

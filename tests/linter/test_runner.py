@@ -111,6 +111,14 @@ def test_comments_suppress_codes() -> None:
     assert name.covers("CHN101", 1) and not name.covers("ACT101", 1)
 
 
+def test_comments_take_names_of_rules() -> None:
+    text = "a # noqa: linear-stack, G1\nb # noqa : Linear-Stack\nc # noqa: g2 is wrong here"
+    found = suppressions_in(text)
+    assert found.covers("ACT104", 1) and found.covers("G1", 1) and not found.covers("G2", 1)
+    assert found.covers("ACT104", 2) and not found.covers("G1", 2)
+    assert found.covers("G2", 3) and not found.covers("G1", 3)
+
+
 def test_codes_may_be_families_and_names() -> None:
     assert codes_of(["g1", "CHN", "all", "linear-stack"], "here") == ("G1", "CHN", "", "ACT104")
     with pytest.raises(OptionError, match="no rule is called 'linear-stak', did you mean"):

@@ -11,6 +11,7 @@ import msgspec
 from archscope import __version__
 from archscope.linter.records import source_of
 from archscope.report.findings import LintReport, relative
+from archscope.report.tables.rules import about, details
 from archscope.rules.rule import RULES, Finding
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -45,12 +46,11 @@ def render(report: LintReport) -> str:
 
 def _rule(code: str) -> dict[str, Any]:
     cls = RULES[code]
-    first, _, rest = (cls.__doc__ or "").strip().partition("\n")
     return {
         "id": code,
         "name": cls.name,
-        "shortDescription": {"text": first},
-        "fullDescription": {"text": rest.strip() or first},
+        "shortDescription": {"text": about(cls)},
+        "fullDescription": {"text": "\n\n".join(details(cls)) or about(cls)},
         "defaultConfiguration": {"level": LEVELS[cls.severity]},
     }
 

@@ -16,7 +16,7 @@ from archscope.language import document, graph
 from archscope.linter import lint
 from archscope.report import findings
 from archscope.report.findings import LintReport
-from archscope.rules.rule import Finding
+from archscope.rules.rule import RULES, Finding
 from tests.cli.conftest import Run, run  # noqa: F401  the fixture
 
 SPEC = """
@@ -84,6 +84,15 @@ def test_a_broken_format_is_found(broken: Any, monkeypatch: pytest.MonkeyPatch) 
     )
     with pytest.raises((AssertionError, ValueError)):
         check("broken", found())
+
+
+def test_sarif_describes_each_rule_in_paragraphs_without_thresholds() -> None:
+    log = json.loads(findings.render(LintReport((), 0, 1), "sarif"))
+    for rule in log["runs"][0]["tool"]["driver"]["rules"]:
+        text = rule["fullDescription"]["text"]
+        assert "\n " not in text and text == text.strip()
+        assert not any(f"{name}: " in text for name in RULES[rule["id"]].__struct_fields__)
+        assert rule["shortDescription"]["text"].endswith((".", ","))
 
 
 def test_every_run_reads_its_own_standard_input(run: Run) -> None:  # noqa: F811
