@@ -98,6 +98,12 @@ def _of_copied(weights: WeightTable) -> str:
     return f"several layers have copies of these parameters: {first_few(paths)}" if paths else ""
 
 
+def _of_constants(outputs: list[Any]) -> str:
+    """Return a sentence on the outputs that are the same for every input, "" if there are none."""
+    count = sum(isinstance(output, Tensor) and output.constant for output in outputs)
+    return f"outputs that do not depend on the input are left out: {count}" if count else ""
+
+
 class ProgramImporter:
     """Goes through a program once and keeps the value of each node."""
 
@@ -129,7 +135,9 @@ class ProgramImporter:
             name, self.model, self.inputs, translator, ends, self._output_names(outputs)
         )
         weights = translator.weights
-        parts = (graph.about, remark, _of_folded(weights), _of_copied(weights))
+        parts = (
+            graph.about, remark, _of_folded(weights), _of_copied(weights), _of_constants(outputs),
+        )  # fmt: skip
         about = "; ".join(filter(None, parts))
         paths = {
             f"{names[key]}.{suffix}": tensor.name

@@ -317,3 +317,10 @@ def test_deformable_convolution() -> None:
     assert result.totals.macs == 64 * 9 * (4 * 18 + 2 * 6)
     assert result.totals.params == true_params(module)
     assert not any("macs" in kind.facts for kind in result.unknown)
+
+
+def test_outputs_that_are_constants_are_left_out() -> None:
+    module = Made(lambda x, c: (torch.arange(4.0), c(x), torch.ones(2) / x.shape[2]), same())
+    graph = from_module(module.eval(), MAP).graph
+    assert [graph.by_name[output.node].op.name for output in graph.outputs] == ["conv"]
+    assert graph.about == "outputs that do not depend on the input are left out: 2"
