@@ -145,7 +145,7 @@ def index_select_of_torch(foreign: Foreign) -> Recognised | None:
         axis, places = foreign.args["dim"] % len(x.shape), foreign.args["index"]
     else:
         given = [(axis, at) for axis, at in enumerate(foreign.args["indices"]) if at is not None]
-        if len(given) != 1:
+        if len(given) != 1 or len(getattr(given[0][1], "shape", ())) > 1:
             return _pairs(x, given, foreign.out)
         ((axis, places),) = given
     known: Any = places.value if isinstance(places, Tensor) and places.constant else None
@@ -177,7 +177,10 @@ def diagonal_of_torch(foreign: Foreign) -> Recognised | None:
 
 
 def _pairs(x: Tensor, given: list[tuple[int, Any]], out: Shape) -> Recognised | None:
-    """Return known places along several axes that stand beside each other, which become one."""
+    """Return known places along axes that stand beside each other, which become one.
+
+    A table of places along a single axis gives as many axes as it has.
+    """
     axes = [axis for axis, _ in given]
     first, last = axes[0], axes[-1]
     tables = [table_of(at) for _, at in given]
@@ -197,11 +200,12 @@ def _pairs(x: Tensor, given: list[tuple[int, Any]], out: Shape) -> Recognised | 
     if not 0 < len(index) <= MOST:
         return None
     before, after = x.shape[1:first], x.shape[last + 1 :]
-    flat = Reshape(size=(*before, prod(sizes), *after))
-    chosen: list[Op] = [IndexSelect(index=tuple(index), axis=first - 1)]
+    steps: list[Op] = [IndexSelect(index=tuple(index), axis=first - 1)]
+    if len(axes) > 1:
+        steps.insert(0, Reshape(size=(*before, prod(sizes), *after)))
     if len(spread) > 1:
-        chosen.append(Reshape(size=out[1:]))
-    return Recognised(flat, (x,), then=tuple(chosen))
+        steps.append(Reshape(size=out[1:]))
+    return Recognised(steps[0], (x,), then=tuple(steps[1:]))
 
 
 def table_of(places: Any) -> tuple[Shape, tuple[int, ...]] | None:

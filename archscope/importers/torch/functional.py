@@ -43,6 +43,26 @@ def functional(program: torch.export.ExportedProgram) -> torch.export.ExportedPr
     return program
 
 
+def remove_dead_code(graph: fx.Graph) -> None:
+    """Remove the operators that no output depends on, also those that change tensors in place.
+
+    torch keeps the latter, and everything that they read.
+    """
+    names = _Names()
+    for node in graph.nodes:
+        names.add(node)
+    needed: set[fx.Node] = set()
+    read: set[fx.Node] = set()  # owners of memory that is read later
+    for node in reversed(graph.nodes):
+        changes = any(names.owner(value) in read for value in written(node))
+        if node.op == "output" or node in needed or changes:
+            needed.update((node, *node.all_input_nodes))
+            read.update(map(names.owner, node.all_input_nodes))
+    for node in reversed(graph.nodes):
+        if node not in needed and node.op != "placeholder":
+            graph.erase_node(node)
+
+
 def _is_operator(node: fx.Node) -> bool:
     if node.op != "call_function" or node.target is getitem:
         return True

@@ -18,7 +18,7 @@ from archscope.importers.torch.arguments import Arguments, arguments_of
 from archscope.importers.torch.assembly import assemble
 from archscope.importers.torch.aten import SAME, SPLITS, WRAPPERS
 from archscope.importers.torch.computed import other_names
-from archscope.importers.torch.functional import written
+from archscope.importers.torch.functional import remove_dead_code, written
 from archscope.importers.torch.layers import is_name
 from archscope.importers.torch.tracing import Trace, quiet, traces, with_known_sizes
 from archscope.importers.torch.translation import OperatorTranslator
@@ -120,7 +120,7 @@ class ProgramImporter:
 
     def run(self) -> None:
         """Translate all operators that the outputs depend on."""
-        self.program.graph.eliminate_dead_code()
+        remove_dead_code(self.program.graph)
         with quiet():  # torch logs what it cannot compute of constants
             self.outputs = self._run(self.program.graph_module)
         self.translator.weights.finish()

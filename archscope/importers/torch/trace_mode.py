@@ -49,6 +49,8 @@ class TraceMode(TorchFunctionMode):
     """Functions that return one or more parts of a tensor, with the index of the axis argument."""
     NUMBERS = frozenset({"item", "tolist", "__bool__", "__int__", "__float__", "__index__"})
     """Functions that convert a tensor to Python numbers."""
+    PLACES = frozenset({"nonzero", "argwhere", "where"})
+    """Functions whose results have as many rows as a tensor has values that are not 0."""
 
     def __init__(self, model: nn.Module, batch: Batch) -> None:
         super().__init__()
@@ -70,6 +72,8 @@ class TraceMode(TorchFunctionMode):
             return self._number(func, args, kwargs)
         if func == DATA and self._whole(args[0]):
             return self._run(torch.Tensor.detach, *args)
+        if name in self.PLACES and len(args) == 1 and not self._whole(args[0]):
+            return self._places(func, args[0], **kwargs)
         if name == "__getitem__" or (name == "__setitem__" and self._whole(args[2])):
             args = (args[0], self._with_places(args[1]), *args[2:])
         for followed in self.followed:
@@ -172,6 +176,16 @@ class TraceMode(TorchFunctionMode):
             return self._computed(func, args, kwargs)
         except Exception:  # torch explains the error
             return func(*args, **kwargs)
+
+    def _places(self, func: Callable[..., Any], x: Any, **words: Any) -> Any:
+        """Return the places of values that are not 0, as constants if these are known."""
+        try:
+            rows = self._computed(lambda x: x.nonzero().tolist(), (x,), {})
+        except Exception:  # they depend on the input
+            return func(x, **words)
+        places = self._run(lambda: torch.tensor(rows, dtype=torch.long).view(-1, x.dim()))
+        as_tuple = func in (torch.where, torch.Tensor.where) or words.get("as_tuple")
+        return self._run(places.unbind, 1) if as_tuple else places
 
     def _computed(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Return the result of a function on the real values of weights and buffers.

@@ -212,6 +212,19 @@ PLACES: dict[str, nn.Module] = {
     "adv_index": Ordinary(
         lambda x: x[:, :, torch.tensor([0, 2])[:, None], torch.tensor([1, 3, 5])], last=8
     ),
+    "table_of_places": Ordinary(
+        lambda x: x[:, torch.tensor([[0, 3], [5, 1], [2, 2]])].mean(2), last=3
+    ),
+    "table_of_rows": Ordinary(lambda x: x[:, :, torch.tensor([[0, 3], [-1, 1]])].amax(3), last=8),
+    "upper_triangle": Ordinary(
+        lambda x: x[..., :8].flatten(2)[:, :, torch.ones(8, 8).triu().view(64).nonzero()]
+    ),
+    "places_of_a_mask": Ordinary(
+        lambda x: (
+            x[:, :, *torch.where(torch.eye(8, 12) > 0)]
+            + x.flatten(2)[..., torch.nonzero(torch.eye(8, 12).flatten(), as_tuple=True)[0]]
+        )
+    ),
     "none_index": Ordinary(lambda x: (x[:, None] * x[:, :, None]).mean(2), last=8),
     "neg_step": Ordinary(lambda x: x[..., torch.arange(11, -1, -1)], last=8),
     "pad_replicate3": Ordinary(lambda x: functional.pad(x, (1, 1, 2, 2), mode="replicate"), last=8),

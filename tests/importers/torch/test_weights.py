@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 import archscope
 from archscope.build import build
+from archscope.folding.fold import readable
 from archscope.importers.torch import from_module
 from archscope.importers.torch.import_string import load_module
+from archscope.weights import state_dict_of
 from tests.cli.conftest import Run, run
+from tests.importers.torch.ordinary_forms import SHAPE, Ordinary
 from tests.zoo.oracle import randomise, torchvision
 
 __all__ = ["run"]
@@ -57,8 +61,29 @@ def test_import_is_its_source_and_the_network_of_the_zoo(
         torch.testing.assert_close(network(batch), source(batch), rtol=1e-5, atol=1e-5)
 
 
+def twice(x: torch.Tensor, first: nn.Module, second: nn.Module) -> torch.Tensor:
+    """Run layers on two resolutions, and read the end of the second run only, as ICNet does."""
+    middle = first(x)
+    second(middle)
+    end: torch.Tensor = second(first(x[..., ::2, ::2]))
+    return end + middle[..., ::2, ::2]
+
+
+def test_weights_of_layers_whose_first_result_is_not_read() -> None:
+    layers = [nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(True)) for _ in range(2)]
+    module = Ordinary(twice, *layers, last=8).eval()
+    read = readable((found := from_module(module, SHAPE)).graph)
+    network = build(read.graph).eval()
+    network.load_state_dict(state_dict_of(read.graph, found.weights(), read.names))
+    images = torch.rand(2, *SHAPE)
+    with torch.no_grad():
+        torch.testing.assert_close(network(images), module(images), rtol=1e-5, atol=1e-5)
+    params = sum(parameter.numel() for parameter in module.parameters())
+    assert archscope.analyze(read.graph).totals.params == params
+
+
 def test_bytes_of_half_precision() -> None:
-    model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU()).half()
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()).half()
     result = archscope.analyze(from_module(model, (3, 8, 8)).graph)
     assert result.dtype == "float16"
     assert result.totals.weight_bytes == 2 * 224
