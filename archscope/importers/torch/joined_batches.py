@@ -26,6 +26,10 @@ Known = Mapping[int, tuple[Tensor, Sequence[Tensor]]]
 """The batches of joined tensors by their id, with the tensor itself, so that it is kept."""
 
 
+class SomeImagesError(Exception):
+    """A part of the images is taken out of the batch."""
+
+
 class JoinedBatches:
     """The joined tensors of a trace, with the batches that each of them consists of.
 
@@ -36,12 +40,19 @@ class JoinedBatches:
     def __init__(self, leads: Callable[[Any], bool], run: Callable[..., Any]) -> None:
         self.leads, self.run = leads, run
         self.known: dict[int, tuple[Tensor, Sequence[Tensor]]] = {}
+        self.pieces: dict[int, tuple[Tensor, set[int]]] = {}  # copies of batches, and their memory
+        self.stale: dict[int, Tensor] = {}  # what a change of another tensor would have changed
 
     def result(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Return the result of a function that joins batches or reads joined ones, None of others.
 
-        It is also None where it cannot be computed for each batch by itself.
+        It is also None where it cannot be computed for each batch by itself. Raises SomeImagesError
+        if a tensor is read after another one was changed that has the same memory in torch.
         """
+        if self.stale and not self.stale.keys().isdisjoint(memory_of((args, kwargs))):
+            if memory_of(func(*args, **kwargs)):  # not only its sizes
+                raise SomeImagesError
+            return None
         name = getattr(func, "__name__", "")
         if func in CATS and not (args[1] if len(args) > 1 else kwargs.get("dim", 0)):
             return self._concatenated(args[0])
@@ -107,7 +118,13 @@ class JoinedBatches:
         if any(size % rows for size in sizes):
             return None
         left = iter(parts)
-        return tuple(self._join(*(next(left) for _ in range(size // rows))) for size in sizes)
+        return tuple(self._piece([next(left) for _ in range(size // rows)]) for size in sizes)
+
+    def _piece(self, parts: Sequence[Tensor]) -> Tensor:
+        """Return some of the batches of a joined tensor, as a tensor with memory of its own."""
+        piece = self._join(*parts) if len(parts) > 1 else parts[0].clone()
+        self.pieces |= dict.fromkeys(memory_of(piece), (piece, memory_of(parts)))
+        return piece
 
     def _sliced(self, parts: Sequence[Tensor], key: Any) -> Tensor | None:
         """Return a slice of whole batches, None for any other part of a joined tensor."""
@@ -119,7 +136,7 @@ class JoinedBatches:
         if step != 1 or start % rows or stop % rows or start >= stop:
             return None
         chosen = parts[start // rows : stop // rows]
-        return self._join(*(part[(slice(None), *rest)] if rest else part for part in chosen))
+        return self._piece([part[(slice(None), *rest)] if rest else part for part in chosen])
 
     def _of_each(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
         """Return the joined results of a function on each batch."""
@@ -137,9 +154,10 @@ class JoinedBatches:
     def _changed(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Return a joined tensor that a function changes in place, as it does each batch.
 
-        What is known of all others is dropped, as they may share memory with it.
+        What is known of others with the same memory is dropped.
         """
-        known, self.known = self.known, {}
+        known = self.known
+        self._forget(args[0])
         if id(args[0]) not in known:
             return None
         whole, parts = known[id(args[0])]
@@ -148,8 +166,27 @@ class JoinedBatches:
             (_, *own), words = _of_batch(known, (args, kwargs), place)
             self.run(func, part, *own, **words)
         whole.copy_(torch.cat(parts))
-        self.known = {id(whole): (whole, parts)}
+        self.known[id(whole)] = whole, parts
         return whole
+
+    def _forget(self, x: Tensor) -> None:
+        """Drop what is known of tensors with the memory of one that changes."""
+        own, (_, parts) = memory_of(x), self.known.get(id(x), (x, ()))
+        taken = [self.pieces[key][1] for key in own & self.pieces.keys()]
+        memory = own.union(memory_of(parts), *taken)
+        gone = {key for key, found in self.known.items() if memory & memory_of(found)}
+        if id(x) in gone or taken:
+            others = [self.known[key][0] for key in gone]
+            others += [piece for piece, of in self.pieces.values() if memory & of]
+            for other in others:
+                self.stale |= dict.fromkeys(memory_of(other) - own, other)
+        self.known = {key: found for key, found in self.known.items() if key not in gone}
+
+
+def memory_of(values: Any) -> set[int]:
+    """Return the memory of all tensors in a value."""
+    tensors = (leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor))
+    return {tensor.untyped_storage()._cdata for tensor in tensors}
 
 
 def is_in_place(func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> bool:

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map
 
 from archscope.importers.aten.batch import Batch
-from archscope.importers.torch.joined_batches import JoinedBatches
+from archscope.importers.torch.joined_batches import JoinedBatches, SomeImagesError
 from archscope.importers.torch.rows_of_steps import RowsOfSteps
 from archscope.importers.torch.spelled import spelled
 from archscope.importers.torch.spelled_folded import FOLDED
@@ -27,10 +27,6 @@ WHOLE = {functional.local_response_norm, functional.normalize}
 
 DATA = torch.Tensor.data.__get__  # type: ignore[attr-defined]  # a property in C
 """Reads `x.data`, of which torch's tracer takes the result for a constant."""
-
-
-class SomeImagesError(Exception):
-    """A part of the images is taken out of the batch."""
 
 
 class _NotKnownError(Exception):

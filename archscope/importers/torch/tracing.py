@@ -24,9 +24,10 @@ from archscope.importers.torch.aten import module_path
 from archscope.importers.torch.attention import WEIGHTS, show_attention
 from archscope.importers.torch.complex_numbers import in_real_numbers
 from archscope.importers.torch.functional import functional
+from archscope.importers.torch.joined_batches import SomeImagesError
 from archscope.importers.torch.sizes_of_others import without_others
 from archscope.importers.torch.torchvision_operators import deformable
-from archscope.importers.torch.trace_mode import SomeImagesError, TraceMode
+from archscope.importers.torch.trace_mode import TraceMode
 
 
 class Trace(Struct, frozen=True):

@@ -110,15 +110,49 @@ def _changed_later(x: Tensor, tower: nn.Module, head: nn.Module) -> Tensor:
     return head(tower(both))[: len(x)] + left.mean((1, 2, 3), keepdim=True)
 
 
+def _residual(x: Tensor, tower: nn.Module, head: nn.Module) -> Tensor:
+    """Add a shortcut to what an activation changed in place, as in the encoder of RAFT."""
+    both = tower(torch.cat([x, x.flip(3)]))
+    out = functional.relu(functional.avg_pool2d(both, 3, 1, 1) - 0.1, inplace=True)
+    first, second = head(functional.relu(both + out, inplace=True)).chunk(2)
+    return first * second
+
+
+def _piece_in_place(x: Tensor, tower: nn.Module, head: nn.Module) -> Tensor:
+    left = x * 2 - 1
+    piece = torch.cat([left, x])[: len(x)]
+    piece.relu_()
+    first, second = head(tower(torch.cat([piece, left]))).chunk(2)
+    first.neg_()
+    return first * second
+
+
+def _piece_then_whole(x: Tensor, tower: nn.Module, head: nn.Module) -> Tensor:
+    both = torch.cat([x * 2 - 1, x])
+    both[: len(x)].relu_()
+    first, second = head(tower(both)).chunk(2)
+    return first * second
+
+
+def _whole_then_piece(x: Tensor, tower: nn.Module, head: nn.Module) -> Tensor:
+    both = tower(torch.cat([x * 2 - 1, x]))
+    piece = both[: len(x)]
+    both.neg_()
+    return head(piece)
+
+
 JOINED: dict[str, nn.Module] = {
     "joined_chunked": Joined(_chunked), "joined_sliced": Joined(_sliced),
     "joined_split": Joined(_split), "joined_viewed": Joined(_viewed),
     "joined_in_place": Joined(_in_place), "joined_crops": Joined(_crops),
     "joined_again": Joined(_joined_again), "joined_tokens": Tokens(),
     "joined_in_place_by_place": Joined(_in_place_by_place),
+    "joined_residual": Joined(_residual), "joined_piece_in_place": Joined(_piece_in_place),
 }  # fmt: skip
 
 MIXED: nn.Module = Joined(_mixed)
 """Compares all images of a batch with each other."""
 CHANGED_LATER: nn.Module = Joined(_changed_later)
 """Changes a batch after it was joined."""
+CHANGED_ELSEWHERE: list[nn.Module] = [Joined(_piece_then_whole), Joined(_whole_then_piece)]
+"""Change a joined tensor through another name."""

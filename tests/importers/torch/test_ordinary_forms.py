@@ -12,7 +12,7 @@ from archscope.importers.torch import from_module
 from archscope.weights import state_dict_of
 from tests.importers.torch.further_forms import FURTHER
 from tests.importers.torch.held_forms import HELD
-from tests.importers.torch.joined_forms import CHANGED_LATER, JOINED, MIXED
+from tests.importers.torch.joined_forms import CHANGED_ELSEWHERE, CHANGED_LATER, JOINED, MIXED
 from tests.importers.torch.model_forms import MODELS
 from tests.importers.torch.module_forms import MODULES
 from tests.importers.torch.ordinary_forms import FORMS, SHAPE
@@ -68,6 +68,14 @@ def test_batches_that_change_after_they_were_joined_are_not_followed() -> None:
     result = analyze(from_module(CHANGED_LATER.eval(), SHAPE, "form").graph)
     assert "aten.cat.default" in [unknown.kind for unknown in result.opaque]
     assert 2 * result.totals.macs == flops(CHANGED_LATER, (torch.rand(1, *SHAPE),))
+
+
+@pytest.mark.parametrize("place", range(len(CHANGED_ELSEWHERE)))
+def test_batches_that_change_under_another_name_are_not_followed(place: int) -> None:
+    module = CHANGED_ELSEWHERE[place].eval()
+    result = analyze(from_module(module, SHAPE, "form").graph)
+    assert "aten.cat.default" in [unknown.kind for unknown in result.opaque]
+    assert 2 * result.totals.macs == flops(module, (torch.rand(1, *SHAPE),))
 
 
 def test_rows_of_other_steps_are_not_followed() -> None:
