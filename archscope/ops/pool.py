@@ -310,7 +310,7 @@ class StochasticPool(Pool, frozen=True, kw_only=True):
         )
 
 
-def _onnx_pool(foreign: Foreign) -> dict[str, Any]:
+def windows_of_onnx(foreign: Foreign) -> dict[str, Any]:
     """Return the attributes that all ONNX pools have; the padding is None if unknown."""
     kernel = foreign.args["kernel_shape"]
     return {
@@ -324,14 +324,14 @@ def _onnx_pool(foreign: Foreign) -> dict[str, Any]:
 @recognises("onnx.MaxPool")
 def onnx_maxpool(foreign: Foreign) -> Recognised | None:
     """Recognise a maximum over windows."""
-    given = _onnx_pool(foreign)
+    given = windows_of_onnx(foreign)
     return Recognised(MaxPool(**given), foreign.ins) if given["padding"] is not None else None
 
 
 @recognises("onnx.AveragePool")
 def onnx_avgpool(foreign: Foreign) -> Recognised | None:
     """Recognise a mean over windows without gaps."""
-    given = _onnx_pool(foreign)
+    given = windows_of_onnx(foreign)
     padding = given["padding"]
     if given.pop("dilation") != 1 or padding is None:
         return None
@@ -342,11 +342,18 @@ def onnx_avgpool(foreign: Foreign) -> Recognised | None:
 @recognises("onnx.LpPool")
 def onnx_lp_pool(foreign: Foreign) -> Recognised | None:
     """Recognise Lp pooling with an even norm, without padding or gaps."""
-    given = _onnx_pool(foreign)
+    given = windows_of_onnx(foreign)
     norm = foreign.get("p", 2)
-    if given.pop("padding") != 0 or given.pop("dilation") != 1 or norm % 2:
-        return None
+    if given.pop("padding") != 0 or given.pop("dilation") != 1 or given.pop("ceil") or norm % 2:
+        return None  # torch takes what is beyond the input for as large as the rest
     return Recognised(LpPool(**given, norm=norm), foreign.ins)
+
+
+@recognises("aten.lp_pool.windows")
+def lp_pool_of_windows(foreign: Foreign) -> Recognised | None:
+    """Recognise Lp pooling of numbers that an importer has made positive, without padding."""
+    given = {word: per_axis_or_one(foreign.args[word]) for word in ("norm", "kernel", "stride")}
+    return Recognised(LpPool(**given), foreign.ins)
 
 
 def pool_of_torch(foreign: Foreign) -> dict[str, Any]:

@@ -231,6 +231,9 @@ def unbind_of_torch(foreign: Foreign) -> Recognised | None:
 def reshape_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise another shape for the same image."""
     x = foreign.ins[0]
+    if foreign.out == x.shape[:1] and len(x.shape) > 1:
+        first, *others = without_axes(x.shape[1:], tuple(range(len(x.shape) - 1)))
+        return Recognised(first, (x,), then=tuple(others))
     if x.shape[0] != foreign.out[0] or not 2 <= len(foreign.out) <= 1 + RANK:
         return None
     if x.shape == foreign.out:

@@ -308,6 +308,8 @@ def onnx_resize(foreign: Foreign) -> Recognised | None:
     axes = foreign.get("axes") or [*range(2, len(x.shape))]
     if foreign.out[1] != x.shape[1] or foreign.get("antialias"):
         return None
+    if foreign.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+        return None  # by one factor, of which the sizes are rounded
     if sorted(axis % len(x.shape) for axis in axes) != [*range(2, len(x.shape))]:
         return None
     scaled = [(x.shape[axis], foreign.out[axis]) for axis in axes]

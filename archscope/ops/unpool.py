@@ -17,7 +17,7 @@ from archscope.ops.facts import Weightless, free, saves_nothing
 from archscope.ops.foreign import Foreign, Recognised, Tensor, per_axis_or_one, recognises
 from archscope.ops.gather import INT64
 from archscope.ops.geometry import per_axis, short, slid, spatial, symmetric
-from archscope.ops.pool import Maxima, MaxPool, pool_of_torch
+from archscope.ops.pool import Maxima, MaxPool, pool_of_torch, windows_of_onnx
 from archscope.ops.registry import op
 from archscope.ops.sort import FLOAT
 
@@ -168,3 +168,19 @@ def maxpool_with_indices_of_torch(foreign: Foreign) -> Recognised | None:
     return Recognised(
         found(**pool_of_torch(foreign), **torch_numbers(foreign, "dilation")), foreign.ins
     )
+
+
+@recognises("onnx.MaxPoolIndices")
+def onnx_indices(foreign: Foreign) -> Recognised | None:
+    """Recognise the positions within each map that a maximum pool found."""
+    given = windows_of_onnx(foreign)
+    even = isinstance(given["padding"], int | tuple) and not foreign.get("storage_order")
+    return Recognised(MaxPoolIndices(**given), foreign.ins) if even else None
+
+
+@recognises("onnx.Unpool")
+def onnx_unpool(foreign: Foreign) -> Recognised | None:
+    """Recognise unpooling to the positions that a pool of the same model found."""
+    given = windows_of_onnx(foreign)
+    window = {word: given[word] for word in ("kernel", "stride", "padding")}
+    return Recognised(MaxUnpool(**window, size=per_axis_or_one(foreign.args["size"])), foreign.ins)

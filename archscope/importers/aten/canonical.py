@@ -22,7 +22,8 @@ POINTWISE = {
     "mul", "div", "leaky_relu", "elu", "relu6", "hardtanh", "softplus", "exp", "neg", "sqrt", "abs",
     "square", "reciprocal", "rsqrt", "log", "clamp", "clamp_min", "clamp_max", "stochastic_depth",
     "erf", "sin", "cos", "pow", "rsub", "maximum", "minimum", "feature_dropout", "alpha_dropout",
-    "atan2",
+    "atan2", "gt", "ge", "lt", "le", "eq", "ne", "logical_and", "logical_or", "logical_not",
+    "trunc", "floor", "ceil", "round", "sign",
 }  # fmt: skip
 """Element-wise operators on one or two tensors."""
 
@@ -34,7 +35,7 @@ ALONG = {
     "narrow", "unbind", "split", "chunk", "split_with_sizes", "roll", "flip", "glu",
     "linalg_vector_norm", "std", "var", "tensor_split", "normalize",
     "prod", "cumsum", "cumprod", "argmax", "argmin", "sort", "argsort", "topk", "median",
-    "kthvalue", "logsumexp",
+    "kthvalue", "logsumexp", "index_select", "slice_scatter",
 }  # fmt: skip
 """Operators along given axes."""
 

@@ -9,7 +9,7 @@ from archscope.importers.aten.names import name_of
 from archscope.ops.foreign import Foreign, Recognised, Tensor
 from archscope.ops.parameter import Parameter
 
-READING = POINTWISE | PRODUCTS | JOINING | WRITING
+READING = POINTWISE | PRODUCTS | JOINING | WRITING | {"gather", "grid_sampler"}
 """Operators whose constants may be layers."""
 
 

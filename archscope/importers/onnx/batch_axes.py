@@ -15,6 +15,8 @@ REDUCING = frozenset({
     "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp", "Squeeze", "ArgMax", "ArgMin",
 })  # fmt: skip
 """Operators that may leave out axes."""
+LEADING = frozenset({"AffineGrid", "Col2Im", "STFT"})
+"""Operators with other axes behind the batch than before."""
 RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 
 
@@ -84,6 +86,16 @@ def _axis_after(
         if source != operator.inputs[0] or at == axis:
             return axis if source != operator.inputs[0] and at == 0 else None
         return axis + (len(model.shapes[operator.inputs[1]]) - 1) * (at < axis)
+    if kind in LEADING:
+        return 0 if axis == 0 else None
+    if kind == "MatMul" and len(out) == rank - 1:
+        return axis  # a product with a vector
+    if kind == "OneHot":
+        at = int(operator.attributes.get("axis", -1)) % len(out)
+        return axis + (at <= axis)
+    if kind == "GatherND" and source == operator.inputs[0]:
+        *given, depth = model.shapes[operator.inputs[1]]
+        return axis - depth + len(given) if axis >= depth else axis
     if kind in RECURRENT:
         fits = axis == 1 and not operator.attributes.get("layout")
         return (1 if place else 2) if fits else None

@@ -205,8 +205,7 @@ class _Conversion:
         for place, name in read.items():
             self.values[name] = results[place]
         holding = [(name, found) for name, found in self.added if found.weights]
-        for name, found in holding[:1] or self.added[-1:]:
-            self.weights.hold(operator, name, found)
+        self.weights.hold_each(operator, holding or self.added[-1:])
         return True
 
     def applied(
@@ -222,6 +221,7 @@ class _Conversion:
             self.model.constants,
             self.model.derive,
             results,
+            self.images,
         )
 
     def value(self, operator: OnnxOperator, name: str) -> Tensor:

@@ -13,8 +13,9 @@ MAX_VISIBLE = 64
 INPUT_NAMES = {
     **dict.fromkeys((
         "ChannelShuffle", "Range", "Swish", "Gelu", "HardSwish", "Mish", "FakeQuantize",
-        "Unshuffle", "Maxout", "Largest", "AdaptiveAveragePool", "Unfold",
+        "Unshuffle", "Maxout", "Largest", "AdaptiveAveragePool", "Unfold", "MaxPoolIndices",
     ), ("X",)),
+    "Unpool": ("X", "I"),
     "Distance": ("a", "b"),
     "Linear": ("X", "W", "B"),
     "BatchNormalization": ("X", "scale", "B", "input_mean", "input_var"),
@@ -56,9 +57,13 @@ def tensor_of(name: str, model: ResolvedModel, learned: bool) -> Tensor:
     value = model.constants.get(name)
     if value is None:
         return Tensor(name, model.shapes[name])
-    small = value.size <= MAX_VISIBLE and value.dtype.kind in "fiub"
-    numbers = _tuples(value.tolist()) if small else None
-    return Tensor(name, tuple(value.shape), True, numbers, learned)
+    return Tensor(name, tuple(value.shape), True, numbers_of(value), learned)
+
+
+def numbers_of(array: Any) -> Any:
+    """Return the numbers of a small array as nested tuples, None for others."""
+    small = array.size <= MAX_VISIBLE and array.dtype.kind in "fiub"
+    return _tuples(array.tolist()) if small else None
 
 
 def _input_names(operator: OnnxOperator) -> tuple[str, ...]:

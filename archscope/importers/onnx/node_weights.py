@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from archscope.analysis.cost import DTYPES
@@ -21,15 +22,36 @@ class NodeWeights:
         self.constants: dict[str, str] = {}  # the constant behind each name in the state dict
         self.owners: dict[tuple[object, ...], str] = {}  # the first node with these weights
 
-    def hold(self, operator: OnnxOperator, node: str, found: Recognised) -> None:
-        """Give a node its weights, or share those of the first node that has them."""
+    def hold_each(self, operator: OnnxOperator, found: Sequence[tuple[str, Recognised]]) -> None:
+        """Give the nodes of an operator their weights, each counted where it is."""
+        sources = [self._sources(layer) for _, layer in found]
+        for place, (node, layer) in enumerate(found):
+            later = frozenset().union(*sources[place + 1 :]) - sources[place]
+            self.hold(operator, node, layer, later)
+
+    def _sources(self, found: Recognised) -> frozenset[str]:
+        """Return the constants of the file behind the weights of a node."""
+        names = [tensor.name for tensor in found.weights.values()]
+        return frozenset().union(*(self.model.sources.get(name, frozenset()) for name in names))
+
+    def hold(
+        self,
+        operator: OnnxOperator,
+        node: str,
+        found: Recognised,
+        later: frozenset[str] = frozenset(),
+    ) -> None:
+        """Give a node its weights, or share those of the first node that has them.
+
+        The constants of the file in `later` are counted with other nodes.
+        """
         ins, weights = self.builder.nodes[node].ins, found.weights
         held = {word: self.learned.same(tensor.name) for word, tensor in weights.items()}
         owner = node
         if held:
             key = (found.op.weights_key(*ins), *held.items())
             owner = self.owners.setdefault(key, node)
-        params, _, stored, bits = self.count(operator)
+        params, _, stored, bits = self.count(operator, later)
         if owner != node:
             self.builder.share(node, owner)
             return
@@ -38,14 +60,19 @@ class NodeWeights:
         for word, tensor in weights.items():
             self.constants[f"{node}.{word}"] = tensor.name
 
-    def count(self, operator: OnnxOperator) -> tuple[int, int, int | None, int | None]:
+    def count(
+        self, operator: OnnxOperator, later: frozenset[str] = frozenset()
+    ) -> tuple[int, int, int | None, int | None]:
         """Return the params and statistics of an operator that were not counted before.
 
-        The others are their bytes and the bits of a weight, the largest array, None if they are of
-        the network's type.
+        Those in `later` are left for another time. The others are their bytes and the bits of a
+        weight, the largest array, None if they are of the network's type.
         """
         before, self.learned.largest = self.learned.bytes, None
+        left = later - self.learned.counted
+        self.learned.counted |= left
         params, kept = self.learned.params(operator), self.learned.statistics(operator)
+        self.learned.counted -= left
         stored = self.learned.bytes - before
         plain = DTYPES[self.model.dtype]
         largest = self.learned.largest

@@ -37,6 +37,9 @@ STORED_AS = {
 }  # fmt: skip
 """The ONNX types whose bytes are counted."""
 
+OF_SHAPE = frozenset({"Shape", "Size", "EyeLike"})
+"""Operators whose results depend on the shape of their input alone."""
+
 FILLING = frozenset({"ConstantOfShape", "Expand"})
 """Operators that repeat values."""
 
@@ -136,9 +139,10 @@ class _Resolver:
             return None
         if kind == "CastLike":
             node = self._cast(node)
+            kind = str(node.op_type)
         shapes = [self.shapes.get(name) for name in node.input if name]
-        if kind == "Shape" and shapes[0] is not None:
-            return self._shape(node, shapes[0])
+        if kind in OF_SHAPE and shapes[0] is not None:
+            return self._of_shape(node, shapes[0])
         types = infer_types(self.model, node, self.types, self.constants)
         constant = all(name in self.constants for name in node.input if name)
         if constant and kind not in RANDOM and not node.domain:
@@ -165,12 +169,20 @@ class _Resolver:
             return value.decode(errors="replace")
         return list(value) if attribute.type in (6, 7, 8) else value
 
-    def _shape(self, node: Any, shape: tuple[int, ...]) -> None:
+    def _of_shape(self, node: Any, shape: tuple[int, ...]) -> None:
+        """Keep what depends on the shape of a value alone."""
         import numpy
 
-        ends = {attribute.name: attribute.i for attribute in node.attribute}
-        part = shape[ends.get("start", 0) : ends.get("end", len(shape))]
-        self.keep(node.output[0], numpy.array(part, dtype=numpy.int64))
+        given = {attribute.name: attribute.i for attribute in node.attribute}
+        part = shape[given.get("start", 0) : given.get("end", len(shape))]
+        found = numpy.array(prod(shape) if node.op_type == "Size" else part, dtype=numpy.int64)
+        if node.op_type == "EyeLike":
+            kind = given.get("dtype") or self.types[node.input[0]].tensor_type.elem_type
+            self.allowance.take_bytes(named(node), 8 * prod(shape))
+            dtype = self.onnx.helper.tensor_dtype_to_np_dtype(kind)
+            rows, columns = shape
+            found = numpy.eye(rows, columns, given.get("k", 0), dtype)
+        self.keep(node.output[0], found)
 
     def _cast(self, node: Any) -> Any:
         """Replace a cast to the type of another value by a cast to that type, or an identity."""

@@ -10,6 +10,7 @@ from archscope.importers.onnx.patterns import (
     data_movement,
     decomposed,
     quantization,
+    unpooling,
 )
 from archscope.importers.onnx.patterns.dataflow import Dataflow, Pattern, Replacement
 from archscope.importers.onnx.resolved_model import OnnxOperator, ResolvedModel, needed
@@ -37,7 +38,11 @@ SHORT: Patterns = {
         data_movement.unshuffle,
         decomposed.pooled_channels,
         decomposed.adaptive_mean,
+        unpooling.scattered,
     ),
+    "Mod": (unpooling.remainder,),
+    "Sub": (unpooling.less_first,),
+    "MaxUnpool": (unpooling.unpool,),
     **dict.fromkeys(("LSTM", "GRU", "RNN"), (data_movement.whole_sequences,)),
     "ReduceL1": (decomposed.distance,),
     "ReduceL2": (decomposed.distance,),

@@ -69,6 +69,9 @@ class AtenTranslator:
             return form.ins[0]
         if (value := self.absorbed.permuted(form)) is not None:
             return value
+        steps = in_steps(form)
+        if steps is not None:
+            return steps(self._step, form)
         for tensor in self.absorbed.wants_first(form):
             self._turn(tensor)
         first = self.absorbed.as_channels_first(form)
@@ -81,10 +84,7 @@ class AtenTranslator:
         found = self._recognised(form) or self._recognised(self._with_parameters(form))
         if found is not None:
             return Tensor(self.add(found), form.out)
-        steps = in_steps(form)
-        if steps is None:
-            raise UnknownFormError
-        return steps(self._step, form)
+        raise UnknownFormError
 
     def materialise(self, value: Any) -> Any:
         """Return a value; a map with channels last becomes a node."""

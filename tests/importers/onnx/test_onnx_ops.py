@@ -226,7 +226,7 @@ FOREIGN: dict[str, tuple[list[Any], dict[str, Any], int | None]] = {
     "other coefficient": ([node("Resize", "x  scales", mode="cubic", cubic_coeff_a=-0.5)], UP, 0),
     "antialiased": ([node("Resize", "x  scales", mode="linear", antialias=1)], UP, 0),
     "determinant": ([node("Det", "x")], {}, None),
-    "product of whole maps": ([node("ReduceProd", "x a")], {"a": ints(2, 3)}, 0),
+    "over the batch": ([node("Softmax", "x", axis=0)], {}, 0),
 }  # fmt: skip
 
 

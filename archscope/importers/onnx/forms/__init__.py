@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from archscope.importers.onnx.forms import arithmetic, axes, layout, products, recurrent
+from archscope.importers.onnx.forms import (
+    activations,
+    arithmetic,
+    attention,
+    axes,
+    einsum,
+    indexing,
+    layout,
+    pools,
+    products,
+    recurrent,
+    resizing,
+    sampling,
+    transforms,
+)
 from archscope.importers.onnx.forms.applied import FORMS, LAST, Applied, Steps
 
 __all__ = ["LAST", "Applied", "steps_of"]
 
-assert all((arithmetic, axes, layout, products, recurrent))  # they register their forms
+assert all((  # they register their forms
+    activations, arithmetic, attention, axes, einsum, indexing, layout, pools, products, recurrent,
+    resizing,
+    sampling,
+    transforms,
+))  # fmt: skip
 
 
 def steps_of(applied: Applied) -> Steps:

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from archscope.importers.onnx.descriptions import numbers_of
 from archscope.importers.onnx.resolved_model import OnnxOperator
 from archscope.ir import Shape
 from archscope.ops.foreign import Foreign, Tensor
@@ -22,6 +23,7 @@ class Applied(Struct, frozen=True):
     arrays: Mapping[str, Any]  # the values of constants
     derive: Callable[[str, str, Any], str]  # keeps a constant made of another one
     results: Mapping[int, Tensor] = {}  # earlier results of the same operator
+    images: int = 0  # the size of the batch in all shapes
 
     @property
     def x(self) -> Tensor:
@@ -56,6 +58,20 @@ class Applied(Struct, frozen=True):
             return None
         return tuple(map(int, self.array(place).reshape(-1)))
 
+    def made(self, suffix: str, array: Any) -> Tensor:
+        """Return a constant that follows from attributes and shapes."""
+        name = self.derive(self.operator.outputs[self.place], suffix, array)
+        return Tensor(name, tuple(array.shape), constant=True, value=numbers_of(array))
+
+    def places(self, suffix: str, numbers: Sequence[int]) -> Tensor:
+        """Return a constant list of places, with all its numbers."""
+        import numpy
+
+        name = self.derive(
+            self.operator.outputs[self.place], suffix, numpy.array(numbers, numpy.int64)
+        )
+        return Tensor(name, (len(numbers),), constant=True, value=tuple(map(int, numbers)))
+
     def constant(self, place: int, suffix: str, array: Any) -> Tensor:
         """Return a learned constant that is computed from a constant input."""
         name = self.derive(self.input(place).name, suffix, array)
@@ -68,6 +84,9 @@ Steps = Sequence[Foreign]
 LAST = "<result>"
 """The beginning of the names of earlier results, before how many steps ago they were."""
 
+STEP = "<step>"
+"""The beginning of the names of results in a `Chain`, before the number of the step."""
+
 
 def last(shape: Shape, ago: int = 1) -> Tensor:
     """Return the result of the step before, or of one that is longer ago."""
@@ -77,6 +96,32 @@ def last(shape: Shape, ago: int = 1) -> Tensor:
 def single(applied: Applied, target: str, **args: Any) -> Steps:
     """Return one operator of torch."""
     return (Foreign(f"aten.{target}", args, applied.out),)
+
+
+class Chain:
+    """Operators of torch one after another, each of which may read the result of any before it."""
+
+    def __init__(self) -> None:
+        self.steps: list[Foreign] = []
+
+    def add(self, target: str, out: Shape, /, **args: Any) -> Tensor:
+        """Add an operator and return its result."""
+        placed = {name: self._placed(value) for name, value in args.items()}
+        self.steps.append(Foreign(f"aten.{target}", placed, out))
+        return self.result
+
+    @property
+    def result(self) -> Tensor:
+        """The last result."""
+        return Tensor(f"{STEP}{len(self.steps)}", self.steps[-1].out)
+
+    def _placed(self, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(self._placed, value))
+        if isinstance(value, Tensor) and value.name.startswith(STEP):
+            ago = len(self.steps) + 1 - int(value.name.removeprefix(STEP))
+            return last(value.shape, ago)
+        return value
 
 
 Form = Callable[[Applied], Steps]

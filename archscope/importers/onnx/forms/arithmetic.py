@@ -23,23 +23,26 @@ UNARY = {
     "Reciprocal": "reciprocal", "Floor": "floor", "Ceil": "ceil", "Round": "round", "Sign": "sign",
     "Softplus": "softplus", "HardSwish": "hardswish", "Mish": "mish", "Not": "logical_not",
     "Tan": "tan", "Atan": "atan", "Asin": "asin", "Acos": "acos", "Sinh": "sinh", "Cosh": "cosh",
-    "Asinh": "asinh", "Acosh": "acosh", "Atanh": "atanh", "Swish": "silu",
+    "Asinh": "asinh", "Acosh": "acosh", "Atanh": "atanh",
 }  # fmt: skip
 """Functions of one value without attributes."""
 
 PAIRS = {
     "Add": "add.Tensor", "Sub": "sub.Tensor", "Mul": "mul.Tensor",
-    "And": "logical_and.default", "Or": "logical_or.default",
+    "And": "logical_and.default", "Or": "logical_or.default", "Xor": "ne.Tensor",
     "Equal": "eq.Tensor", "Greater": "gt.Tensor", "Less": "lt.Tensor",
     "GreaterOrEqual": "ge.Tensor", "LessOrEqual": "le.Tensor",
 }  # fmt: skip
 """Functions of two values."""
 
 
+def times(x: Tensor, factor: float, shape: Shape) -> Foreign:
+    """Return the product with a number."""
+    return Foreign("aten.mul.Scalar", {"self": x, "other": factor}, shape)
+
+
 @form(*UNARY)
 def _unary(applied: Applied) -> Steps:
-    if applied.attribute("alpha", 1) != 1:
-        return ()
     words = {"beta": 1, "threshold": 20} if applied.operator.kind == "Softplus" else {}
     return single(applied, f"{UNARY[applied.operator.kind]}.default", self=applied.x, **words)
 
@@ -60,75 +63,14 @@ def _cast(applied: Applied) -> Steps:
     return single(applied, "ne.Scalar", self=x, other=0) if to == BOOL else ()
 
 
-@form("Gelu")
-def _gelu(applied: Applied) -> Steps:
-    return single(applied, "gelu.default", self=applied.x,
-                approximate=applied.attribute("approximate", "none"))  # fmt: skip
-
-
-@form("LeakyRelu")
-def _leaky_relu(applied: Applied) -> Steps:
-    slope = applied.attribute("alpha", 0.01)
-    return single(applied, "leaky_relu.default", self=applied.x, negative_slope=slope)
-
-
-def _elu_of(x: Tensor, alpha: float, shape: Shape) -> Foreign:
-    words = {"alpha": alpha, "scale": 1, "input_scale": 1}
-    return Foreign("aten.elu.default", {"self": x, **words}, shape)
-
-
-def _times(x: Tensor, factor: float, shape: Shape) -> Foreign:
-    return Foreign("aten.mul.Scalar", {"self": x, "other": factor}, shape)
-
-
-@form("Elu")
-def _elu(applied: Applied) -> Steps:
-    return (_elu_of(applied.x, applied.attribute("alpha", 1.0), applied.out),)
-
-
-@form("Celu")
-def _celu(applied: Applied) -> Steps:
-    alpha, out = applied.attribute("alpha", 1.0), applied.out
-    return (
-        _times(applied.x, 1 / alpha, out),
-        _elu_of(last(out), 1.0, out),
-        _times(last(out), alpha, out),
-    )
-
-
-@form("Selu")
-def _selu(applied: Applied) -> Steps:
-    alpha = applied.attribute("alpha", 1.6732632)
-    return (
-        _elu_of(applied.x, alpha, applied.out),
-        _times(last(applied.out), applied.attribute("gamma", 1.050701), applied.out),
-    )
-
-
-@form("ThresholdedRelu")
-def _thresholded(applied: Applied) -> Steps:
-    x, out = applied.x, applied.out
-    mask = Foreign("aten.gt.Scalar", {"self": x, "other": applied.attribute("alpha", 1.0)}, out)
-    return mask, Foreign("aten.mul.Tensor", {"self": x, "other": last(out)}, out)
-
-
-@form("HardSigmoid")
-def _hard_sigmoid(applied: Applied) -> Steps:
-    x, out = applied.x, applied.out
-    shift = {"self": last(out), "other": applied.attribute("beta", 0.5)}
-    return (
-        _times(x, applied.attribute("alpha", 0.2), out),
-        Foreign("aten.add.Scalar", shift, out),
-        Foreign("aten.clamp.default", {"self": last(out), "min": 0, "max": 1}, out),
-    )
-
-
 @form("Clip")
 def _clip(applied: Applied) -> Steps:
     limits = [
         applied.attribute(word) if applied.given(place) is None else applied.input(place)
         for place, word in ((1, "min"), (2, "max"))
     ]
+    if limits == [None, None]:
+        return single(applied, "alias.default", self=applied.x)
     return single(applied, "clamp.default", self=applied.x, min=limits[0], max=limits[1])
 
 
@@ -163,9 +105,9 @@ def _remainder(applied: Applied) -> Steps:
 @form("Pow")
 def _pow(applied: Applied) -> Steps:
     base, exponent = applied.x, applied.input(1)
-    if base.constant:
-        return single(applied, "pow.Scalar", self=base.value, exponent=exponent)
-    kind = "Tensor_Scalar" if exponent.constant else "Tensor_Tensor"
+    if base.constant and prod(base.shape) == 1:
+        return single(applied, "pow.Scalar", self=base, exponent=exponent)
+    kind = "Tensor_Scalar" if exponent.constant and not base.constant else "Tensor_Tensor"
     return single(applied, f"pow.{kind}", self=base, exponent=exponent)
 
 
@@ -180,7 +122,7 @@ def _several(applied: Applied) -> Steps:
         before = last(applied.out) if steps else first
         steps.append(Foreign(target, {"self": before, "other": other}, applied.out))
     if applied.operator.kind == "Mean" and steps:
-        steps.append(_times(last(applied.out), 1 / len(applied.tensors), applied.out))
+        steps.append(times(last(applied.out), 1 / len(applied.tensors), applied.out))
     return steps or single(applied, "alias.default", self=first)
 
 
@@ -191,3 +133,45 @@ def _where(applied: Applied) -> Steps:
     if filled and not other.constant and len(condition.shape) == len(other.shape):
         return single(applied, "masked_fill.Scalar", self=other, mask=condition, value=x)
     return single(applied, "where.self", condition=condition, self=x, other=other)
+
+
+LARGEST = 3.4028234663852886e38
+"""The largest number of float32."""
+
+
+@form("IsNaN")
+def _is_nan(applied: Applied) -> Steps:
+    """What is neither at least 0 nor below it."""
+    x, out = applied.x, applied.out
+    return (
+        Foreign("aten.ge.Scalar", {"self": x, "other": 0}, out),
+        Foreign("aten.lt.Scalar", {"self": x, "other": 0}, out),
+        Foreign("aten.logical_or.default", {"self": last(out, 2), "other": last(out)}, out),
+        Foreign("aten.logical_not.default", {"self": last(out)}, out),
+    )
+
+
+@form("IsInf")
+def _is_infinite(applied: Applied) -> Steps:
+    negative, positive = (
+        applied.attribute(f"detect_{word}", 1) for word in ("negative", "positive")
+    )
+    if not negative or not positive:
+        relation, end = ("gt", LARGEST) if positive else ("lt", -LARGEST)
+        return single(applied, f"{relation}.Scalar", self=applied.x, other=end)
+    return (
+        Foreign("aten.abs.default", {"self": applied.x}, applied.out),
+        Foreign("aten.gt.Scalar", {"self": last(applied.out), "other": LARGEST}, applied.out),
+    )
+
+
+@form("BitShift")
+def _shifted(applied: Applied) -> Steps:
+    """A shift to the right, which is a quotient rounded down; to the left, numbers may overflow."""
+    if applied.attribute("direction") != "RIGHT" or applied.array(1).size != 1:
+        return ()
+    factor = 0.5 ** int(applied.array(1).reshape(()))
+    return (
+        Foreign("aten.mul.Scalar", {"self": applied.x, "other": factor}, applied.out),
+        Foreign("aten.floor.default", {"self": last(applied.out)}, applied.out),
+    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from archscope.importers.onnx.forms.applied import Applied, Steps, form, last, single
+from archscope.importers.onnx.forms.applied import Applied, Chain, Steps, form, last, single
+from archscope.importers.onnx.forms.arithmetic import times
 from archscope.ops.foreign import Foreign, Tensor
 
 
@@ -35,12 +37,20 @@ REDUCED = {
 }  # fmt: skip
 
 
+OF_ONE = {
+    "ReduceL1": "abs.default", "ReduceL2": "abs.default", "ReduceLogSum": "log.default",
+    "ReduceSumSquare": "pow.Tensor_Scalar",
+}  # fmt: skip
+"""What reductions without axes make of each number, if they change it."""
+
+
 @form(*REDUCED, "ReduceSumSquare", "ReduceLogSum")
 def _reduced(applied: Applied) -> Steps:
     axes = applied.integers(1, "axes")
-    if not axes and applied.attribute("noop_with_empty_axes"):
-        return single(applied, "alias.default", self=applied.x)
     kind, x = applied.operator.kind, applied.x
+    if not axes and applied.attribute("noop_with_empty_axes"):
+        exponent = {"exponent": 2} if kind == "ReduceSumSquare" else {}
+        return single(applied, OF_ONE.get(kind, "alias.default"), self=x, **exponent)
     words: dict[str, Any] = {
         "dim": axes or tuple(range(len(x.shape))), "keepdim": bool(applied.attribute("keepdims", 1))
     }  # fmt: skip
@@ -58,19 +68,31 @@ def _reduced(applied: Applied) -> Steps:
     if kind in ("ReduceL1", "ReduceL2"):
         words["ord"] = int(kind[-1])
     if kind == "ReduceProd":
-        if len(words["dim"]) != 1:
-            return ()
-        words["dim"] = words["dim"][0]
+        return _product(applied, words["dim"], words["keepdim"])
     return single(applied, REDUCED[kind], self=x, **words)
+
+
+def _product(applied: Applied, axes: Sequence[int], keep: bool) -> Steps:
+    """Multiply along one axis after another, the last first."""
+    chain, x = Chain(), applied.x
+    for axis in sorted((axis % len(x.shape) for axis in axes), reverse=True):
+        shape = *x.shape[:axis], *((1,) if keep else ()), *x.shape[axis + 1 :]
+        x = chain.add("prod.dim_int", shape, self=x, dim=axis, keepdim=keep)
+    return chain.steps
 
 
 @form("ArgMax", "ArgMin")
 def _places(applied: Applied) -> Steps:
-    if applied.attribute("select_last_index"):
-        return ()
-    name = applied.operator.kind.lower()
-    return single(applied, f"{name}.default", self=applied.x, dim=applied.attribute("axis", 0),
-                keepdim=bool(applied.attribute("keepdims", 1)))  # fmt: skip
+    chain, x, axis = Chain(), applied.x, applied.attribute("axis", 0)
+    name, behind = applied.operator.kind.lower(), bool(applied.attribute("select_last_index"))
+    if behind:
+        x = chain.add("flip.default", x.shape, self=x, dims=(axis,))
+    place = chain.add(f"{name}.default", applied.out, self=x, dim=axis,
+                      keepdim=bool(applied.attribute("keepdims", 1)))  # fmt: skip
+    if behind:
+        most = x.shape[axis] - 1
+        chain.add("rsub.Scalar", applied.out, self=place, other=most)
+    return chain.steps
 
 
 @form("TopK")
@@ -82,17 +104,20 @@ def _top(applied: Applied) -> Steps:
 
 @form("CumSum", "CumProd")
 def _cumulative(applied: Applied) -> Steps:
+    """Sums or products of all values up to each, or without itself: of those before it."""
     (axis,) = applied.integers(1) or (0,)
+    chain, x, shape = Chain(), applied.x, applied.out
+    if applied.attribute("reverse"):
+        x = chain.add("flip.default", shape, self=x, dims=(axis,))
     if applied.attribute("exclusive"):
-        return ()
-    target, shape = f"aten.{applied.operator.kind.lower()}.default", applied.out
-    if not applied.attribute("reverse"):
-        return (Foreign(target, {"self": applied.x, "dim": axis}, shape),)
-    return (
-        Foreign("aten.flip.default", {"self": applied.x, "dims": (axis,)}, shape),
-        Foreign(target, {"self": last(shape), "dim": axis}, shape),
-        Foreign("aten.flip.default", {"self": last(shape), "dims": (axis,)}, shape),
-    )
+        start = float(applied.operator.kind == "CumProd")
+        pairs = [(1, -1) if at == axis % len(shape) else (0, 0) for at in range(len(shape))]
+        x = chain.add("pad.default", shape, self=x, pad=tuple(n for at in pairs[::-1] for n in at),
+                      mode="constant", value=start)  # fmt: skip
+    x = chain.add(f"{applied.operator.kind.lower()}.default", shape, self=x, dim=axis)
+    if applied.attribute("reverse"):
+        chain.add("flip.default", shape, self=x, dims=(axis,))
+    return chain.steps
 
 
 @form("Hardmax")
@@ -112,8 +137,15 @@ def _hardmax(applied: Applied) -> Steps:
 @form("OneHot")
 def _one_hot(applied: Applied) -> Steps:
     (classes,), ends = applied.integers(1) or (0,), applied.array(2).tolist()
-    axis = applied.attribute("axis", -1) % len(applied.out)
-    return one_hot(applied.x, classes, axis) if ends == [0, 1] else ()
+    axis, (off, on) = applied.attribute("axis", -1) % len(applied.out), ends
+    steps = [*one_hot(applied.x, classes, axis)]
+    if on - off != 1:
+        steps.append(times(last(applied.out), on - off, applied.out))
+    if off:
+        steps.append(
+            Foreign("aten.add.Scalar", {"self": last(applied.out), "other": off}, applied.out)
+        )
+    return steps
 
 
 def one_hot(places: Tensor, classes: int, axis: int) -> Steps:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from archscope.importers.onnx.forms.applied import Applied, Steps, form, last, single
-from archscope.ops.foreign import Foreign, Tensor
+from archscope.importers.onnx.forms.applied import Applied, Chain, Steps, form, last, single
+from archscope.ops.foreign import Foreign
 
 
 @form("Range")
@@ -28,7 +28,7 @@ def _slice(applied: Applied) -> Steps:
         axis = at % len(shape)
         places = range(shape[axis])[start:end:step]
         args: dict[str, Any] = {"self": last(tuple(shape)) if steps else x}
-        if places == range(shape[axis]):
+        if step == 1 and applied.out[axis] == shape[axis]:  # as of the axis of a single image
             continue
         shape[axis] = len(places)
         if step < 0:  # of the axis in the other direction
@@ -68,27 +68,6 @@ def _tile(applied: Applied) -> Steps:
     return single(applied, "repeat.default", self=applied.x, repeats=applied.integers(1))
 
 
-@form("Gather")
-def _gather(applied: Applied) -> Steps:
-    x, index, axis = applied.x, applied.input(1), applied.attribute("axis", 0)
-    if x.constant:
-        return single(applied, "embedding.default", weight=x, indices=index) if axis == 0 else ()
-    places = applied.array(1)
-    if places.ndim == 0:
-        return single(applied, "select.int", self=x, dim=axis, index=int(places))
-    if places.ndim > 1:
-        return ()
-    value = tuple(map(int, places))
-    at = Tensor(index.name, index.shape, constant=True, value=value)
-    return single(applied, "index_select.default", self=x, dim=axis, index=at)
-
-
-@form("GatherElements")
-def _gather_elements(applied: Applied) -> Steps:
-    axis = applied.attribute("axis", 0)
-    return single(applied, "gather.default", self=applied.x, dim=axis, index=applied.input(1))
-
-
 @form("Pad")
 def _pad(applied: Applied) -> Steps:
     modes = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
@@ -98,91 +77,107 @@ def _pad(applied: Applied) -> Steps:
     value = applied.attribute("value", 0.0)
     if applied.given(2) is not None:
         value = float(applied.array(2).reshape(()))
-    flat = tuple(n for at in range(rank)[::-1] for n in pairs.get(at, (0, 0)))
     mode = modes[applied.attribute("mode", "constant")]
+    if mode != "constant" and any(pairs.get(1, ())):
+        return _repeated_values(applied, mode, pairs)
+    return padded(applied, pairs, mode, value)
+
+
+def padded(
+    applied: Applied, pairs: Mapping[int, tuple[int, int]], mode: str, value: float
+) -> Steps:
+    """Return padding before and after each axis; negative padding crops."""
+    axes = range(len(applied.x.shape))[::-1]
+    flat = tuple(n for at in axes for n in pairs.get(at, (0, 0)))
     return single(applied, "pad.default", self=applied.x, pad=flat, mode=mode, value=value)
+
+
+def _repeated_values(applied: Applied, mode: str, pairs: Mapping[int, tuple[int, int]]) -> Steps:
+    """Return padding with values of the input, along the channels too, as selections of these."""
+    chain, x = Chain(), applied.x
+    for axis, (before, after) in sorted(pairs.items()):
+        size = x.shape[axis]
+        if not before and not after:
+            continue
+        places = [_place(at, size, mode) for at in range(-before, size + after)]
+        index = applied.places(f"|axis {axis}", places)
+        shape = *x.shape[:axis], len(places), *x.shape[axis + 1 :]
+        x = chain.add("index_select.default", shape, self=x, dim=axis, index=index)
+    return chain.steps
+
+
+def _place(at: int, size: int, mode: str) -> int:
+    """Return the place whose value stands at one outside of the input."""
+    if mode == "replicate":
+        return min(max(at, 0), size - 1)
+    if mode == "circular":
+        return at % size
+    period = max(2 * size - 2, 1)
+    return min(at % period, period - at % period)
+
+
+@form("CenterCropPad")
+def _centred(applied: Applied) -> Steps:
+    """Pad with zeros or crop around the middle, up to the shape of the result."""
+    pairs = {}
+    for axis, (size, made) in enumerate(zip(applied.x.shape, applied.out, strict=True)):
+        cut, added = max(size - made, 0), max(made - size, 0)
+        before = added // 2 - cut // 2
+        pairs[axis] = (before, made - size - before)
+    return padded(applied, pairs, "constant", 0.0)
+
+
+@form("Trilu")
+def _triangle(applied: Applied) -> Steps:
+    """Fill what is on the other side of a diagonal with zeros."""
+    import numpy
+
+    (diagonal,) = applied.integers(1) or (0,)
+    x, out = applied.x, applied.out
+    rows, columns = out[-2:]
+    upper = bool(applied.attribute("upper", 1))
+    kept = (
+        numpy.tri(rows, columns, diagonal)
+        if not upper
+        else 1 - numpy.tri(rows, columns, diagonal - 1)
+    )
+    shape = (*(1 for _ in out[:-2]), rows, columns)
+    gone = applied.made("|mask", (1 - kept).astype(numpy.float32).reshape(shape))
+    return single(applied, "masked_fill.Scalar", self=x, mask=gone, value=0.0)
+
+
+@form("ReverseSequence")
+def _reversed(applied: Applied) -> Steps:
+    """Reverse the beginning of each sequence, where all beginnings have the same length."""
+    x, axis = applied.x, applied.attribute("time_axis", 0)
+    lengths = set(applied.array(1).reshape(-1).tolist())
+    if len(lengths) != 1:
+        return ()
+    (length,) = map(int, lengths)
+    places = applied.places("|order", [*range(length)[::-1], *range(length, x.shape[axis])])
+    return single(applied, "index_select.default", self=x, dim=axis, index=places)
+
+
+@form("Col2Im")
+def _columns(applied: Applied) -> Steps:
+    """Add up windows that are columns to a map."""
+    size, kernel = applied.integers(1) or (), applied.integers(2) or ()
+    rank = len(size)
+    pads = applied.attribute("pads") or [0] * 2 * rank
+    if rank != 2 or pads[:rank] != pads[rank:]:
+        return ()
+    words = {
+        word: tuple(applied.attribute(f"{word}s") or (1, 1)) for word in ("stride", "dilation")
+    }
+    return single(applied, "col2im.default", self=applied.x, output_size=size, kernel_size=kernel,
+                padding=tuple(pads[:rank]), **words)  # fmt: skip
 
 
 @form("SpaceToDepth")
 def _space_to_depth(applied: Applied) -> Steps:
-    args = {"X": applied.x, "block": applied.attribute("blocksize"), "order": "row"}
+    order = {"DCR": "row", "CRD": "channel"}[applied.attribute("mode", "DCR")]
+    args = {"X": applied.x, "block": applied.attribute("blocksize"), "order": order}
     return (Foreign("onnx.Unshuffle", args, applied.out),)
-
-
-@form("GridSample")
-def _grid_sample(applied: Applied) -> Steps:
-    modes = {"linear": 0, "bilinear": 0, "nearest": 1, "cubic": 2, "bicubic": 2}
-    paddings = ("zeros", "border", "reflection")
-    return single(applied, "grid_sampler.default", input=applied.x, grid=applied.input(1),
-                interpolation_mode=modes[applied.attribute("mode", "linear")],
-                padding_mode=paddings.index(applied.attribute("padding_mode", "zeros")),
-                align_corners=bool(applied.attribute("align_corners", 0)))  # fmt: skip
-
-
-RESIZED = {
-    ("linear", "align_corners"): (
-        "upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d",
-    ),
-    ("cubic", "half_pixel"): ("", "upsample_bicubic2d"),
-    ("cubic", "align_corners"): ("", "upsample_bicubic2d"),
-    ("nearest", "half_pixel"): (
-        "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d",
-    ),
-}  # fmt: skip
-"""torch's functions for 1, 2 and 3 spatial axes, by the mode and how positions are computed."""
-
-
-@form("Resize")
-def _resize(applied: Applied) -> Steps:
-    """Resize to a size, in ways that only torch's own function computes alike."""
-    x, out, mode = applied.x, applied.out, applied.attribute("mode", "nearest")
-    where = applied.attribute("coordinate_transformation_mode", "half_pixel")
-    sizes = x.shape[2:]
-    if where == "pytorch_half_pixel" and min(out[2:]) > 1:
-        where = "half_pixel"
-    if mode == "linear" and where == "asymmetric" and not applied.attribute("antialias"):
-        return _resized_from_corners(applied)
-    plain = {"cubic_coeff_a": -0.75, "exclude_outside": 0, "antialias": 0}
-    if any(applied.attribute(word, usual) != usual for word, usual in plain.items()):
-        return ()
-    if mode == "nearest" and applied.attribute("nearest_mode") != "round_prefer_ceil":
-        return ()
-    pairs = zip(_factors(applied), sizes, out[2:], strict=True)
-    if any(abs(factor * size - made) > 1e-4 for factor, size, made in pairs):
-        return ()
-    name = RESIZED[mode, where][len(sizes) - 1]
-    return single(applied, f"{name}.vec", input=x, align_corners=where == "align_corners")
-
-
-def _resized_from_corners(applied: Applied) -> Steps:
-    """Resize so that the corners before all positions are aligned, as those of TensorFlow 1 were.
-
-    With the last values repeated once, the next position of either map is aligned as well.
-    """
-    x, out = applied.x, applied.out
-    rank, pairs = len(x.shape) - 2, zip(_factors(applied), x.shape[2:], out[2:], strict=True)
-    if any(abs(factor * size - made) > 1e-4 for factor, size, made in pairs):
-        return ()
-    longer, more = ((*shape[:2], *(size + 1 for size in shape[2:])) for shape in (x.shape, out))
-    pad = {"self": x, "pad": (0, 1) * rank, "mode": "replicate", "value": 0.0}
-    steps = [Foreign("aten.pad.default", pad, longer)]
-    name = RESIZED["linear", "align_corners"][rank - 1]
-    resize = {"input": last(longer), "align_corners": True}
-    steps.append(Foreign(f"aten.{name}.vec", resize, more))
-    shape = more
-    for axis in range(2, rank + 2):
-        cut = {"self": last(shape), "dim": axis, "start": 0, "end": out[axis], "step": 1}
-        shape = *shape[:axis], out[axis], *shape[axis + 1 :]
-        steps.append(Foreign("aten.slice.Tensor", cut, shape))
-    return steps
-
-
-def _factors(applied: Applied) -> Sequence[float]:
-    """Return the stated factors of the spatial axes, or those of the sizes."""
-    sizes = applied.x.shape[2:]
-    if applied.given(2) is not None and applied.array(2).size:
-        return [float(factor) for factor in applied.array(2).reshape(-1)[-len(sizes) :]]
-    return [made / size for made, size in zip(applied.out[2:], sizes, strict=True)]
 
 
 @form("DepthToSpace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from archscope.importers.onnx.deferred import Deferred
@@ -33,15 +34,16 @@ def recurrent(applied: Applied) -> Steps:
     time, batch = applied.x.shape[:2]
     hidden = applied.input(2).shape[2]
     shape = (time, sides, batch, hidden)
+    backward = applied.attribute("direction", "forward") == "reverse"
     made = applied.results.get(0)
-    steps = [] if made is not None else [*_sequence(target, args, shape)]
+    steps = [] if made is not None else [*_sequence(target, args, shape, backward)]
     if applied.place == 0:
         return steps
     if applied.place > 1:  # the cell of an LSTM
         return ()
     # The last state is at the end of the sequence, that of the direction back at its start.
     states = (sides, batch, hidden)
-    end = {"self": made or last(shape), "dim": 0, "index": time - 1}
+    end = {"self": made or last(shape), "dim": 0, "index": 0 if backward else time - 1}
     steps.append(Foreign("aten.select.int", end, states))
     if sides == 1:
         return steps
@@ -74,7 +76,6 @@ def _target(applied: Applied) -> str | None:
         or attribute("clip") is not None
         or attribute("layout")
         or attribute("input_forget")
-        or attribute("direction", "forward") == "reverse"
         or (kind == "GRU" and not attribute("linear_before_reset"))
     ):
         return None
@@ -112,16 +113,28 @@ def _part(
     return applied.constant(place, suffix, Deferred(shape, array.dtype, reordered))
 
 
-def _sequence(target: str, args: dict[str, Any], out: tuple[int, ...]) -> Steps:
-    """Return all states, with the directions before the batch as ONNX has them."""
+def _sequence(
+    target: str, args: dict[str, Any], out: tuple[int, ...], backward: bool
+) -> Sequence[Foreign]:
+    """Return all states, with the directions before the batch as ONNX has them.
+
+    Backward, the layer reads the sequence from its end, and so its states are turned.
+    """
     time, sides, batch, hidden = out
     sequence = (time, batch, sides * hidden)
-    layer = Foreign(f"aten.{target}", args, sequence)
+    steps = []
+    if backward:
+        x = args["input"]
+        steps.append(Foreign("aten.flip.default", {"self": x, "dims": (0,)}, x.shape))
+        args = {**args, "input": last(x.shape)}
+    steps.append(Foreign(f"aten.{target}", args, sequence))
+    if backward:
+        steps.append(Foreign("aten.flip.default", {"self": last(sequence), "dims": (0,)}, sequence))
     if sides == 1:
-        return layer, Foreign("aten.reshape.default", {"self": last(sequence)}, out)
+        return [*steps, Foreign("aten.reshape.default", {"self": last(sequence)}, out)]
     apart = (time, batch, sides, hidden)
-    return (
-        layer,
+    return [
+        *steps,
         Foreign("aten.reshape.default", {"self": last(sequence)}, apart),
         Foreign("aten.permute.default", {"self": last(apart), "dims": (0, 2, 1, 3)}, out),
-    )
+    ]
