@@ -19,6 +19,7 @@ MOVES = frozenset((
     "arange", "bitwise_not", "embedding", "full", "masked_fill", "repeat", "roll",
     "split_with_sizes",
     "stack", "triu", "unbind", "new_empty", "new_zeros", "fill", "im2col",
+    "view_as_complex", "view_as_real",
 ))  # fmt: skip
 """Kernels that only move numbers; the comparison before a `where` is counted."""
 
@@ -69,4 +70,17 @@ class Work(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch is unty
             return int(args[0].numel() * (args[0].shape[args[1]] - 1).bit_length())
         if name in ("cumsum", "cumprod"):  # all but the first
             return int(args[0].numel() - args[0].numel() // args[0].shape[args[1]])
+        if name in ("_fft_c2c", "_fft_r2c", "_fft_c2r"):
+            return _transform(name, args, out)
         raise BrokenContractError(f"no elementary arithmetic: aten.{name}")
+
+
+def _transform(name: str, args: Any, out: Any) -> int:
+    """Return 5 n log n operations for n complex numbers, and half as many along a real axis."""
+    x, axes = args[:2]
+    if name == "_fft_c2c":
+        return sum(5 * int(x.numel()) * int(x.shape[axis] - 1).bit_length() for axis in axes)
+    real, halves = (x, out) if name == "_fft_r2c" else (out, x)
+    work = 5 * int(real.numel()) * int(real.shape[axes[-1]] - 1).bit_length()
+    others = (int(halves.shape[axis] - 1).bit_length() for axis in axes[:-1])
+    return -(-work // 2) + 5 * int(halves.numel()) * sum(others)

@@ -77,7 +77,7 @@ class OnnxSteps:
         self._used = {*self.inputs, *(output.name for output in graph.outputs)}  # by values
         self._titles: set[str] = set()  # of steps
         self._names: dict[object, str] = {}  # of weights and constants, by key
-        self._kinds: set[str] = set()  # operators known to exist in the opset
+        self._kinds: set[tuple[str, int]] = set()  # known operators and numbers of their inputs
         for node in graph.nodes:
             if node.inputs:
                 self._add(node)
@@ -120,7 +120,7 @@ class OnnxSteps:
         key = (form.kind, *names, form.attributes)
         step = written.get(key)
         if step is None:
-            self._check(node, form.kind)
+            self._check(node, form.kind, len(names))
             attributes = self._in_opset(form)
             step = written[key] = self._step(form.kind, title, names, attributes)
         step.outputs += [""] * (form.output + 1 - len(step.outputs))
@@ -147,22 +147,28 @@ class OnnxSteps:
         self.steps.append(step)
         return step
 
-    def _check(self, node: Node, kind: str) -> None:
-        """Raise OptionError if the opset has no operator of a kind."""
+    def _check(self, node: Node, kind: str, count: int) -> None:
+        """Raise OptionError if the opset has no operator of a kind with so many inputs."""
         from onnx import defs
 
-        if kind in self._kinds:
+        if (kind, count) in self._kinds:
             return
         try:
-            defs.get_schema(kind, self.opset)
+            fits = defs.get_schema(kind, self.opset).max_input >= count
         except defs.SchemaError:
+            fits = False
+        if not fits:
             schemas = defs.get_all_schemas_with_history()
-            since = [s.since_version for s in schemas if (s.name, s.domain) == (kind, "")]
+            since = [
+                one.since_version
+                for one in schemas
+                if (one.name, one.domain) == (kind, "") and one.max_input >= count
+            ]
             raise OptionError(
                 f"opset {self.opset} of ONNX has no {kind}, which '{node.name}' needs;"
                 f" opset {min(since)} has it"
-            ) from None
-        self._kinds.add(kind)
+            )
+        self._kinds.add((kind, count))
 
     def _spell(self, value: Held) -> str:
         """Return the name of a weight, which is added to the model, or of a `Constant` node."""

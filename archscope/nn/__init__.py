@@ -3,6 +3,7 @@
 from archscope.nn.arithmetic import *  # noqa: F403
 from archscope.nn.attention import *  # noqa: F403
 from archscope.nn.axes import *  # noqa: F403
+from archscope.nn.fourier import *  # noqa: F403
 from archscope.nn.held_weights import *  # noqa: F403
 from archscope.nn.layers import *  # noqa: F403
 from archscope.nn.layout import *  # noqa: F403

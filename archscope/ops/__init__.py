@@ -15,6 +15,7 @@ RARE = {
     "embedding": "embedding",
     "fake_quantize": "fake_quantize",
     "fill": "fill",
+    "fourier": "fourier",
     "frozen_norm": "frozen_batchnorm",
     "gather": "gather_elements one_hot",
     "grid_sample": "grid_sample",

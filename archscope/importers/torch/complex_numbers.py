@@ -1,8 +1,8 @@
 """Rewrite arithmetic of complex numbers as that of their real and imaginary parts.
 
-Rotary embeddings turn pairs of channels by a product with complex constants, Su et al. 2021. Our
-operators have real numbers only; programs with other complex operators, such as Fourier transforms,
-stay as they are.
+Rotary embeddings turn pairs of channels by a product with complex constants, Su et al. 2021, and
+networks such as GFNet multiply in the domain of frequencies. Our operators have real numbers only;
+programs with other complex operators stay as they are.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Parts = tuple[Any, Any]
 MOVES = {
     "view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze", "transpose", "permute",
     "select", "slice", "narrow", "expand", "contiguous", "clone", "roll", "flip", "mean", "sum",
-    "alias", "detach", "resolve_conj",
+    "alias", "detach", "resolve_conj", "_unsafe_view", "pad", "constant_pad_nd",
 }  # fmt: skip
 """Operators on the first argument that treat both parts alike."""
 
@@ -85,7 +85,22 @@ class _Rewriter:
             length, angle = node.args
             sides = (self._made(kind, angle) for kind in (aten.cos.default, aten.sin.default))
             return tuple(self._times(length, side) for side in sides)
+        if name in TRANSFORMS:
+            return self._transformed(node, *TRANSFORMS[name])
+        if name in PRODUCTS:
+            return self._product_of_matrices(node, name)
         parts = self._parts(first)
+        if name == "copy":
+            source: Any = node.args[1]
+            if source.meta["val"].shape != node.meta["val"].shape:
+                raise NotImplementedError
+            return self._parts(source)
+        if name == "slice_scatter":
+            sources, rest = self._parts(node.args[1]), node.args[2:]
+            pairs = zip(parts, sources, strict=True)
+            return tuple(self._made(node.target, *pair, *rest, **node.kwargs) for pair in pairs)
+        if name in ("pad", "constant_pad_nd") and any((*node.args[2:], *node.kwargs.values())):
+            raise NotImplementedError
         if name in MOVES:
             rest = node.args[1:]
             return tuple(self._made(node.target, part, *rest, **node.kwargs) for part in parts)
@@ -98,11 +113,69 @@ class _Rewriter:
     def _parts(self, value: Any) -> Parts:
         if value in self.parts:
             return self.parts[value]
+        if _is_complex(value) and name_of(str(value.target)) in ("zeros", "new_zeros"):
+            shape = list(value.meta["val"].shape)
+            return self._made(aten.zeros.default, shape), self._made(aten.zeros.default, shape)
         if _is_complex(value):  # a constant
             return self._made(aten.real.default, value), self._made(aten.imag.default, value)
         if isinstance(value, complex):
             return value.real, value.imag
         return value, None
+
+    def _transformed(self, node: fx.Node, kind: str, default: tuple[int, ...] | None) -> Any:
+        """Return a Fourier transform: of both parts, or of real numbers. Its size is that of x."""
+        words = ("input", "size", "dim", "norm")
+        given = dict(zip(words, node.args, strict=False))
+        given |= {{"n": "size", "s": "size"}.get(key, key): value
+                  for key, value in node.kwargs.items()}  # fmt: skip
+        x = given["input"]
+        dims, sizes = _listed(given.get("dim", default)), _listed(given.get("size"))
+        if not isinstance(x, fx.Node) or dims is None:
+            raise NotImplementedError
+        found = x.meta["val"]
+        dims = [dim % found.ndim for dim in dims]
+        now = [int(found.shape[dim]) for dim in dims]
+        last = 2 * (now[-1] - 1)
+        if kind == "irfft" and sizes is not None:
+            last, sizes = sizes[-1], [*sizes[:-1], now[-1]]
+        whole = kind != "irfft" or (isinstance(last, int) and last // 2 + 1 == now[-1])
+        if sizes not in (None, now) or not whole:
+            raise NotImplementedError  # it is cut or filled with zeros
+        if kind != "rfft":
+            real, imaginary = self._parts(x)
+            if imaginary is None:
+                imaginary = self._made(aten.mul.Tensor, real, 0)
+            x = self.stacked(real, imaginary)
+        size = last if kind == "irfft" else 0
+        made = self._made(
+            torch.ops.archscope.fourier.default, x, kind, dims, given.get("norm") or "backward",
+            size,
+        )  # fmt: skip
+        if kind == "irfft":
+            return made
+        return tuple(self._made(aten.select.int, made, -1, place) for place in (0, 1))
+
+    def _product_of_matrices(self, node: fx.Node, name: str) -> Parts:
+        """Return the parts of a product with a matrix, or of one that an equation states."""
+        given: tuple[Any, ...] = node.args
+        equation = given[:1] if name == "einsum" else ()
+        if equation:
+            given = tuple(given[1])
+        if len(given) < 2 or (equation and len(given) > 2):
+            raise NotImplementedError
+        first, second, *rest = given
+        if any(bias is not None for bias in rest[:1]) or "bias" in node.kwargs:
+            raise NotImplementedError
+        a, b = self._parts(first), self._parts(second)
+
+        def times(one: Any, other: Any) -> Any:
+            if one is None or other is None:
+                return None
+            operands = (*equation, [one, other]) if equation else (one, other, *rest)
+            return self._made(node.target, *operands, **node.kwargs)
+
+        real = self._plus(times(a[0], b[0]), times(a[1], b[1]), aten.sub.Tensor)
+        return real, self._plus(times(a[0], b[1]), times(a[1], b[0]))
 
     def _made(self, target: Any, *args: Any, **kwargs: Any) -> fx.Node:
         """Return a new node, with what the importer reads of it."""
@@ -156,6 +229,20 @@ class _Rewriter:
         """Return the angle in radians."""
         return self._made(aten.atan2.default, imaginary, real)
 
+
+def _listed(value: Any) -> list[Any] | None:
+    return [*value] if isinstance(value, list | tuple) else None if value is None else [value]
+
+
+PRODUCTS = {"einsum", "bmm", "matmul", "linear", "conv1d", "conv2d", "conv3d"}
+"""Products of two values, of which all but `einsum` have a bias or nothing as third argument."""
+
+TRANSFORMS: dict[str, tuple[str, tuple[int, ...] | None]] = {
+    f"fft_{kind}{axes}": (kind, default)
+    for kind in ("fft", "ifft", "rfft", "irfft")
+    for axes, default in (("", (-1,)), ("2", (-2, -1)), ("n", None))
+}
+"""The kind of each Fourier transform of torch, and its axes by default."""
 
 READ: dict[str, Callable[..., Any]] = {
     "view_as_real": _Rewriter.stacked, "real": lambda rewriter, real, imaginary: real,

@@ -28,6 +28,7 @@ from archscope.importers.torch.joined_batches import SomeImagesError
 from archscope.importers.torch.sizes_of_others import without_others
 from archscope.importers.torch.torchvision_operators import deformable
 from archscope.importers.torch.trace_mode import TraceMode
+from archscope.nn.fourier import fourier_transform
 
 
 class Trace(Struct, frozen=True):
@@ -188,6 +189,12 @@ _OPERATORS.define("normalize(Tensor x, int dim, float eps) -> Tensor")
 _OPERATORS.impl("normalize", lambda x, dim, eps: x.clone(), "CompositeExplicitAutograd")
 _OPERATORS.define("lrn(Tensor x, int size, float alpha, float beta, float k) -> Tensor")
 _OPERATORS.impl("lrn", lambda x, *words: x.clone(), "CompositeExplicitAutograd")
+_OPERATORS.define("fourier(Tensor x, str kind, int[] dims, str norm, int size) -> Tensor")
+_OPERATORS.impl(
+    "fourier",
+    lambda x, kind, dims, norm, size: fourier_transform(x, kind, tuple(dims), norm, size or None),
+    "CompositeExplicitAutograd",
+)
 _OPERATORS.define(
     "frozen_batch_norm(Tensor x, Tensor weight, Tensor bias, Tensor running_mean,"
     " Tensor running_var, float eps) -> Tensor"
