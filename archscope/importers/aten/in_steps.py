@@ -15,6 +15,9 @@ from archscope.ops.foreign import Foreign, Tensor
 BIASED = {f"conv{kind}{axes}d" for kind in ("", "_transpose") for axes in (1, 2, 3)} | {"linear"}
 """Layers with a bias."""
 
+NORMS = {"layer_norm": True, "rms_norm": True, "group_norm": False}
+"""Norms, and whether their weights are those of the last axes, not of the channels."""
+
 AXES = 5
 """The maximum number of axes of a feature map: batch, channels and three spatial axes."""
 
@@ -43,6 +46,28 @@ def _with_fixed_bias(translate: Translate, form: Foreign) -> Tensor:
     plain = translate(Foreign(form.target, {**form.args, "bias": None}, form.out))
     args = {"self": plain, "other": structs.replace(bias, shape=shape), "alpha": 1}
     return translate(Foreign("aten.add.Tensor", args, form.out))
+
+
+def norm_in_steps(form: Foreign) -> Callable[[Translate, Foreign], Tensor] | None:
+    """Return the function that translates a norm with constant weights, None for other layers."""
+    held = (form.get("weight"), form.get("bias")) if name_of(form.target) in NORMS else ()
+    fixed = [t for t in held if isinstance(t, Tensor) and t.constant and not t.learned]
+    return _with_fixed_weights if fixed else None
+
+
+def _with_fixed_weights(translate: Translate, form: Foreign) -> Tensor:
+    """Multiply and shift the result of a norm without weights."""
+    rank, last = len(form.out), NORMS[name_of(form.target)]
+    args = {**form.args, "weight": None, "bias": None}
+    result = translate(Foreign(form.target, args, form.out))
+    for word, target in (("weight", "aten.mul.Tensor"), ("bias", "aten.add.Tensor")):
+        held = form.get(word)
+        if isinstance(held, Tensor):
+            behind = 0 if last else rank - 2  # weights of channels, or of the last axes
+            shape = (*(1,) * (rank - len(held.shape) - behind), *held.shape, *(1,) * behind)
+            words = {"self": result, "other": structs.replace(held, shape=shape), "alpha": 1}
+            result = translate(Foreign(target, words, form.out))
+    return result
 
 
 def _along_positions(translate: Translate, form: Foreign) -> Tensor:

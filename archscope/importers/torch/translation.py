@@ -15,7 +15,7 @@ from torch import fx
 
 from archscope.importers.aten.absorbed import AbsorbedMaps, turning
 from archscope.importers.aten.canonical import RECURRENT, canonical
-from archscope.importers.aten.in_steps import in_steps
+from archscope.importers.aten.in_steps import in_steps, norm_in_steps
 from archscope.importers.aten.names import name_of
 from archscope.importers.aten.parameters import parameters_of
 from archscope.importers.aten.recognition import recognised
@@ -113,6 +113,9 @@ class OperatorTranslator:
         found = self._recognised(form) or self._recognised(self._with_parameters(node, form))
         if found is not None:
             return self._add(node, form.out, found)
+        steps = norm_in_steps(form)
+        if steps is not None:
+            return steps(partial(self.translate, node), form)
         return self._fallback(node, foreign)
 
     def _with_parameters(self, node: fx.Node, form: Foreign) -> Foreign | None:

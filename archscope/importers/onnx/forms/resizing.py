@@ -116,6 +116,7 @@ def _places(applied: Applied, axis: int, factor: float) -> list[int]:
     one, half = numpy.float32, 0.5  # a Python number keeps the precision of an array
     scale = one(factor)
     found = []
+    kind: Any
     for kind, multiplied in ((one, False), (one, True), (numpy.float64, False)):
         place, divisor = numpy.arange(made, dtype=kind), kind(scale)
         at, shifted = (
