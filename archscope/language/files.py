@@ -138,8 +138,8 @@ def _check_spec(root: Item, file: str) -> None:
     keys = list(root.value)
     if "format" in keys and {"totals", "networks"} & {*keys}:
         raise SpecError(
-            "expected a spec, got what archscope wrote as JSON; `archscope report` and"
-            " `archscope plot` read it",
+            "expected a spec, got JSON that archscope wrote; `archscope report` reads that of"
+            " analyze, compare, bench and compress",
             file,
         )
     if keys and not any(key in FILE_KEYS or did_you_mean(key, FILE_KEYS) for key in keys):

@@ -92,7 +92,8 @@ def _pareto(axes: Any, networks: Sequence[NetworkSection], x: Measure, y: Measur
     labels: list[Any] = []
     optimal = {network.id for network in (pareto_front(known, x.key, y.key) if ranked else known)}
     for network in known:
-        place = (number(network, x.key), number(network, y.key))
+        # matplotlib takes no whole number that needs over 64 bits.
+        place = tuple(float(number(network, measure.key) or 0) for measure in (x, y))
         colour, fill = (COLOURS[0],) * 2 if network.id in optimal else ("#7a838d", "white")
         axes.plot(*place, "o", color=colour, markerfacecolor=fill)
         label = axes.annotate(shortened(network.name, 40), place, xytext=(0, 6),
@@ -103,7 +104,7 @@ def _pareto(axes: Any, networks: Sequence[NetworkSection], x: Measure, y: Measur
         (x, axes.xaxis, axes.set_xscale),
         (y, axes.yaxis, axes.set_yscale),
     ):
-        values = [number(network, measure.key) or 0.0 for network in known]
+        values = [float(number(network, measure.key) or 0) for network in known]
         # A logarithmic axis of values that are close has no ticks.
         low, high = min(values), max(values)
         if measure.kind != SHARE and high >= 4 * low > 0:
@@ -181,7 +182,7 @@ def _layers(axes: Any, networks: Sequence[NetworkSection], fact: str) -> None:
     bars = [(layer.name, getattr(layer, key)) for layer in network.layers if getattr(layer, key)]
     if not bars:
         raise OptionError(f"no layer of {network.name} has {fact}")
-    axes.bar(range(len(bars)), [value for _, value in bars], color=COLOURS[0])
+    axes.bar(range(len(bars)), [float(value) for _, value in bars], color=COLOURS[0])
     axes.yaxis.set_major_formatter(
         lambda value, _: _tick(value, BYTES if fact == "memory" else COUNT)
     )

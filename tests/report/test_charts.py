@@ -7,9 +7,12 @@ from xml.etree import ElementTree
 import pytest
 from msgspec import structs
 
+from archscope.analysis import analyze
 from archscope.errors import OptionError
+from archscope.language import load
 from archscope.report.charts import plot
 from archscope.report.pages.content import NetworkSection
+from archscope.report.pages.network_section import describe_network
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
@@ -30,6 +33,14 @@ def test_layers_of_one(five: tuple[NetworkSection, ...]) -> None:
     assert "stage0.conv1" in texts(plot("layers", five[:1], "svg"))
     with pytest.raises(OptionError, match="of one network, got 5"):
         plot("layers", five, "svg")
+
+
+@pytest.mark.parametrize("kind", ["pareto", "layers"])
+def test_counts_of_any_size_are_drawn(kind: str) -> None:
+    network = load("lenet5")
+    large = [describe_network(analyze(network, batch=batch)) for batch in (10**20, 10**21)]
+    names = texts(plot(kind, large[:1] if kind == "layers" else large, "svg"))
+    assert "lenet5" in names or "conv0" in names
 
 
 def test_png(five: tuple[NetworkSection, ...]) -> None:

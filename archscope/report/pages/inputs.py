@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 
 from archscope import __version__
 from archscope.analysis import Analysis, analyze
+from archscope.analysis.saved import saved_analyses
 from archscope.decoding import convert, decode_json
 from archscope.drawing.overlay import OverlayFile, node_names
 from archscope.drawing.tree import tree_of
@@ -294,7 +295,7 @@ class ReportInputs:
                 kind = "bench"
                 self._bench(convert(content["networks"], list[_Measured], "networks"))
                 return
-            analyses = _analyses(content)
+            analyses = saved_analyses(content)
         except RecordError as error:
             raise OptionError(f"'{path}' is no {kind} of archscope: {error}") from None
         for analysis in analyses:
@@ -332,16 +333,6 @@ def _with_weight_bytes(sections: Sequence[NetworkSection]) -> Sequence[NetworkSe
         )
         for section in sections
     ]
-
-
-def _analyses(content: dict[str, Any]) -> list[Analysis]:
-    """Return the analyses of a comparison, or the one that a file is. Raises RecordError."""
-    if "networks" not in content:
-        return [convert(content, Analysis)]
-    found = convert(content["networks"], list[Analysis], "networks")
-    if not found:
-        raise RecordError("expected a list with a network, got none", "networks")
-    return found
 
 
 def _decoded(path: Path) -> Any:

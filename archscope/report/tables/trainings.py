@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archscope.records.seeds import SeedGroup, spread
 from archscope.report.table import (
     COUNT,
+    MAJOR,
     MINOR,
     NAME,
     RATIO,
@@ -97,9 +98,9 @@ def runs_table(groups: Sequence[SeedGroup]) -> Table:
         (Column("state", NAME), lambda group: group.state),
         (Column("seeds", COUNT), lambda group: len(group.runs)),
         (Column("epochs", COUNT), lambda group: max(run.epochs for run in group.runs)),
-        (Column("params", COUNT), lambda group: group.runs[0].params),
-        (Column("macs", COUNT), lambda group: group.runs[0].macs),
-        (Column("measure", NAME), lambda group: group.runs[0].goal),
+        (Column("params", COUNT, rank=MINOR), lambda group: group.runs[0].params),
+        (Column("macs", COUNT, rank=MINOR), lambda group: group.runs[0].macs),
+        (Column("measure", NAME, rank=MAJOR), lambda group: group.runs[0].goal),
         *_spread("validation"),
         *_spread("test"),
         (
@@ -121,7 +122,7 @@ def _spread(split: str) -> tuple[Field[SeedGroup], Field[SeedGroup]]:
         return scores.deviation if scores else None
 
     return (
-        (Column(split, SHARE), mean_of),
+        (Column(split, SHARE, rank=MAJOR), mean_of),
         (Column("±", SHARE, f"{split}_deviation", rank=MINOR), deviation_of),
     )
 

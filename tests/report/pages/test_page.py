@@ -7,6 +7,16 @@ from typing import Any
 
 import pytest
 
+from archscope.report.pages.html import html
+from tests.report.conftest import collected, page_of
+
+ALONE = """
+paper: https://example.org/paper
+input: [3, 32, 32]
+layers: [{conv: 8}, relu]
+"""
+"""A network with a paper and without a description."""
+
 
 def test_sorts_and_filters(opened: Any) -> None:
     one = opened()
@@ -374,3 +384,21 @@ def test_only_networks_of_one_input_are_judged(opened: Any) -> None:
     told = one.page.inner_text("#front")
     assert "first" not in told
     assert told.endswith("Only the 6 networks with input 3x224x224 are compared.")
+
+
+def test_a_network_alone(browser: Any, tmp_path: Path) -> None:
+    (tmp_path / "alone.yaml").write_text(ALONE, encoding="utf-8")
+    path = tmp_path / "page.html"
+    page_alone = page_of(*collected(str(tmp_path / "alone.yaml")).networks())
+    path.write_text(html(page_alone), encoding="utf-8")
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda one: wrong.append(str(one)))
+    page.goto(f"{path.as_uri()}#100%")  # an address that cannot be decoded
+    for word, told in (("nothing-like-it", "0 of 1 network"), ("", "1 network")):
+        page.fill("#filter", word)
+        assert page.inner_text("#count") == told
+    assert page.get_by_role("link", name="https://example.org/paper").is_visible()
+    assert not wrong
+    context.close()

@@ -58,7 +58,7 @@ function introduction(net) {
     return make("div", { title: exact }, make("dt", {}, one.label), make("dd", { class: broken ? "broken" : null }, limit === undefined || limit === null ? text : besideLimit(net.values[one.key], limit, one.kind, broken)));
   });
   return [
-    net.about ? make("p", {}, net.about, net.paper ? " " : "", link || null) : null,
+    net.about || net.paper ? make("p", {}, net.about, net.about && net.paper ? " " : "", link || null) : null,
     ...net.accuracy.map((line) => make("p", {}, `${line}.`)),
     net.missing.length ? make("p", { class: "note" }, `Not known: ${net.missing.join("; ")}.`) : null,
     make("p", { class: "muted small" }, `${net.source}, input ${net.input}, batch ${net.batch}, ${net.dtype}${net.weights ? `, weights as in ${net.weights}` : ""}`),

@@ -21,8 +21,13 @@ function startTheme() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
 }
 
+// The id in the address; "" for an address that is no text in UTF-8.
+function idInAddress() {
+  try { return decodeURIComponent(location.hash.slice(1)); } catch { return ""; }
+}
+
 function openTarget() {
-  const target = location.hash.length > 1 && find(decodeURIComponent(location.hash.slice(1)));
+  const target = find(idInAddress());
   if (!target || target.tagName !== "DETAILS") return;
   target.open = true;
   target.scrollIntoView();

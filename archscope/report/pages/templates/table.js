@@ -83,7 +83,7 @@ function startOverview() {
       shown += !row.hidden;
     }
     const all = networks.size;
-    find("count").textContent = shown === all ? `${all} networks` : `${shown} of ${all} networks`;
+    find("count").textContent = `${shown === all ? all : `${shown} of ${all}`} ${all === 1 ? "network" : "networks"}`;
     find("filtered").textContent = told && `${shown ? "Shown" : "Nothing matches"}: ${told}.`;
     document.dispatchEvent(new Event("filtered"));
   });
