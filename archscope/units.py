@@ -157,8 +157,14 @@ def format_milliseconds(value: float) -> str:
     return f"{value:.4g} ms" if abs(value) < 999.5 else f"{value:,.0f} ms"
 
 
+LONGEST = 1e9
+"""The value from which measured numbers have a power of ten."""
+
+
 def format_measure(value: float) -> str:
     """Format a measured number with four digits, small ones with more: `5.476`, `0.00123`."""
+    if abs(value) >= LONGEST:
+        return f"{value:.4g}"
     if value == 0 or abs(value) >= 0.9995:
         return f"{value:,.{max(4 - len(str(int(abs(value)))), 0)}f}"
     return f"{value:.3g}"

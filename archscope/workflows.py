@@ -114,6 +114,8 @@ def search(
     epochs: int | None = None,
     images: int | None = None,
     evaluate: Evaluator | None = None,
+    metric: str | None = None,
+    direction: str | None = None,
     **settings: Any,
 ) -> SearchResult | PriorSearchResult:
     """Search a space for the best network within budgets, and store the study in a folder.
@@ -123,15 +125,17 @@ def search(
     `data`, a prior judges if it covers the space. `folder` is by default `studies/` and the name of
     the space; a folder with the same configuration is resumed. `evaluate` is a function that takes
     the graph of a network and returns its score, from 0 to 1 and higher is better, or a dict with
-    `score` and further numbers; then nothing is trained, and no prior judges. `epochs` and `images`
-    are those of each training, `max_time` is in seconds, and `settings` are further fields of
+    `score` and further numbers; then nothing is trained, and no prior judges. `metric` is another
+    name for its scores, of which the dict has it: they may be any finite numbers, and `direction`,
+    "maximize" or "minimize", says which are better. `epochs` and `images` are those of each
+    training, `max_time` is in seconds, and `settings` are further fields of
     `archscope.search.config.SearchConfig`. Raises ArchscopeError; after KeyboardInterrupt the same
     call continues.
     """
     from archscope.datasets.lookup import default_images
     from archscope.search.config import SearchConfig
     from archscope.search.evaluation import Trainer
-    from archscope.search.evaluator_search import name_of, search_by_evaluator
+    from archscope.search.evaluator_search import metric_settings, name_of, search_by_evaluator
     from archscope.search.judged_search import judged_search
     from archscope.search.judging import TRIALS, choose_judge
     from archscope.search.local_executor import LocalExecutor
@@ -158,9 +162,11 @@ def search(
             judge="evaluator",
             evaluator=name_of(evaluate),
             **changes,
-            **{"lag": 1, "eta": 0, **settings},
+            **{"lag": 1, "eta": 0, **metric_settings(metric, direction, networks), **settings},
         )
         return search_by_evaluator(config, path, evaluate, max_time=max_time, top=top)
+    if metric is not None or direction is not None:
+        raise OptionError("metric and direction are of the scores of evaluate, which is not given")
     chosen = choose_judge(networks, space, prior=prior, judge=judge, has_data=data is not None)
     config = SearchConfig(
         spec=space,

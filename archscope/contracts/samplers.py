@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import structs
 
 from archscope.contracts.check import Check, expect
 from archscope.ir import Graph
 from archscope.language import document
+from archscope.records.score_metric import Direction, ScoreMetric
 from archscope.records.study import Job, Trial, TrialResult
 from archscope.search.samplers import about
 from archscope.search.strategy import Strategy
@@ -53,10 +54,14 @@ def small() -> Space:
 
 
 class FakeExecutor:
-    """Scores networks by a fixed function of their choices, in an order given by a seed."""
+    """Scores networks by a fixed function of their choices, in an order given by a seed.
 
-    def __init__(self, order: int | None = None) -> None:
+    With `minimized`, the score is the negative value, so that lower is better.
+    """
+
+    def __init__(self, order: int | None = None, minimized: bool = False) -> None:
         self.jobs: list[Job] = []
+        self.sign = -1 if minimized else 1
         self.order = None if order is None else Random(order)  # noqa: S311  (no secret)
 
     def submit(self, job: Job, graph: Graph) -> None:
@@ -78,13 +83,13 @@ class FakeExecutor:
         curve = (score / 2, score * 0.9, score)
         losses = tuple(1 - value for value in curve)
         known = TrialResult(
-            job.number, "trained", score, {"top1": score}, curve, losses=losses,
-            validated=1000, chance=0.01,
+            job.number, "trained", self.sign * score, {"top1": self.sign * score}, curve,
+            losses=losses, validated=1000, chance=0.01,
         )  # fmt: skip
         for epoch, most in job.rungs:
             if losses[epoch - 1] > most:
                 return structs.replace(
-                    known, outcome="pruned", score=curve[epoch - 1], scores={},
+                    known, outcome="pruned", score=self.sign * curve[epoch - 1], scores={},
                     curve=curve[:epoch], losses=losses[:epoch],
                 )  # fmt: skip
         return known
@@ -114,6 +119,7 @@ def checks(name: str, file: Path | None = None) -> Iterator[Check]:
     yield Check(
         "resumed study of two objectives", partial(resumes, name, objectives=("accuracy", "macs"))
     )
+    yield Check("direction of scores", partial(heeds_the_direction, name))
     yield Check("no budget", partial(works_without_a_budget, name))
 
 
@@ -173,6 +179,20 @@ def resumes(name: str, **changes: Any) -> None:
         study.replay(trials_of(small(), strategy, first))
         study.run(TRAININGS)
         expect(study.trials == whole, "a resumed study differs; the sampler keeps state of its own")
+
+
+def heeds_the_direction(name: str) -> None:
+    """Check that minimising a score gives the study of maximising its negative."""
+    studies = []
+    for direction in get_args(Direction):
+        strategy = strategy_of(name, score=ScoreMetric("accuracy", direction))
+        study = Study(small(), strategy, FakeExecutor(minimized=direction == "minimize"))
+        study.run(2 * TRAININGS)
+        studies.append([trial.choices for trial in study.trials])
+    expect(
+        studies[0] == studies[1],
+        "the direction of scores is not heeded; compare trials by context.strategy.gains",
+    )
 
 
 def works_without_a_budget(name: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from archscope.records.score_metric import TRAINED_SCORE, ScoreMetric
 from archscope.units import format_measure
 
 Outcome = Literal[
@@ -50,7 +51,7 @@ class TrialResult(Struct, frozen=True):
     """The result of a training.
 
     The score of a network is its accuracy on the validation images after its best epoch; between
-    epochs of equal accuracy, the loss decides.
+    epochs of equal accuracy, the loss decides. A user's function gives scores of any metric.
     """
 
     number: int
@@ -108,7 +109,9 @@ class Trial(Struct, frozen=True):
         """The score of a network that was trained, at least in part."""
         if self.result is None:
             return None
-        # In studies of earlier versions, a low loss raised the score.
+        if self.result.score is not None and not self.result.curve:
+            return self.result.score  # of a prior or a user's function
+        # In trainings of earlier versions, a low loss raised the score.
         return self.result.scores.get("top1", self.result.score)
 
 
@@ -232,8 +235,8 @@ class PriorReport(Struct, frozen=True):
 class Certificate(Struct, frozen=True):
     """The proved optimum of an additive model of the scores, and the model's value of the winner.
 
-    Values are scores, from 0 to 1. The model is a regression on the decisions, fitted to the
-    trainings of a study; real scores are not such a sum.
+    Values are scores. The model is a regression on the decisions, fitted to the trainings of a
+    study; real scores are not such a sum.
     """
 
     trainings: int  # number of trainings that the model is fitted to
@@ -244,9 +247,10 @@ class Certificate(Struct, frozen=True):
     winner: float  # the model's value of the winner
     choices: dict[str, Any]  # of the optimum, by path of the decision
     relaxed: tuple[str, ...] = ()  # budgets ignored by the bound, as they are not sums
+    metric: ScoreMetric = TRAINED_SCORE
     sentence: str = ""  # a summary without a full stop
 
     @property
     def gap(self) -> float:
         """By how much a network could be better than the winner, according to the model."""
-        return max(0.0, self.bound - self.winner)
+        return max(0.0, self.metric.gain(self.bound) - self.metric.gain(self.winner))

@@ -15,6 +15,7 @@ from msgspec import structs
 from sklearn.linear_model import BayesianRidge
 from sklearn.model_selection import cross_val_predict
 
+from archscope.records.score_metric import TRAINED_SCORE, ScoreMetric
 from archscope.records.study import Certificate, Trial
 from archscope.space.budget import Budget
 from archscope.space.chain import TooWideError
@@ -33,7 +34,11 @@ RANKS = 0.3
 
 
 def certificate(
-    space: Space, trials: Sequence[Trial], budgets: Sequence[Budget], winner: dict[str, Any]
+    space: Space,
+    trials: Sequence[Trial],
+    budgets: Sequence[Budget],
+    winner: dict[str, Any],
+    metric: ScoreMetric = TRAINED_SCORE,
 ) -> Certificate | None:
     """Return the proved optimum of an additive model of a study, and the model's winner value.
 
@@ -45,9 +50,16 @@ def certificate(
         return None
     encoding = Encoding(space)
     rows = encoding.rows([space.masked(trial.choices) for trial in scored])
-    scores = np.array([trial.score for trial in scored], float)
+    gains = np.array([metric.gain(trial.score) for trial in scored if trial.score is not None])
+    # The regression takes its priors for scores that vary neither by millions nor by millionths.
+    unit = 1.0 if metric.is_share else float(gains.std()) or 1.0
+    scores = gains / unit
     points = _points(encoding, rows)
     model = _factors(encoding, BayesianRidge().fit(points, scores))
+
+    def score(value: float) -> float:
+        return metric.gain(unit * value)
+
     try:
         best = optimum(space, model, budgets)
     except (NotAChainError, TooWideError):
@@ -59,12 +71,13 @@ def certificate(
     found = Certificate(
         trainings=len(scored),
         rank_correlation=rank_correlation(list(left_out), list(scores)),
-        optimum=float(best.values[0]),
-        bound=float(max(best.bound, best.values[0])),
+        optimum=score(float(best.values[0])),
+        bound=score(float(max(best.bound, best.values[0]))),
         proved=best.proved,
-        winner=expected,
+        winner=score(expected),
         choices=encoding.choices(best.rows[0]),
         relaxed=tuple(limit.text for limit in best.relaxed),
+        metric=metric,
     )
     return structs.replace(found, sentence=_sentence(found))
 
@@ -77,13 +90,14 @@ def _sentence(found: Certificate) -> str:
             f"none, as an additive model of {found.trainings} trainings does not rank those that"
             f" are left out of it (rank correlation {fit})"
         )
-    proof = "proved" if found.proved else f"and no network {100 * found.bound:.1f} %, proved"
+    metric = found.metric
+    proof = "proved" if found.proved else f"and no network {metric.format(found.bound)}, proved"
     left = f", not heeding {' and '.join(found.relaxed)}" if found.relaxed else ""
     return (
         f"by an additive model of {found.trainings} trainings (rank correlation with those left"
-        f" out {fit}) the best network within the budget has {100 * found.optimum:.1f} %"
-        f" ({proof}{left}) and the winner {100 * found.winner:.1f} %, a gap of"
-        f" {100 * found.gap:.1f} points"
+        f" out {fit}) the best network within the budget has {metric.labelled(found.optimum)}"
+        f" ({proof}{left}) and the winner {metric.format(found.winner)}, a gap of"
+        f" {metric.format_difference(found.gap)}"
     )
 
 

@@ -6,10 +6,18 @@ from typing import Any, Literal
 
 from msgspec import Struct, field, to_builtins
 
+from archscope.errors import OptionError, did_you_mean
 from archscope.importers.formats import Inputs
 from archscope.language.document import Document
 from archscope.latency.profile import load
-from archscope.metrics import ACCURACY
+from archscope.metrics import ACCURACY, cost_metrics
+from archscope.records.score_metric import (
+    MAXIMIZE,
+    TRAINED_SCORE,
+    Direction,
+    ScoreMetric,
+    metric_of_evaluator,
+)
 from archscope.records.study import PROFILES
 from archscope.search import samplers
 from archscope.search.anchors import anchors
@@ -42,15 +50,32 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
     prior: str = ""  # the prior on scores; "" for none
     judge: Literal["training", "prior", "evaluator"] = "training"  # where scores come from
     evaluator: str = ""  # the name of the user's function that scores, if one does
+    metric: str = ""  # the name of its scores; "": they are from 0 to 1 and called score
+    direction: Direction = MAXIMIZE  # of its scores
     inherit: bool = False  # initialise networks from the nearest trained one
     measure: bool = True  # correct latency budgets of this machine by measurements
     resolution: int | None = None  # side of the training images; 0: the spec's; None: pilot's
     trainer: Trainer
 
+    def __post_init__(self) -> None:
+        """Raise OptionError for an objective that is neither the score nor a cost."""
+        known = [self.score.name, *(cost.name for cost in cost_metrics())]
+        for name in self.objectives:
+            if name not in (ACCURACY, *known):
+                hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+                raise OptionError(f"no objective '{name}'{hint}")
+
     def space(self) -> tuple[Document, Space]:
         """Return the document of the spec, and the space to search. Raises ArchscopeError."""
         read = document(self.spec)
         return read, space(read, set=self.set, input=self.input)
+
+    @property
+    def score(self) -> ScoreMetric:
+        """The metric of the scores."""
+        if not self.evaluator:
+            return TRAINED_SCORE
+        return metric_of_evaluator(self.metric, self.direction)
 
     def strategy(self, space: Space, model: PriorModel | None = None) -> Strategy:
         """Return the strategy of the study. Raises OptionError for anchors that do not exist.
@@ -68,6 +93,7 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
             baseline=self.baseline,
             anchors=first if model is None else (*model.anchors(self.budgets), *first),
             objectives=self.objectives,
+            score=self.score,
             prescreen=self.prescreen,
             eta=self.eta if len(self.objectives) == 1 else 0,
         )
@@ -80,7 +106,7 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
         rows: dict[str, Any] = to_builtins(self)
         del rows["trials"]
         if not self.evaluator:
-            del rows["evaluator"]
+            del rows["evaluator"], rows["metric"], rows["direction"]
         names = sorted({budget.predicted_by for budget in self.budgets if budget.predicted_by})
         rows["budgets"] = [budget.text for budget in self.budgets]
         if names:

@@ -14,6 +14,7 @@ from msgspec import structs
 from archscope.files import make_folder
 from archscope.ir import Graph
 from archscope.metrics import MACS
+from archscope.records.score_metric import TRAINED_SCORE, ScoreMetric
 from archscope.records.study import BASELINE, Finalist, Trial
 from archscope.search.evaluation import Trainer
 from archscope.search.executor import TrainingExecutor, train_all
@@ -26,20 +27,30 @@ HURRY = 0.8
 """Share of the time of a training for its steps; the rest is for evaluation."""
 
 
-def best(trials: Sequence[Trial], many: int) -> list[Trial]:
+def best(trials: Sequence[Trial], many: int, metric: ScoreMetric = TRAINED_SCORE) -> list[Trial]:
     """Return the fully trained networks with the best scores."""
     trained = [
         trial for trial in trials if trial.outcome in ("trained", "predicted") and trial.values
     ]
-    return sorted(trained, key=lambda trial: (-_score(trial), _loss(trial), trial.number))[:many]
+
+    def rank(trial: Trial) -> tuple[float, float, int]:
+        return -metric.gain(_score(trial, metric)), _loss(trial), trial.number
+
+    return sorted(trained, key=rank)[:many]
 
 
-def front(trials: Sequence[Trial], cost: str = MACS) -> list[Trial]:
+def front(
+    trials: Sequence[Trial], cost: str = MACS, metric: ScoreMetric = TRAINED_SCORE
+) -> list[Trial]:
     """Return the Pareto front of score against a cost over trained networks, cheapest first."""
     trained = [trial for trial in trials if trial.accuracy is not None]
     kept: list[Trial] = []
-    for trial in sorted(trained, key=lambda trial: (trial.costs[cost], -_score(trial))):
-        if not kept or _score(trial) > _score(kept[-1]):
+
+    def gain(trial: Trial) -> float:
+        return metric.gain(_score(trial, metric))
+
+    for trial in sorted(trained, key=lambda trial: (trial.costs[cost], -gain(trial))):
+        if not kept or gain(trial) > gain(kept[-1]):
             kept.append(trial)
     return kept
 
@@ -135,8 +146,9 @@ def finalist(trial: Trial, accuracies: Mapping[str, float]) -> Finalist:
     )
 
 
-def _score(trial: Trial) -> float:
-    return -float("inf") if trial.score is None else trial.score
+def _score(trial: Trial, metric: ScoreMetric = TRAINED_SCORE) -> float:
+    """Return the score of a network, the worst possible if it has none."""
+    return metric.gain(-float("inf")) if trial.score is None else trial.score
 
 
 def _loss(trial: Trial) -> float:

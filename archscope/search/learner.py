@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from archscope.metrics import METRICS
 from archscope.records.study import Outcome
 from archscope.search.distributions import distributions, parameters
 from archscope.search.strategy import Strategy
@@ -26,7 +24,7 @@ class Learner:
         self.distributions = distributions(space)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-        self.study = optuna.create_study(directions=directions(strategy.objectives))
+        self.study = optuna.create_study(directions=strategy.directions)
 
     def sample(self, sampler: optuna.samplers.BaseSampler) -> optuna.Trial:
         """Return a trial with parameters chosen by a sampler of Optuna."""
@@ -66,11 +64,3 @@ def state_of(outcome: Outcome, values: Sequence[Any]) -> TrialState:
     if outcome in ("infeasible", "impossible", "pruned"):
         return TrialState.PRUNED
     return TrialState.FAIL
-
-
-def directions(objectives: Sequence[str]) -> list[StudyDirection]:
-    """Return the direction of each objective."""
-    return [
-        StudyDirection.MAXIMIZE if METRICS[name].better == "more" else StudyDirection.MINIMIZE
-        for name in objectives
-    ]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import optuna
 from msgspec import Struct
 
+from archscope.records.score_metric import TRAINED_SCORE, ScoreMetric
 from archscope.records.study import Certificate, Finalist, Trial
 from archscope.search.certificate import certificate
 from archscope.search.conclusion import Conclusion
@@ -48,6 +49,7 @@ class SearchResult(Struct, frozen=True):
     pilot: Pilot
     certificate: Certificate | None = None  # the proved optimum of an additive model
     met: bool = True  # whether a network holds the latency budgets, as far as measured
+    metric: ScoreMetric = TRAINED_SCORE
 
 
 def result_of(
@@ -70,7 +72,7 @@ def result_of(
         seconds=seconds,
         finalists=shown.finalists,
         winner=winner,
-        front=tuple(front(folder.trials)),
+        front=tuple(front(folder.trials, metric=folder.metric)),
         correlations=correlations(folder.trials),
         importance=importance(folder.optuna_study),
         reason=reason,
@@ -80,8 +82,9 @@ def result_of(
         pilot=pilot,
         certificate=None
         if winner is None
-        else certificate(space, folder.trials, budgets, winner.choices),
+        else certificate(space, folder.trials, budgets, winner.choices, folder.metric),
         met=shown.met,
+        metric=folder.metric,
     )
 
 

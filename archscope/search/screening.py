@@ -24,7 +24,7 @@ class Screening:
 
     def __init__(self, space: Space, strategy: Strategy, measure: Measure) -> None:
         self.space, self.strategy, self.measure = space, strategy, measure
-        self.cost_model = cost_model(space, strategy.budgets, objectives=strategy.objectives)
+        self.cost_model = cost_model(space, strategy.budgets, objectives=strategy.costs)
         predicted = [budget for budget in strategy.budgets if budget.predicted_by]
         measured = {budget.metric for budget in strategy.budgets if budget.measured}
         self.stand_ins = {

@@ -19,7 +19,7 @@ from msgspec import Struct, structs
 
 from archscope.ir import Graph
 from archscope.language.write import to_yaml
-from archscope.metrics import ACCURACY, METRICS
+from archscope.metrics import METRICS
 from archscope.records.study import Job, Trial, TrialResult
 from archscope.search.distributions import choices_of
 from archscope.search.executor import DeadlineError, Executor
@@ -297,8 +297,10 @@ class Study:
         """Return the values of the objectives; none after a failure."""
         if result.score is None or result.outcome == "failed":
             return ()
-        values = {**trial.costs, ACCURACY: result.score}
-        return tuple(values[name] for name in self.strategy.objectives)
+        return tuple(
+            result.score if self.strategy.is_score(name) else trial.costs[name]
+            for name in self.strategy.objectives
+        )
 
 
 def nearest(trial: Trial, trials: Iterable[Trial]) -> Trial | None:

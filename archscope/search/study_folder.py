@@ -16,6 +16,7 @@ lock          held by the process that runs the study
 from __future__ import annotations
 
 import json
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,15 +36,18 @@ from archscope.files import (
     write_text,
 )
 from archscope.metrics import ACCURACY
+from archscope.records.score_metric import metric_of_study
 from archscope.records.study import PROFILES, Trial
 from archscope.records.trial_file import DAMAGED, repair_trials
 from archscope.search.distributions import plain_distribution
-from archscope.search.learner import directions, state_of
+from archscope.search.learner import state_of
 from archscope.search.storage import opened
+from archscope.search.strategy import directions
 from archscope.space.search_space import Space, checked_choices
 
 LATER: dict[str, Any] = {
     "prior": "", "judge": "training", "inherit": False, "set": {}, "input": None, "measure": True,
+    "metric": "", "direction": "maximize",
 }  # fmt: skip
 """Values of keys that studies of earlier versions lack."""
 
@@ -76,7 +80,9 @@ class StudyFolder:
         try:
             self._check_config(config)
             self.trials = self._read_trials()
-            self.optuna_study = self._open_storage(storage, config.get("objectives", [ACCURACY]))
+            self.objectives = config.get("objectives", [ACCURACY])
+            self.metric = metric_of_study(config)
+            self.optuna_study = self._open_storage(storage)
         except BaseException:
             self.release()
             raise
@@ -169,7 +175,7 @@ class StudyFolder:
                 ) from None
         return list(found.trials)
 
-    def _open_storage(self, storage: str | None, objectives: list[str]) -> optuna.Study:
+    def _open_storage(self, storage: str | None) -> optuna.Study:
         """Open the stored Optuna study, with all trials so far.
 
         The file in the folder is only a copy of the trials: if it is damaged, it is recreated.
@@ -179,29 +185,33 @@ class StudyFolder:
             if self.notes:  # it has the trials whose lines are damaged, and they come again
                 with suppress(Exception):  # `_filled` says what is wrong with it
                     optuna.delete_study(study_name=self.path.name, storage=opened(storage))
-            return self._filled(storage, objectives)
+            return self._filled(storage)
         file = self.path / "study.db"
         url = f"sqlite:///{file.resolve().as_posix()}"
         if not self.notes:
             with suppress(OptionError):
-                return self._filled(url, objectives)
+                return self._filled(url)
         self.notes.append(f"'{file}' does not have these trials; it is made anew from {TRIALS}")
         try:
             for path in (file, file.with_name("study.db-journal")):
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise refusal(file, error) from None
-        return self._filled(url, objectives)
+        return self._filled(url)
 
-    def _filled(self, storage: str, objectives: list[str]) -> optuna.Study:
+    def _filled(self, storage: str) -> optuna.Study:
         """Open the study in a storage, and add missing trials. Raises OptionError."""
         try:
             study = optuna.create_study(
                 study_name=self.path.name,
                 storage=opened(storage),
-                directions=directions(objectives),
+                directions=directions(self.objectives, self.metric),
                 load_if_exists=True,
             )
+            if self.metric.name in self.objectives and not self.metric.is_share:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                    study.set_metric_names(self.objectives)
             stored = len(study.get_trials(deepcopy=False))
         except OptionError:
             raise

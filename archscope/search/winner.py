@@ -26,14 +26,16 @@ def remove_winner(folder: StudyFolder) -> None:
 def export_winner(
     folder: StudyFolder, deployed: Space, result: SearchResult, score: str = "validation accuracy"
 ) -> None:
-    """Write the result, and the winner as a plain spec with its analysis; `score` is of what."""
+    """Write the result, and the winner as a plain spec with its analysis; `score` is its name."""
     folder.write_json("summary.json", result)
     if result.winner is None:
         remove_winner(folder)
         return
     seeds = len(result.winner.scores)
     runs = f" over {seeds} seed{'s' * (seeds != 1)}" if any(result.winner.runs) else ""
-    about = f"{score} {result.winner.mean:.4f}{runs}; {result.verdict}"
+    mean = result.winner.mean
+    reached = f"{mean:.4f}" if result.metric.is_share else result.metric.format(mean)
+    about = f"{score} {reached}{runs}; {result.verdict}"
     write_winner(folder, deployed, result.winner.choices, about)
 
 

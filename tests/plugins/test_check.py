@@ -42,6 +42,12 @@ LIES = {
         "__import__('random')",
         "seed: the same seed gives another study",
     ),
+    "climb ": (
+        "samplers/climb.py",
+        "context.strategy.gains(trial.values)",
+        "trial.values",
+        "direction of scores: the direction of scores is not heeded",
+    ),
     "halves": ("datasets/halves.py", "(200, 50), 2", "(100, 50), 2", "content: lists images (100,"),
 }
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+import optuna
 import pytest
 import torch
 
 import archscope
 from archscope.ir import Graph
+from archscope.records.score_metric import metric_of_evaluator
+from archscope.report.pages.html import html
 from archscope.report.pages.inputs import ReportInputs
 from archscope.report.pages.text_page import parts
+from archscope.report.tables.studies import found_parts
 from archscope.search.evaluator_search import checked_scores, name_of
 from archscope.search.result import SearchResult
+from archscope.units import MEASURED
 
 
 def score(graph: Graph) -> dict[str, float]:
@@ -125,7 +131,7 @@ def test_errors_of_the_function_are_failed_trials(tmp_path: Path) -> None:
         "ValueError: expected a number as score, got str 'good'",
         "ValueError: expected a number as score, got NoneType None",
         "ValueError: expected a finite number as score, got nan",
-        "ValueError: expected a score from 0 to 1, got 2",
+        "ValueError: expected a score from 0 to 1, got 2; others need a metric and a direction",
         "ValueError: expected a dict with 'score', got dict {'accuracy': 1}",
         "ValueError: expected a number as score, got bool True",
         "RuntimeError: out of memory",
@@ -138,7 +144,10 @@ def test_errors_of_the_function_are_failed_trials(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("given", [0.5, np.float32(0.5), np.array(0.5), torch.tensor(0.5)])
 def test_numbers_of_other_packages(given: Any) -> None:
-    assert checked_scores(given) == checked_scores({"score": given}) == {"score": 0.5}
+    default = metric_of_evaluator("", "maximize")
+    assert checked_scores(given, default) == checked_scores({"score": given}, default)
+    loss = metric_of_evaluator("loss", "minimize")
+    assert checked_scores(given, loss) == checked_scores({"loss": given}, loss) == {"loss": 0.5}
 
 
 def test_what_an_evaluator_excludes(tmp_path: Path) -> None:
@@ -147,6 +156,160 @@ def test_what_an_evaluator_excludes(tmp_path: Path) -> None:
             searched(tmp_path / "study", score, **{word: value})
     with pytest.raises(archscope.ArchscopeError, match="an evaluator is a function"):
         name_of(3)
-    with pytest.raises(ValueError, match="no 'top1' beside"):
-        checked_scores({"score": 0.5, "top1": 0.4})
     assert not (tmp_path / "study").exists()
+
+
+def psnr(graph: Graph) -> dict[str, float]:
+    """Return a metric of any size; the number called top1 is not the score."""
+    return {"psnr": 30 + 10 * score(graph)["score"], "top1": 0.25}
+
+
+def test_scores_have_a_name_and_no_limits(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    found = searched(folder, psnr, metric="psnr", direction="maximize")
+    rows = rows_of(folder)
+    best = max(row["verdict"]["score"] for row in rows)
+    assert found.winner is not None and found.winner.mean == best > 30
+    assert [row["values"] for row in rows] == [[row["verdict"]["score"]] for row in rows]
+    assert f"has the best psnr of '{__name__}.psnr', {best:.2f}" in found.verdict
+    told = json.loads((folder / "summary.json").read_text())
+    assert told["metric"] == {"name": "psnr", "direction": "maximize", "kind": "measure"}
+    asked = json.loads((folder / "study.json").read_text())
+    assert (asked["metric"], asked["objectives"]) == ("psnr", ["psnr"])
+    assert f"psnr {best:.2f};" in archscope.load(folder / "winner.yaml").about
+    assert optuna.load_study(
+        study_name="study", storage=f"sqlite:///{folder / 'study.db'}"
+    ).metric_names == ["psnr"]
+    inputs = ReportInputs()
+    inputs.add(str(folder))
+    page = inputs.page(None, "")
+    told = [part if isinstance(part, str) else repr(part) for part in found_parts(found)]
+    told += [part if isinstance(part, str) else repr(part) for part in parts(page, plot=True)]
+    told += [msgspec.json.encode(page.studies).decode(), *page.answer, *page.summary]
+    assert not re.search("accuracy|validation|highest score", " ".join(told))
+    assert f"psnr {best:.2f} by '{__name__}.psnr'" in page.answer[0]
+    assert f"has the best psnr of the search, {best:.2f} (" in page.studies[0].conclusion
+    assert dict(page.studies[0].facts)["objectives"] == "psnr"
+
+
+SMALL = """
+let: {width: !choice [2, 3, 4, 6, 8], kernel: !choice [1, 3], depth: !choice [1, 2, 3]}
+input: [1, 8, 8]
+layers:
+  - conv: {out: =width, kernel: =kernel, padding: =kernel//2}
+    repeat: =depth
+  - flatten
+  - linear: 2
+"""
+
+
+def small(folder: Path, factor: float, **more: Any) -> SearchResult:
+    """Search a space of 30 networks by a score that is multiplied by a factor."""
+    folder.mkdir()
+    spec = folder / "small.yaml"
+    spec.write_text(SMALL)
+    direction = "maximize" if factor > 0 else "minimize"
+    found = archscope.search(
+        str(spec), evaluate=partial(scaled, factor=factor), folder=folder / "study",
+        **{"direction": direction, "trials": 18, **more},
+    )  # fmt: skip
+    assert isinstance(found, SearchResult)
+    return found
+
+
+def scaled(graph: Graph, factor: float) -> float:
+    totals = archscope.analyze(graph).totals
+    return factor * (totals.depth + totals.params % 97 / 97)
+
+
+def test_a_loss_is_minimized_as_its_negative_is_maximized(tmp_path: Path) -> None:
+    """Also if it is very small, or very large: powers of two lose no digit."""
+    studies = []
+    for name, factor in {"gain": 1.0, "small": -(2.0**-40), "large": -(2.0**40)}.items():
+        small(tmp_path / name, factor, metric=name)
+        studies.append([row["genes"] for row in rows_of(tmp_path / name / "study")])
+    assert studies[0] == studies[1] == studies[2]
+
+
+def test_the_report_of_a_loss_says_that_less_is_better(tmp_path: Path) -> None:
+    found = small(tmp_path / "loss", 100.0, metric="perplexity", direction="minimize")
+    folder = tmp_path / "loss" / "study"
+    values = [row["verdict"]["score"] for row in rows_of(folder)]
+    assert found.winner is not None and found.winner.mean == min(values)
+    assert found.front[-1].score == min(values)
+    falling = [trial.score or 0.0 for trial in found.front]
+    assert falling == sorted(falling, reverse=True)
+    assert found.certificate is not None
+    assert found.certificate.bound <= found.certificate.winner
+    assert found.certificate.gap == found.certificate.winner - found.certificate.bound
+    inputs = ReportInputs()
+    inputs.add(str(folder))
+    page = inputs.page(None, "")
+    (study,) = page.studies
+    assert study.best[0].y[-1] == min(values) or study.best[1].y[-1] == min(values)
+    for curve in study.best:
+        known = [value for value in curve.y if value is not None]
+        assert known == sorted(known, reverse=True)
+    low, high = study.random_band
+    assert all(a is None or b is None or a <= b for a, b in zip(low.y, high.y, strict=True))
+    assert f"perplexity {MEASURED.format(min(values))} by" in page.answer[0]
+    text = html(page)
+    assert "mean accuracy" not in text and ">perplexity</th>" in text
+
+
+def test_a_study_remembers_its_metric(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    searched(folder, psnr, metric="psnr", direction="maximize", trials=3)
+    more = searched(folder, psnr, metric="psnr", direction="maximize", trials=5)
+    assert more.outcomes["trained"] == 5
+    for given, other in {
+        "direction": {"metric": "psnr", "direction": "minimize"},
+        "objectives": {},
+    }.items():
+        with pytest.raises(archscope.ArchscopeError, match=f"begun with another {given}"):
+            searched(folder, psnr, **other)
+    searched(tmp_path / "plain", score, trials=2)
+    file = tmp_path / "plain" / "study.json"
+    before = json.loads(file.read_text())
+    del before["metric"], before["direction"]  # as earlier versions wrote it
+    file.write_text(json.dumps(before))
+    assert searched(tmp_path / "plain", score, trials=3).outcomes["trained"] == 3
+
+
+@pytest.mark.parametrize(
+    "given, expected",
+    [
+        ({"metric": "psnr"}, "expected 'maximize' or 'minimize', got None"),
+        ({"metric": "psnr", "direction": "up"}, "expected 'maximize' or 'minimize', got 'up'"),
+        ({"direction": "minimize"}, "direction needs metric"),
+        ({"metric": "", "direction": "minimize"}, "expected the name of the score in one line"),
+        ({"metric": "a\nb", "direction": "minimize"}, "expected the name of the score in one line"),
+        ({"metric": "m" * 41, "direction": "minimize"}, "at most 40 characters, got 41"),
+        ({"metric": "macs", "direction": "minimize"}, "'macs' is a cost of networks"),
+        ({"metric": "origin", "direction": "minimize"}, "a column of the table of trials"),
+        ({"metric": "kernel", "direction": "minimize"}, "'kernel' is a decision of"),
+        ({"metric": "psnr", "direction": "minimize", "objectives": ("psn",)},
+         "no objective 'psn', did you mean 'psnr'"),
+    ],
+)  # fmt: skip
+def test_what_a_metric_cannot_be(tmp_path: Path, given: dict[str, Any], expected: str) -> None:
+    spec = tmp_path / "one.yaml"
+    spec.write_text("let: {kernel: !choice [1, 3]}\ninput: [1, 8, 8]\nlayers: [conv: {out: 2,"
+                    " kernel: =kernel}, flatten]")  # fmt: skip
+    with pytest.raises(archscope.ArchscopeError, match=re.escape(expected)):
+        archscope.search(str(spec), evaluate=psnr, folder=tmp_path / "study", **given)
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_metric_needs_an_evaluator(tmp_path: Path) -> None:
+    with pytest.raises(archscope.ArchscopeError, match="scores of evaluate, which is not given"):
+        archscope.search("tiny", metric="psnr", direction="maximize", folder=tmp_path / "study")
+
+
+def test_several_objectives_with_a_metric(tmp_path: Path) -> None:
+    found = searched(
+        tmp_path / "study", psnr, metric="psnr", direction="minimize", objectives=("psnr", "macs")
+    )
+    rows = rows_of(tmp_path / "study")
+    assert all(row["values"] == [row["verdict"]["score"], row["costs"]["macs"]] for row in rows)
+    assert found.winner is not None

@@ -231,6 +231,7 @@ def _of_study(study: StudySection, shown: set[str]) -> str:
     here = f" ({name} below)" if name in shown else ""
     if study.prior is not None and study.prior.networks:
         return _of_prior(study, here)
+    metric = study.metric
     if not study.finalists:
         best = [value for curve in study.best for value in curve.y if value is not None]
         if not best:
@@ -240,15 +241,16 @@ def _of_study(study: StudySection, shown: set[str]) -> str:
                 " trained no network to its end."
             )
         return (
-            f"Ship nothing of study {study.name} yet: its best score is {percent(max(best))}, but"
+            f"Ship nothing of study {study.name} yet: its best score is"
+            f" {metric.format(max(best, key=metric.gain))}, but"
             " no network was trained again."
         )
     first = study.finalists[0]
     if first.misses:
         return (
             f"Ship nothing of study {study.name}: its best, trial {first.trial} with"
-            f" {percent(first.mean)}, {missed(first)}, and no other that was measured holds the"
-            " budget."
+            f" {metric.labelled(first.mean)}, {missed(first)}, and no other that was measured"
+            " holds the budget."
         )
     if study.guessing:
         return (
@@ -264,7 +266,7 @@ def _of_study(study: StudySection, shown: set[str]) -> str:
         nothing = "no other was evaluated" if study.evaluator else "no other was trained again"
         why = listed(over) if over else nothing
     else:
-        why = f"the next, trial {others[0].trial}, reached {percent(others[0].mean)}"
+        why = f"the next, trial {others[0].trial}, reached {metric.format(others[0].mean)}"
     return f"Ship trial {first.trial} of study {study.name}{here}: {_score(study, first)}; {why}."
 
 
@@ -289,7 +291,7 @@ def _tie(study: StudySection, tied: Sequence[Finalist]) -> str:
 
 def _score(study: StudySection, row: Finalist) -> str:
     if study.evaluator:
-        return f"{percent(row.mean)} by '{study.evaluator}'"
+        return f"{study.metric.labelled(row.mean)} by '{study.evaluator}'"
     text = f"{percent(row.mean)} of the validation images"
     return text if row.spread is None else f"{text}, mean of {len(row.scores)} seeds"
 

@@ -10,6 +10,7 @@ from archscope.analysis.result import Totals
 from archscope.drawing.overlay import Overlay
 from archscope.metrics import METRICS
 from archscope.records.inspection import Inspection
+from archscope.records.score_metric import TRAINED_SCORE, ScoreMetric
 from archscope.records.study import Finalist, PriorReport
 from archscope.records.training import Diagnosis
 from archscope.report.tables.compression import Compression
@@ -232,6 +233,7 @@ class StudySection(Struct, frozen=True):
     random_band: tuple[Curve, ...] = field(name="chance")  # low and high, of random search
     budgets: tuple[BudgetUse, ...]
     score: str = "accuracy"  # the score of the networks, and the name of its column
+    metric: ScoreMetric = TRAINED_SCORE  # of the scores that are not predicted
     evaluator: str = ""  # the user's function that gave the scores, if one did
     prior: PriorReport | None = None  # for a search judged by a prior
     agreement: tuple[Agreement, ...] = ()

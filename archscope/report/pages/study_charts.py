@@ -7,6 +7,7 @@ from itertools import accumulate
 from math import ceil, isfinite
 
 from archscope.metrics import METRICS, metric_of
+from archscope.records.score_metric import MAXIMIZE, TRAINED_SCORE, ScoreMetric
 from archscope.records.study import Trial
 from archscope.report.pages.content import Agreement, Curve, TrainingJob
 from archscope.stats import holm, kruskal_wallis, rank_correlation
@@ -19,27 +20,27 @@ INDEPENDENT = (*BASELINE, "random")
 FEWEST = 5  # the least values for a correlation or a band
 
 
-def best_curves(trials: Sequence[Trial]) -> tuple[Curve, ...]:
+def best_curves(trials: Sequence[Trial], metric: ScoreMetric = TRAINED_SCORE) -> tuple[Curve, ...]:
     """Return the best score so far of the search and of its baseline, by trained networks."""
     curves = []
+
+    def better(best: float | None, score: float | None) -> float | None:
+        return metric.best(value for value in (best, score) if value is not None)
+
     for name in ("search", "baseline"):
-        accuracies = [
+        scores = [
             trial.accuracy
             for trial in trials
             if trial.trained and (trial.origin in BASELINE) == (name == "baseline")
         ]
-        values = tuple(accumulate(accuracies, _better))
+        values = tuple(accumulate(scores, better))
         if values and values[-1] is not None:
             steps = tuple(map(float, range(1, len(values) + 1)))
             curves.append(Curve(name, steps, values))
     return tuple(curves)
 
 
-def _better(best: float | None, accuracy: float | None) -> float | None:
-    return max((value for value in (best, accuracy) if value is not None), default=None)
-
-
-def random_band(trials: Sequence[Trial]) -> tuple[Curve, ...]:
+def random_band(trials: Sequence[Trial], metric: ScoreMetric = TRAINED_SCORE) -> tuple[Curve, ...]:
     """Return the 95 % band of the best of n networks drawn uniformly, for each n.
 
     The networks of the baseline represent all feasible ones: of m equally likely networks, the best
@@ -50,7 +51,7 @@ def random_band(trials: Sequence[Trial]) -> tuple[Curve, ...]:
     baseline = [trial.accuracy for trial in trained if trial.origin in BASELINE]
     if len(baseline) < FEWEST:
         return ()
-    known = sorted(accuracy for accuracy in baseline if accuracy is not None)
+    known = sorted((score for score in baseline if score is not None), key=metric.gain)
     drawn = [*[None] * (len(baseline) - len(known)), *known]
     most = max(len(baseline), len(trained) - len(baseline))
     steps = tuple(map(float, range(1, most + 1)))
@@ -61,7 +62,9 @@ def random_band(trials: Sequence[Trial]) -> tuple[Curve, ...]:
             for step in steps
         )
 
-    return Curve("low", steps, level(0.025)), Curve("high", steps, level(0.975))
+    worst, best = level(0.025), level(0.975)
+    low, high = (worst, best) if metric.direction == MAXIMIZE else (best, worst)
+    return Curve("low", steps, low), Curve("high", steps, high)
 
 
 def training_jobs(trials: Sequence[Trial]) -> tuple[TrainingJob, ...]:

@@ -7,13 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from archscope.metrics import MACS
+from archscope.records.score_metric import TRAINED_SCORE, ScoreMetric
 from archscope.records.study import TRAINED, Outcome, Trial
 from archscope.report.pages.study_charts import BASELINE, FEWEST, best_curves
 from archscope.stats import dominated_area
 
 
 def conclusion_of(
-    trials: Sequence[Trial], counts: Counter[Outcome], summary: dict[str, Any], evaluator: str = ""
+    trials: Sequence[Trial],
+    counts: Counter[Outcome],
+    summary: dict[str, Any],
+    evaluator: str = "",
+    metric: ScoreMetric = TRAINED_SCORE,
 ) -> str:
     """Return what a search found: its best network, and how its baseline did in comparison.
 
@@ -22,22 +27,23 @@ def conclusion_of(
     trained = [trial for trial in trials if trial.accuracy is not None]
     if not trained:
         return _failure(trials, counts)
-    first = max(trained, key=lambda trial: (trial.accuracy or 0.0, -trial.number))
+    first = max(trained, key=lambda trial: (metric.gain(trial.accuracy or 0.0), -trial.number))
     many = sum(counts[outcome] for outcome in TRAINED) - counts["failed"]
     how = "evaluated" if evaluator else "predicted by a prior" if counts["predicted"] else "trained"
     done = f"{_were(many)} {how}"
     failed = f" and {counts['failed']:,} failed" if counts["failed"] else ""
     text = (
         f"Of {len(trials):,} proposed network{'s' * (len(trials) > 1)}, {done}{failed};"
-        f" trial {first.number} has the highest score of the search,"
-        f" {100 * (first.accuracy or 0):.1f} % ({first.drawn_by})."
+        f" trial {first.number} has the"
+        f" {'highest score' if metric.is_share else f'best {metric.name}'} of the search,"
+        f" {metric.format(first.accuracy or 0.0)} ({first.drawn_by})."
     )
-    best = {curve.name: max(filter(None, curve.y), default=0.0) for curve in best_curves(trials)}
+    best = {curve.name: curve.y[-1] or 0.0 for curve in best_curves(trials, metric)}
     if len(best) == 2:
         text += (
             f" The baseline, drawn uniformly from all feasible networks, reached"
-            f" {100 * best['baseline']:.1f} %, the search {100 * best['search']:.1f} %"
-            f"{_areas(trials)}; each is a single run, so another may turn out differently."
+            f" {metric.format(best['baseline'])}, the search {metric.format(best['search'])}"
+            f"{_areas(trials, metric)}; each is a single run, so another may turn out differently."
         )
     return " ".join([*sentences_of(summary, "verdict"), text])
 
@@ -67,11 +73,11 @@ def _failure(trials: Sequence[Trial], counts: Counter[Outcome]) -> str:
     return f"{text} {which} failed: {reason}."
 
 
-def _areas(trials: Sequence[Trial]) -> str:
+def _areas(trials: Sequence[Trial], metric: ScoreMetric) -> str:
     """Return the hypervolumes of the search and of its baseline as a phrase."""
     points = {
         baseline: [
-            (trial.costs[MACS], trial.accuracy)
+            (trial.costs[MACS], metric.gain(trial.accuracy))
             for trial in trials
             if trial.accuracy is not None and (trial.origin in BASELINE) == baseline
         ]
@@ -85,8 +91,9 @@ def _areas(trials: Sequence[Trial]) -> str:
     if not whole:
         return ""
     own, base = (dominated_area(points[key], most, least) / whole for key in (False, True))
+    score = "score" if metric.is_share else metric.name
     return (
-        f" (hypervolume of score against macs, as a share of that of both: search {own:.2f},"
+        f" (hypervolume of {score} against macs, as a share of that of both: search {own:.2f},"
         f" baseline {base:.2f})"
     )
 

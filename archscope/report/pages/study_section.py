@@ -9,6 +9,8 @@ from typing import Any
 
 from archscope.decoding import convert, decode_json
 from archscope.errors import OptionError, RecordError, reason_of
+from archscope.metrics import ACCURACY
+from archscope.records.score_metric import ScoreMetric, metric_of_study
 from archscope.records.study import Finalist, PriorReport, Trial, data_text
 from archscope.report.pages.budget_use import budget_use
 from archscope.report.pages.content import MeasuredAccuracy, StudySection
@@ -31,7 +33,7 @@ from archscope.units import format_duration
 
 TRIALS = "trials.jsonl"
 ASKED = ("spec", "budgets", "sampler", "seed", "control", "prescreen", "objectives",
-         "evaluator", "networks", "reason")  # fmt: skip
+         "evaluator", "direction", "networks", "reason")  # fmt: skip
 """Keys of study.json and summary.json to list, in this order."""
 
 CALLED = {
@@ -64,18 +66,19 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
     prior = _prior(summary, missing)
     finalists = _finalists(summary, missing)
     evaluator = str(question.get("evaluator") or "")
-    score = "score" if evaluator else "accuracy"
+    metric = metric_of_study(question)
+    score = metric.name
     if any(trial.outcome == "predicted" for trial in trials):
         score = "predicted"
     return StudySection(
         id=identifier(f"study-{path.name}", taken),
         name=path.name,
         state="finished" if summary else "not finished",
-        conclusion=conclusion_of(trials, counts, summary, evaluator),
+        conclusion=conclusion_of(trials, counts, summary, evaluator, metric),
         trust=tuple(sentences_of(summary, "reliability", "certificate")),
-        facts=_facts({**question, **summary}, trials),
+        facts=_facts({**question, **summary}, trials, metric),
         counts=tuple(counts.most_common()),
-        best=best_curves(trials),
+        best=best_curves(trials, metric),
         importance=tuple(
             sorted(((str(key), float(value)) for key, value in importance.items()),
                    key=lambda pair: -pair[1])
@@ -93,9 +96,10 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
             if trial.trained
         ),
         missing=tuple(missing),
-        random_band=random_band(trials),
+        random_band=random_band(trials, metric),
         budgets=budget_use(trials),
         score=score,
+        metric=metric,
         evaluator=evaluator,
         prior=prior,
         agreement=prior_agreement(trials),
@@ -188,11 +192,15 @@ def _prior(summary: dict[str, Any], missing: list[str]) -> PriorReport | None:
         return None
 
 
-def _facts(question: dict[str, Any], trials: Sequence[Trial]) -> tuple[tuple[str, str], ...]:
+def _facts(
+    question: dict[str, Any], trials: Sequence[Trial], metric: ScoreMetric
+) -> tuple[tuple[str, str], ...]:
     facts = [
         (
             CALLED.get(key, key),
-            ", ".join(map(str, value)) if isinstance(value, list) else str(value),
+            ", ".join(metric.name if word == ACCURACY else str(word) for word in value)
+            if isinstance(value, list)
+            else str(value),
         )
         for key in ASKED
         if (value := question.get(key)) not in (None, [], "")

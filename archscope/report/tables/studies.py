@@ -7,6 +7,7 @@ from math import sqrt
 from shlex import quote
 from typing import Any
 
+from archscope.records.score_metric import TRAINED_SCORE, ScoreMetric
 from archscope.records.study import Finalist
 from archscope.report.pages.content import StudySection
 from archscope.report.sparkline import bar, sparkline
@@ -27,6 +28,7 @@ from archscope.stats import Z95
 from archscope.units import format_duration
 
 LISTED = 8  # decisions, the most important ones
+LOWEST = 1 / 8  # height of the worst score in a sparkline of scores that have no natural zero
 
 PEERS = {"mobile": ("shufflenet_v2_x1_5", "mobilenet_v2"), "resnet": ("resnet18", "resnet50")}
 """Hand-designed networks to compare the winners of the shipped spaces with."""
@@ -39,7 +41,7 @@ def found_parts(found: Any) -> list[Part]:
     parts: list[Part] = [f"{found.space}: {'; '.join(filter(None, facts))}\n"]
     parts.append(f"{found.pilot.about}\n")
     if found.finalists:
-        parts.append(_finalists(found.finalists))
+        parts.append(_finalists(found.finalists, found.metric))
         names = [f"trial {row.trial}" for row in found.finalists]
         parts += [f"{line}\n" for line in device_latency_lines(found.finalists, names)]
     ranked = f"reliability: {found.reliability.sentence}"
@@ -48,7 +50,7 @@ def found_parts(found: Any) -> list[Part]:
         told.append(f"certificate: {found.certificate.sentence}")
     parts.append("".join(f"{_sentence(text)}\n" for text in told))
     if found.front:
-        parts.append(_front(found.front))
+        parts.append(_front(found.front, found.metric))
     if found.correlations:
         parts += _proxies(found.correlations.items(), found.outcomes.get("trained", 0))
     if found.winner is not None:
@@ -92,7 +94,7 @@ def study_parts(study: StudySection, plot: bool) -> list[Table | str]:
     if study.best and plot:
         parts.append(_best_so_far(study))
     if study.finalists:
-        parts.append(_finalists(study.finalists, study.guessing, study.score))
+        parts.append(_finalists(study.finalists, study.metric, study.guessing))
     if study.importance:
         parts.append(_importance(study, plot))
     if study.proxies:
@@ -121,18 +123,17 @@ def quality_table(found: Any) -> Table:
     )
 
 
-def _finalists(
-    finalists: Sequence[Finalist], guessing: bool = False, score: str = "accuracy"
-) -> Table:
+def _finalists(finalists: Sequence[Finalist], metric: ScoreMetric, guessing: bool = False) -> Table:
+    kind = metric.kind
     best = "no better than guessing" if guessing else "winner"
     first = finalists[0]
     return table_of(
         finalists,
         (Column("trial", COUNT), lambda row: row.trial),
-        (Column(score, SHARE), lambda row: row.mean),
-        (Column("spread", SHARE), lambda row: row.spread),
-        (Column("from", SHARE, "interval_from"), lambda row: row.low),
-        (Column("to", SHARE, "interval_to"), lambda row: row.high),
+        (Column(metric.name, kind), lambda row: row.mean),
+        (Column("spread", kind), lambda row: row.spread),
+        (Column("from", kind, "interval_from"), lambda row: row.low),
+        (Column("to", kind, "interval_to"), lambda row: row.high),
         (Column("seeds", COUNT), lambda row: len(row.scores)),
         (Column("macs", COUNT), lambda row: row.costs.get("macs")),
         (Column("params", COUNT), lambda row: row.costs.get("params")),
@@ -153,16 +154,17 @@ def _finalists(
     )
 
 
-def _front(front: Sequence[Any]) -> Table:
+def _front(front: Sequence[Any], metric: ScoreMetric) -> Table:
+    score = "validation accuracy" if metric == TRAINED_SCORE else metric.name
     return table_of(
         front,
         (Column("trial", COUNT), lambda trial: trial.number),
-        (Column("accuracy", SHARE, "score"), lambda trial: trial.accuracy),
+        (Column(metric.name, metric.kind, "score"), lambda trial: trial.accuracy),
         (Column("macs", COUNT), lambda trial: trial.costs["macs"]),
         (Column("params", COUNT), lambda trial: trial.costs["params"]),
         (Column("access", BYTES), lambda trial: trial.costs["access"]),
         (Column("from", NAME, "origin"), lambda trial: trial.drawn_by),
-        title="Pareto front of validation accuracy and macs",
+        title=f"Pareto front of {score} and macs",
     )
 
 
@@ -182,12 +184,22 @@ def _proxies(correlations: Iterable[tuple[str, float]], networks: int) -> list[T
 
 
 def _best_so_far(study: StudySection) -> Table:
+    metric = study.metric
+    gains = [metric.gain(y) for curve in study.best for y in curve.y if y is not None]
+    worst, best = min(gains, default=0.0), max(gains, default=0.0)
+
+    def height(score: float | None) -> float:
+        if score is None or metric.is_share:
+            return score or 0.0
+        above = (metric.gain(score) - worst) / (best - worst) if best > worst else 1.0
+        return LOWEST + (1 - LOWEST) * above
+
     return table_of(
         study.best,
         (Column("networks", NAME), lambda curve: curve.name),
         (Column("trained", COUNT), lambda curve: len(curve.x)),
-        (Column("best so far", PICTURE), lambda curve: sparkline([y or 0.0 for y in curve.y])),
-        (Column(study.score, SHARE), lambda curve: curve.y[-1]),
+        (Column("best so far", PICTURE), lambda curve: sparkline([*map(height, curve.y)])),
+        (Column(study.score, metric.kind), lambda curve: curve.y[-1]),
     )
 
 

@@ -36,5 +36,5 @@ def _mutation(context: SamplerContext, random: Random) -> dict[str, Any] | None:
     if len(population) < TOURNAMENT:
         return None
     sample = random.sample(population, TOURNAMENT)
-    parent = max(sample, key=lambda trial: trial.values[0])
+    parent = max(sample, key=lambda trial: context.strategy.gains(trial.values)[0])
     return mutate(context.space, parent.choices, random)

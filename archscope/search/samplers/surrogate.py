@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from archscope.metrics import METRICS
 from archscope.search.samplers import UNIFORM
 
 if TYPE_CHECKING:
@@ -60,9 +59,10 @@ def make(context: SamplerContext) -> Sampler:
         if history.trainings < strategy.first + len(strategy.anchors) or len(scored) < 2:
             yield from uniform()
             return
-        sign = -1 if METRICS[strategy.objectives[0]].better == "less" else 1
         rows = rows_of(scored)
-        scores = np.array([sign * trial.values[0] for trial in scored])
+        scores = np.array([strategy.gains(trial.values)[0] for trial in scored])
+        if not strategy.score.is_share:  # the priors of the model are for scores near 1
+            scores /= scores.std() or 1.0
         while True:
             begun = [*context.screening.known.values()]
             pending = rows_of([trial for trial in begun if trial.result is None])

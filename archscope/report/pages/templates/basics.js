@@ -59,6 +59,22 @@ function scaled(value, symbol) {
   return `${value} ${symbol}`;
 }
 
+// A number of any size in four digits: `5.476`, `0.00123`, `1.234e+09`.
+function measure(value) {
+  const size = Math.abs(value);
+  if (size >= 1e9) return general(value, 4);
+  if (value !== 0 && size < 0.9995) return general(value, 3);
+  const [whole, part] = digits(value).split(".");
+  return `${Number(whole).toLocaleString("en-US")}${part ? `.${part}` : ""}`;
+}
+
+// A number as Python's format "g" writes it.
+function general(value, most) {
+  const [mantissa, power] = value.toExponential(most - 1).split("e").map(Number);
+  if (power >= -4 && power < most) return String(Number(value.toPrecision(most)));
+  return `${mantissa}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
+}
+
 function written(value, kind) {
   if (value === null || value === undefined) return "-";
   if (!Number.isFinite(value)) return "no number";
@@ -69,6 +85,7 @@ function written(value, kind) {
   if (kind === "milliseconds") return milliseconds(value);
   if (kind === "seconds") return milliseconds(1000 * value);
   if (kind === "number") return value.toLocaleString("en-US");
+  if (kind === "measure") return measure(value);
   return scaled(value, kind);
 }
 

@@ -41,7 +41,7 @@ function scale(title, values, kind, log = false) {
     if (!places.length) places = even; // within a factor of two
   }
   const inUnit = (place) => `${Number((place / unit).toPrecision(4))} ${["", "Ki", "Mi", "Gi", "Ti"][power]}B`;
-  const text = (place) => (kind === "bytes" && places === even ? inUnit(place) : kind === "number" ? String(Number(place.toPrecision(4))) : written(place, kind)).replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
+  const text = (place) => (kind === "bytes" && places === even ? inUnit(place) : kind === "number" ? String(Number(place.toPrecision(4))) : kind === "measure" ? String(Number(place.toPrecision(6))) : written(place, kind)).replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
   return axis(title, { type: log ? "log" : "linear", range: log ? [Math.log10(low), Math.log10(high)] : [low, high],
     tickmode: "array", tickvals: places, ticktext: places.map(text) });
 }

@@ -54,8 +54,8 @@ function slice(study, names, pair) {
     const [column, score] = [select.value, study.score].map((name) => study.columns.indexOf(name));
     const rows = study.trials.filter((trial) => known(trial[score]) && trial[column] !== null);
     return [[{ type: "box", x: rows.map((trial) => plain(trial[column])), y: rows.map((trial) => trial[score]), boxpoints: rows.length > POINTS ? "outliers" : "all", jitter: 0.5, pointpos: 0, fillcolor: "rgba(0,0,0,0)",
-      line: { color: tone("soft"), width: 1.5 }, marker: { color: tone("accent"), size: 6, opacity: 0.6 }, hoveron: "points", hovertext: rows.map((trial) => `trial ${trial[0]}: ${written(trial[score], "share")}`), hoverinfo: "text" }],
-    { xaxis: named(select.value, levelsOf(rows, column).map(String)), yaxis: shares(scoreOf(study), rows.map((trial) => trial[score])) }];
+      line: { color: tone("soft"), width: 1.5 }, marker: { color: tone("accent"), size: 6, opacity: 0.6 }, hoveron: "points", hovertext: rows.map((trial) => `trial ${trial[0]}: ${scored(study, trial[score])}`), hoverinfo: "text" }],
+    { xaxis: named(select.value, levelsOf(rows, column).map(String)), yaxis: scoreAxis(study, rows.map((trial) => trial[score])) }];
   });
   select.addEventListener("change", show);
   pair.append(make("div", {}, make("h4", {}, "Scores by choice"), make("div", { class: "tools" }, make("label", {}, "Decision ", select)), place,
@@ -84,10 +84,10 @@ function twoChoices(study, names, pair) {
     const quarter = (number) => sorted[Math.round((sorted.length - 1) * number / 4)];
     const [least, most] = [Math.min(quarter(1), ...means), Math.max(quarter(3), ...means)];
     const places = steps(least, most, false, 5);
-    return [[{ type: "heatmap", x: columns.map(plain), y: lines.map(plain), z: each(mean, null), xgap: 2, ygap: 2, zmin: least, zmax: most > least ? most : least + 1e-9,
-      colorscale: [[0, blend(tone("accent"), tone("page"), 0.1)], [1, tone("accent")]], colorbar: { thickness: 12, title: { text: `mean ${scoreOf(study)}`, side: "right" }, tickvals: places, ticktext: places.map((value) => `${Number((100 * value).toPrecision(4))} %`) },
-      ...(columns.length * lines.length <= CELLS ? { text: each((found) => `${written(mean(found), "share")}<br>of ${found.length}`, ""), texttemplate: "%{text}", textfont: { size: 10 } } : {}),
-      customdata: each((found, column, line) => `${plain(names[selects[0].selectedIndex])} ${plain(columns[column])}<br>${plain(names[selects[1].selectedIndex])} ${plain(lines[line])}<br>mean ${written(mean(found), "share")} of ${found.length}, best ${written(Math.max(...found), "share")}`, ""), hovertemplate: "%{customdata}<extra></extra>" }],
+    return [[{ type: "heatmap", x: columns.map(plain), y: lines.map(plain), z: each(mean, null), xgap: 2, ygap: 2, zmin: least, zmax: most > least ? most : least + 1e-9 * Math.max(1, Math.abs(least)),
+      colorscale: [[0, blend(tone("accent"), tone("page"), 0.1)], [1, tone("accent")]], colorbar: { thickness: 12, title: { text: `mean ${scoreOf(study)}`, side: "right" }, tickvals: places, ticktext: places.map((value) => (study.metric.kind === "share" ? `${Number((100 * value).toPrecision(4))} %` : String(Number(value.toPrecision(6))))) },
+      ...(columns.length * lines.length <= CELLS ? { text: each((found) => `${scored(study, mean(found))}<br>of ${found.length}`, ""), texttemplate: "%{text}", textfont: { size: 10 } } : {}),
+      customdata: each((found, column, line) => `${plain(names[selects[0].selectedIndex])} ${plain(columns[column])}<br>${plain(names[selects[1].selectedIndex])} ${plain(lines[line])}<br>mean ${scored(study, mean(found))} of ${found.length}, best ${scored(study, gain(study, Math.max(...found.map((value) => gain(study, value)))))}`, ""), hovertemplate: "%{customdata}<extra></extra>" }],
     { xaxis: axis(selects[0].value, { type: "category" }), yaxis: axis(selects[1].value, { type: "category" }) }];
   });
   for (const select of selects) select.addEventListener("change", show);
@@ -113,7 +113,7 @@ function parallel(study, body) {
   const names = [...study.decisions.slice(0, 28), score];
   place.style.minWidth = `${26 * names.length}px`; // names side by side need some room
   const column = (name) => study.columns.indexOf(name);
-  const ranked = study.trials.filter((trial) => known(trial[column(score)])).sort((one, other) => other[column(score)] - one[column(score)]);
+  const ranked = study.trials.filter((trial) => known(trial[column(score)])).sort((one, other) => gain(study, other[column(score)] - one[column(score)]));
   const levels = new Map(names.map((name) => [name, levelsOf(ranked, column(name))]));
   const height = (trial, name) => {
     const [values, value] = [levels.get(name), trial[column(name)]];
@@ -124,20 +124,20 @@ function parallel(study, body) {
   const top = Math.max(1, Math.round(ranked.length / 10));
   const lines = (members, name, colour, opacity, width) => ({ type: "scatter", mode: "lines+markers", name, opacity, connectgaps: false,
     x: members.flatMap(() => [...names.map((_, place) => place), null]), y: members.flatMap((trial) => [...names.map((one) => height(trial, one)), null]),
-    hovertext: members.flatMap((trial) => [...names.map((one) => `trial ${trial[0]}<br>${plain(one)}: ${plain(one === score ? written(trial[column(one)], "share") : trial[column(one)])}`), null]), hoverinfo: "text",
+    hovertext: members.flatMap((trial) => [...names.map((one) => `trial ${trial[0]}<br>${plain(one)}: ${plain(one === score ? scored(study, trial[column(one)]) : trial[column(one)])}`), null]), hoverinfo: "text",
     marker: { size: 5, color: tone(colour) }, line: { color: tone(colour), width } });
   // Of very many lines, an even sample by accuracy is drawn.
   const [best, others] = [evenly(ranked.slice(0, top), LINES / 4), evenly(ranked.slice(top), LINES)];
   const part = best.length + others.length < ranked.length ? ` ${best.length + others.length} of ${ranked.length} are drawn, evenly by ${score}.` : "";
   const few = ranked.length < FEW ? ` With so few networks, this does not show which choices are good.` : "";
-  told.textContent = `Each line is a network that was ${study.prior ? "predicted" : "trained"}; the best tenth (${best.length}) is coloured. The values of a decision are beside its axis.${part}${few}`;
+  told.textContent = `Each line is a network that was ${trainedWord(study)}; the best tenth (${best.length}) is coloured. The values of a decision are beside its axis.${part}${few}`;
   // The values of each decision beside its axis, and the ends of the score.
   const ends = (values) => (values.length > 1 ? [values[0], values[values.length - 1]] : values);
   const marks = () => names.flatMap((name, place) => {
     const values = levels.get(name);
     const shown = name === score || values.length > VALUES ? ends(values) : values;
     return shown.map((value) => ({ x: place, y: name === score ? (shown.length > 1 && value === shown[0] ? 0 : shown.length > 1 ? 1 : 0.5) : values.length > 1 ? values.indexOf(value) / (values.length - 1) : 0.5,
-      text: plain(name === score ? written(value, "share") : value), showarrow: false, xanchor: "left", xshift: 4, bgcolor: tone("page"), opacity: 0.85, font: { size: 9, color: tone("ink") } }));
+      text: plain(name === score ? scored(study, value) : value), showarrow: false, xanchor: "left", xshift: 4, bgcolor: tone("page"), opacity: 0.85, font: { size: 9, color: tone("ink") } }));
   });
   chart(place, () => [[lines(others, "others", "soft", 0.3, 1), lines(best, "best tenth", "second", 1, 2)],
     { annotations: marks(), showlegend: true, yaxis: axis("choice, from low to high", { showticklabels: false, range: [-0.05, 1.05] }), xaxis: axis("decision, and the score", { tickvals: names.map((_, place) => place), ticktext: names.map((name) => plain(cut(name, 28))), tickangle: -60 }) }]);

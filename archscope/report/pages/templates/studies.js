@@ -4,6 +4,15 @@ const JOBS = 400; // that are drawn one by one
 
 const scoreOf = (study) => (study.prior ? "predicted top-1" : study.score);
 
+// Scores as text, as numbers of which more is better, and as an axis.
+const scored = (study, value) => written(value, study.metric.kind);
+
+const gain = (study, value) => (study.metric.direction === "minimize" ? -value : value);
+
+const scoreAxis = (study, values) => (study.metric.kind === "share" ? shares(scoreOf(study), values) : scale(scoreOf(study), values.filter(known), study.metric.kind));
+
+const trainedWord = (study) => (study.prior ? "predicted" : study.evaluator ? "evaluated" : "trained");
+
 // Searches: the best so far, what it cost, which decisions matter, and all trials.
 function openStudy(details) {
   const body = details.querySelector(".drawn");
@@ -17,11 +26,11 @@ function openStudy(details) {
     const [low, high] = study.chance;
     const band = low ? [low, high].map((edge, top) => ({ type: "scatter", mode: "lines", name: "best of as many random networks, 95 %", showlegend: Boolean(top), hoverinfo: "skip", x: edge.x, y: edge.y,
       line: { width: 0, shape: "hv", color: tone("second") }, fill: top ? "tonexty" : "none", fillcolor: `${tone("second")}2e` })) : [];
-    if (study.best.length > 1) bestPlace.after(make("p", { class: "muted small" }, low ? "Faint points are single networks. The band is the 95 % interval of the best of so many uniformly drawn networks, estimated from the baseline; it cannot exceed the best of the baseline."
-      : "Faint points are single networks. The baseline trained too few networks to estimate the band of random search."));
+    if (study.best.length > 1) bestPlace.after(make("p", { class: "muted small" }, low ? "Faint points are single networks. The band is the 95 % interval of the best of so many uniformly drawn networks, estimated from the baseline; it cannot be better than the best of the baseline."
+      : "Faint points are single networks. The baseline has too few networks to estimate the band of random search."));
     chart(bestPlace, () => [[...band, ...study.best.flatMap((curve, number) => singles(study, curve, number)), ...study.best.map((curve, number) => ({ type: "scatter", mode: curve.x.length > LINES ? "lines" : "lines+markers", name: plain(curve.name), x: curve.x, y: curve.y,
       line: { shape: "hv", width: 2, color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid" } }))],
-    { showlegend: true, xaxis: whole(`${study.prior ? "predicted" : "trained"} networks`, study.best.flatMap((curve) => curve.x), { rangemode: "tozero" }), yaxis: shares(scoreOf(study), [...study.best.flatMap((curve) => curve.y), ...scores(study)].concat(low ? [...low.y, ...high.y] : [])) }]);
+    { showlegend: true, xaxis: whole(`${trainedWord(study)} networks`, study.best.flatMap((curve) => curve.x), { rangemode: "tozero" }), yaxis: scoreAxis(study, [...study.best.flatMap((curve) => curve.y), ...scores(study)].concat(low ? [...low.y, ...high.y] : [])) }]);
   }
   costAndScore(study, pair);
   if (study.importance.length) importance(study, pair);
@@ -47,11 +56,12 @@ function openStudy(details) {
 
 function trialTable(study) {
   const score = study.columns.indexOf(study.score);
+  const worth = (trial) => (known(trial[score]) ? gain(study, trial[score]) : -Number.MAX_VALUE);
   const shown = study.trials.length <= ROWS ? study.trials
-    : [...study.trials].sort((one, other) => (other[score] ?? -1) - (one[score] ?? -1)).slice(0, ROWS);
-  const part = shown.length < study.trials.length ? [make("p", { class: "muted small" }, `The ${count(shown.length)} with the highest score of ${count(study.trials.length)}; all are in trials.jsonl.`)] : [];
+    : [...study.trials].sort((one, other) => worth(other) - worth(one)).slice(0, ROWS);
+  const part = shown.length < study.trials.length ? [make("p", { class: "muted small" }, `The ${count(shown.length)} with the ${study.metric.direction === "minimize" ? "lowest" : "highest"} ${study.metric.kind === "share" ? "score" : study.score} of ${count(study.trials.length)}; all are in trials.jsonl.`)] : [];
   const numbers = new Set(study.columns.map((_, place) => place).filter((place) => study.trials.every((trial) => trial[place] === null || typeof trial[place] === "number")));
-  const told = (value, name) => (value === null ? "-" : name === study.score ? written(value, "share") : name in study.costs ? written(value, study.costs[name]) : String(value));
+  const told = (value, name) => (value === null ? "-" : name === study.score ? scored(study, value) : name in study.costs ? written(value, study.costs[name]) : String(value));
   const rows = shown.map((trial) => trial.map((value, place) => [value ?? "", told(value, study.columns[place])]));
   return [...part, make("div", { class: "trials" }, table(`Trials of ${study.name}`, study.columns, rows, numbers))];
 }
@@ -66,7 +76,7 @@ function singles(study, curve, number) {
   const score = study.columns.indexOf(study.score);
   const drawn = evenly(own.map((trial, place) => [curve.x[place], trial]), POINTS);
   return [{ type: "scatter", mode: "markers", showlegend: false, x: drawn.map(([step]) => step), y: drawn.map(([, trial]) => trial[score]), marker: { size: 6, color: tone(number ? "second" : "accent"), opacity: 0.45 },
-    hovertext: drawn.map(([, trial]) => `trial ${trial[0]}: ${written(trial[score], "share")}`), hoverinfo: "text" }];
+    hovertext: drawn.map(([, trial]) => `trial ${trial[0]}: ${scored(study, trial[score])}`), hoverinfo: "text" }];
 }
 
 const FEW = 30; // trainings that say little of decisions and proxies
