@@ -27,6 +27,15 @@ class _Value(Struct, gc=False):
     inputs: tuple[int, ...]
     commutative: bool
     owner: str | None  # the node that owns its weights, if any
+    op: Op
+
+
+class Computed(Struct, frozen=True):
+    """A distinct value that the outputs of a network need."""
+
+    digest: int  # of how it is computed, from the inputs on
+    reads: tuple[int, ...]  # the digests of the values that its operator reads
+    op: Op
 
 
 def canonical(graph: Graph) -> str:
@@ -37,13 +46,7 @@ def canonical(graph: Graph) -> str:
     """
     values, named = _values(graph)
     live = _live(values, {named[output.node] for output in graph.outputs})
-    made: dict[int, int] = {}
-    for place in live:
-        value = values[place]
-        reads = [made[name] for name in value.inputs]
-        if value.commutative:
-            reads.sort()
-        made[place] = hash((value.kind, *reads))
+    made = _made(values, live)
     uses: dict[int, list[int]] = {place: [] for place in live}
     for output in graph.outputs:
         head = f"{output.name} {output.weight} {output.train_only}"
@@ -66,6 +69,34 @@ def canonical(graph: Graph) -> str:
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def computed(graph: Graph) -> list[Computed]:
+    """Return the values that the outputs of a network need, in order, with their digests.
+
+    Equal networks have equal values; values do not tell how outputs are called, nor which layers
+    share weights.
+    """
+    values, named = _values(graph)
+    live = _live(values, {named[output.node] for output in graph.outputs})
+    made = _made(values, live)
+    return [Computed(made[place], _reads(values[place], made), values[place].op) for place in live]
+
+
+def _made(values: list[_Value], live: list[int]) -> dict[int, int]:
+    """Return a digest of how each value is computed."""
+    made: dict[int, int] = {}
+    for place in live:
+        made[place] = hash((values[place].kind, *_reads(values[place], made)))
+    return made
+
+
+def _reads(value: _Value, made: dict[int, int]) -> tuple[int, ...]:
+    """Return the digests of the values that a value reads, sorted if their order is free."""
+    reads = [made[name] for name in value.inputs]
+    if value.commutative:
+        reads.sort()
+    return tuple(reads)
+
+
 def _values(graph: Graph) -> tuple[list[_Value], dict[str, int]]:
     """Return the distinct values in order, and the index of each node's value."""
     values: list[_Value] = []
@@ -73,24 +104,26 @@ def _values(graph: Graph) -> tuple[list[_Value], dict[str, int]]:
     known: dict[tuple[object, ...], int] = {}
     zeros: set[int] = set()
 
-    def put(kind: int, inputs: tuple[int, ...], commutative: bool, owner: str | None) -> int:
+    def put(
+        kind: int, inputs: tuple[int, ...], commutative: bool, owner: str | None, op: Op
+    ) -> int:
         key = (kind, tuple(sorted(inputs)) if commutative else inputs, owner)
         place = known.setdefault(key, len(values))
         if place == len(values):
-            values.append(_Value(kind, inputs, commutative, owner))
+            values.append(_Value(kind, inputs, commutative, owner, op))
         return place
 
     for number, node in enumerate(graph.nodes):
         op, name = node.op, node.name
         reads = tuple([named[name] for name in node.inputs])
         if not reads:
-            named[name] = put(hash((_kind(op), number)), (), False, None)
+            named[name] = put(hash((_kind(op), number)), (), False, None, op)
             continue
         if len(reads) == 1 and op.is_identity(*node.ins):
             named[name] = reads[0]
             continue
         if op.is_zero(*[read in zeros for read in reads]):
-            named[name] = put(_number(f"zero {node.out}"), (), False, None)
+            named[name] = put(_number(f"zero {node.out}"), (), False, None, op)
             zeros.add(named[name])
             continue
         kind = _kind(op)
@@ -104,7 +137,7 @@ def _values(graph: Graph) -> tuple[list[_Value], dict[str, int]]:
         owner = None
         if op.random or _weighted(op, node.ins):
             owner = node.shares or name
-        named[name] = put(kind, reads, op.commutative, owner)
+        named[name] = put(kind, reads, op.commutative, owner, op)
     return values, named
 
 

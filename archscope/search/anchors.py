@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
-from archscope.analysis.canonical import canonical
-from archscope.errors import OptionError, SpecError
+from archscope.errors import OptionError
 from archscope.metrics import MACS
 from archscope.sources import load
 from archscope.space.budget import Budget
+from archscope.space.member import how_unlike, membership
 from archscope.space.sampling import Candidate, Sampler
 from archscope.space.search_space import Space
 
@@ -35,12 +34,15 @@ def anchors(
 
 
 def member(space: Space, name: str, drawn: Sequence[Candidate]) -> dict[str, Any]:
-    """Return the choices of the network of a spec. Raises OptionError if it is not found."""
-    graph = load(name)
-    wanted = canonical(graph)
-    near = [space.defaults, *(candidate.choices for candidate in drawn)]
-    for choices in near:
-        with suppress(SpecError):  # the first alternatives need not make a network
-            if canonical(space.graph(choices)) == wanted:
-                return dict(choices)
-    raise OptionError(f"'{name}' was not found among the networks of '{space.name}'")
+    """Return the choices of the network of a spec.
+
+    Raises OptionError, with the difference to the most alike network, if it is not found.
+    """
+    wanted = load(name)
+    found = membership(space, wanted, [candidate.choices for candidate in drawn])
+    if found.found and found.choices is not None:
+        return found.choices
+    text = f"'{name}' was not found among the networks of '{space.name}'"
+    if found.choices is None:
+        raise OptionError(text)
+    raise OptionError(f"{text}: {how_unlike(space.graph(found.choices), wanted, found.tried)}")
