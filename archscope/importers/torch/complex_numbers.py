@@ -215,9 +215,11 @@ class _Rewriter:
     def stacked(self, real: Any, imaginary: Any) -> fx.Node:
         """Return both parts along a last axis: the pairs that they were taken from, or new ones."""
         nodes = [part for part in (real, imaginary) if isinstance(part, fx.Node)]
-        pairs = [part.args for part in nodes if part.target == aten.select.int]
-        if [rest for _, *rest in pairs] == [[-1, 0], [-1, 1]] and pairs[0][0] is pairs[1][0]:
-            return pairs[0][0]  # type: ignore[no-any-return]
+        taken = [part.args for part in nodes if part.target == aten.select.int]
+        if [rest for _, *rest in taken] == [[-1, 0], [-1, 1]] and taken[0][0] is taken[1][0]:
+            pairs = taken[0][0]
+            assert isinstance(pairs, fx.Node)
+            return pairs
         return self._made(aten.stack.default, [real, imaginary], -1)
 
     def conjugate(self, real: Any, imaginary: Any) -> Parts:

@@ -185,8 +185,9 @@ def _is_guessing(finalists: Sequence[Finalist], trials: Sequence[Trial]) -> bool
 
 
 def _prior(summary: dict[str, Any], missing: list[str]) -> PriorReport | None:
+    found = summary.get("prior")
     try:
-        return convert(summary.get("prior"), PriorReport | None, "prior")
+        return None if found is None else convert(found, PriorReport, "prior")
     except RecordError as error:
         missing.append(f"summary.json: {error}")
         return None
