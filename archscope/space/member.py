@@ -121,6 +121,7 @@ class _Search:
         self.visited: set[tuple[int, ...]] = set()
         self.visits: Counter[frozenset[int]] = Counter()
         self.waiting: list[tuple[Any, ...]] = []
+        self.number = 0  # of the next network in the queue
         self.best: _Network | None = None
         self.found = False
 
@@ -190,8 +191,6 @@ class _Search:
         order = (last, -self._worth(network), -network.alike.attributes, self.number)
         heappush(self.waiting, (*order, network))
         self.number += 1
-
-    number = 0  # of the next network in the queue
 
     def _look(self, choices: Choices, settled: Mapping[str, int] | None = None) -> _Network | None:
         """Compare a network, and queue it; None if these choices make no network.
