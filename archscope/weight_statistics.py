@@ -60,13 +60,13 @@ def _statistics(name: str, tensor: Tensor) -> WeightStatistics:
         largest=float(finite.max()) if some else None,
         zeros=values.size - int(np.count_nonzero(values)),
         zero_rows=None if rows is None else int(np.count_nonzero(~rows.any(axis=1))),
-        levels=_levels(finite) if some else None,
+        levels=distinct(finite) if some else None,
         not_finite=values.size - finite.size,
         histogram=tuple(np.histogram(finite, BINS)[0].tolist()) if some else (),
     )
 
 
-def _levels(values: NDArray[np.float64]) -> int | None:
+def distinct(values: NDArray[np.float64]) -> int | None:
     """Return the number of distinct values, None if they are more than `MOST_LEVELS`."""
     import numpy as np
 

@@ -16,7 +16,7 @@ FLOORS = {
     for floor, rooms in enumerate((
         "errors extras axes printable module_names onnx_form scopes signatures",
         "units files decoding stats project callable_package weight_statistics",
-        "ir records plugins",
+        "ir records plugins weight_differences",
         "ops nn graph_builder",
         "language analysis datasets",
         "transforms",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from archscope import load
 from archscope.build import build
@@ -72,3 +72,43 @@ def test_weights_of_another_network(run: Run, weights: Path) -> None:
     )
     assert (result.code, result.out) == (2, "")
     assert "has shape 4, the network expects 5" in result.err
+
+
+def test_weights_against_others(run: Run, weights: Path, tmp_path: Path) -> None:
+    state = load_file(weights)
+    other = {name: tensor.clone() for name, tensor in state.items()}
+    other["conv.weight"][0] *= 2
+    other["linear.weight"] = torch.where(other["linear.weight"] > 0, 1.0, -1.0)
+    save_file(other, tmp_path / "other.safetensors")
+    words = ["weights", NET, "--weights", str(tmp_path / "other.safetensors"),
+             "--against", str(weights)]  # fmt: skip
+    shown = run(*words)
+    assert (shown.code, shown.err) == (0, "")
+    assert "many -> 2" in shown.out
+    data = json.loads(run(*words, "--format", "json").out)["differences"]
+    found = {item["name"]: item for item in data["tensors"]}
+    assert {n for n, item in found.items() if item["changed"]} == {"conv.weight", "linear.weight"}
+    old, new = (each["conv.weight"].double() for each in (state, other))
+    assert found["conv.weight"]["largest"] == (new - old).abs().max()
+    assert found["conv.weight"]["relative"] == pytest.approx(float((new - old).norm() / old.norm()))
+    cosine = torch.nn.functional.cosine_similarity(old.flatten(), new.flatten(), dim=0)
+    assert found["conv.weight"]["cosine"] == pytest.approx(float(cosine))
+    rows = list(csv.DictReader(io.StringIO(run(*words, "--format", "csv").out)))
+    assert [row["name"] for row in rows] == [item["name"] for item in data["tensors"]]
+
+
+def test_equal_files_and_files_of_other_networks(run: Run, weights: Path, tmp_path: Path) -> None:
+    assert "the same weights" in run("weights", str(weights), "--against", str(weights)).out
+    other = {f"module.{name}": tensor for name, tensor in load_file(weights).items()}
+    other["module.linear.bias"] = torch.ones(5)
+    other["module.more"] = torch.ones(2)
+    del other["module.conv.bias"]
+    other["module.conv.weight"][0, 0, 0, 0] = float("nan")
+    torch.save(other, tmp_path / "other.pth")
+    result = run("weights", str(weights), "--against", str(tmp_path / "other.pth"))
+    assert result.code == 1, "a value is not finite"
+    assert "linear.bias has shape 3, there 5" in result.out
+    assert "other.pth: more" in result.out and "only in w.safetensors: conv.bias" in result.out
+    torch.save({"a": torch.ones(2)}, tmp_path / "strange.pth")
+    strange = run("weights", str(weights), "--against", str(tmp_path / "strange.pth"))
+    assert strange.code == 2 and "have no tensor of the same name" in strange.err

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
+from archscope.ir import text_of
 from archscope.report.sparkline import sparkline
 from archscope.report.table import (
     COUNT,
@@ -19,6 +21,7 @@ from archscope.report.table import (
     table_of,
 )
 from archscope.units import format_count
+from archscope.weight_differences import WeightDifference, WeightDifferences
 from archscope.weight_statistics import WeightStatistics
 
 
@@ -53,6 +56,59 @@ def weights_records(found: Sequence[WeightStatistics]) -> Table:
 def weights_record(name: str, found: Sequence[WeightStatistics]) -> dict[str, Any]:
     """Return the statistics for programs."""
     return {"format": 1, "name": name, "weights": found}
+
+
+def weight_difference_parts(name: str, other: str, found: WeightDifferences) -> list[Part]:
+    """Return a row for each tensor that both weights have, and lines about all of them."""
+    tensors = table_of(
+        found.tensors,
+        (Column("weights", NAME), lambda item: item.name),
+        (Column("shape", SHAPE), lambda item: item.shape),
+        (Column("changed", SHARE), lambda item: item.changed / item.values if item.changed else 0),
+        (Column("largest difference", MEASURE), lambda item: item.largest),
+        (Column("relative", MEASURE), lambda item: item.relative),
+        (Column("cosine", MEASURE), lambda item: item.cosine),
+        (Column("levels", NAME), _both_levels),
+        title=f"{name} against {other}",
+    )
+    values = sum(item.values for item in found.tensors)
+    changed = sum(item.changed for item in found.tensors)
+    lines = [
+        "the same weights" if found.same
+        else f"{_share(changed, values)} of {format_count(values)} values in"
+        f" {len(found.tensors)} tensors differ"
+    ]  # fmt: skip
+    lines += [
+        f"{tensor} has shape {text_of(new)}, there {text_of(old)}"
+        for tensor, (old, new) in found.reshaped.items()
+    ]
+    for where, names in ((other, found.only_first), (name, found.only_second)):
+        if names:
+            lines.append(f"only in {where}: {', '.join(names)}")
+    return [tensors, *lines]
+
+
+def weight_difference_records(found: WeightDifferences) -> Table:
+    """Return a row for each tensor with all its differences, for CSV."""
+    return table_of(
+        found.tensors,
+        *(
+            (Column(field, COUNT), attrgetter(field))
+            for field in WeightDifference.__struct_fields__
+            if field not in ("shape", "levels")
+        ),
+        (Column("shape", SHAPE), lambda item: item.shape),
+        (Column("levels_before", COUNT), lambda item: item.levels[0]),
+        (Column("levels_after", COUNT), lambda item: item.levels[1]),
+    )
+
+
+def _both_levels(item: WeightDifference) -> str:
+    """Return the distinct values before and after; nothing where both are many or as many."""
+    before, after = item.levels
+    if before == after or item.values in (before, after):
+        return ""
+    return f"{before or 'many'} -> {after or 'many'}"
 
 
 def _shown_levels(item: WeightStatistics) -> int | None:
