@@ -161,6 +161,16 @@ def test_configuration(tmp_path: Path) -> None:
     assert [rule.code for rule in read(own).chosen()] == ["G2"]
 
 
+def test_a_section_that_is_no_toml_is_not_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text("[tool.archscope\nlint = 3\n", encoding="utf-8")
+    assert find(tmp_path) == path
+    with pytest.raises(OptionError, match=r"pyproject\.toml:1:16: not TOML: expected ']'"):
+        read(path)
+    path.write_text("[tool.archscope-old]\nlint = 3\n", encoding="utf-8")
+    assert find(tmp_path) != path
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

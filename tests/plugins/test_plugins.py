@@ -211,6 +211,7 @@ def test_lint_does_not_pass_without_a_rule(project: Write, run: Run) -> None:
         ("plugins = 'nosuchpackage'", "no module 'nosuchpackage'"),
         ("plugins = 'json.decoder'", "'json.decoder' must be a package with a folder"),
         ("plugins = 'nowhere.at.all'", "no module 'nowhere'"),
+        ("plugins = 'empty/rule/x.py'", "'empty/rule/x.py' must be a folder, or a package, not"),
         ("plugins = ", "not TOML: "),
         ("plugins = 'empty'", "it has none of the folders ops, rules, metrics, datasets, samplers"),
     ],
@@ -224,7 +225,7 @@ def test_a_wrong_configuration_is_one_line(
     assert result.code == 0 and len(result.err.splitlines()) == 1 and reason in result.err
     (row,) = listed(run, 1)
     assert row["kind"] == "" and reason in row["error"]
-    if "empty" in text:
+    if text == "plugins = 'empty'":
         assert row["error"].endswith("did you mean 'rules'?")
 
 
