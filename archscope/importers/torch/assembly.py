@@ -45,8 +45,8 @@ def assemble(
         builder.add(names[key], layer.op, sources, owner, layer.at)
         params = translator.weights.new_params.get(key)
         usual = params == builder.nodes[names[key]].facts.params
-        macs = translator.weights.macs.get(key, 0)
-        builder.count(names[key], None if usual else params, weight_macs=macs)
+        macs, stored = translator.weights.macs.get(key, 0), translator.weights.stored.get(key)
+        builder.count(names[key], None if usual else params, stored, weight_macs=macs)
     outputs: list[Output] = []
     for index, end in enumerate(ends):
         node = names.get(end.name, end.name)

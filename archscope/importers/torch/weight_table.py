@@ -48,6 +48,7 @@ class WeightTable:
         self.owners: dict[tuple[str, ...], dict[object, str]] = {}  # layers by kinds of weights
         self.computed = ComputedConstants(batch, self.tensors.keys())
         self.new_params: dict[str, int] = {}  # of layers whose weights are computed or copies
+        self.stored: dict[str, int] = {}  # bytes of layers that have a part of complex numbers
         self.macs: dict[str, int] = {}  # of the products that compute weights of layers
         self.folded: dict[str, frozenset[str]] = {}  # weights computed from parameters
         self.left: dict[str, Left] = {}  # of parameters that layers with computed weights read
@@ -208,6 +209,9 @@ class WeightTable:
         read = {source for path in paths for source in self.folded.get(path, (path,))}
         if read & self.claimed or any(path in self.folded for path in paths):
             self.new_params[key] = sum(self._new(path, key) for path in dict.fromkeys(paths))
+        if any(self.tensors[source].is_complex() for source in read):
+            new = (path for path in dict.fromkeys(paths) if path not in self.claimed)
+            self.stored[key] = sum(self.tensors[path].nbytes for path in new)
         products = set[str]().union(*map(self._products, paths))
         self.macs[key] = sum(self.costs[source].macs or 0 for source in products)
         self.claimed |= {*paths, *read, *products}

@@ -96,6 +96,14 @@ def test_network_is_imported(made: type[nn.Module]) -> None:
         torch.testing.assert_close(network(x), module(x), rtol=1e-4, atol=1e-5)
 
 
+def test_bytes_are_those_of_complex_parameters() -> None:
+    """A complex param counts once, as in torch, and takes the bytes of two numbers."""
+    module = FourierLayer()
+    layers = analyze(from_module(module, (6, 8, 8)).graph).layers
+    held = sum(layer.weight_bytes - 4 * layer.buffers for layer in layers)
+    assert held == sum(part.nbytes for part in module.parameters())
+
+
 def test_products_of_frequencies_are_counted() -> None:
     """A product of complex numbers is four of real ones."""
     totals = analyze(from_module(FourierLayer(), (6, 8, 8)).graph).totals
