@@ -8,7 +8,7 @@ import click
 from msgspec import structs
 
 from archscope.cli.shared.options import Output, output_options
-from archscope.cli.shared.terminal import show
+from archscope.cli.shared.terminal import show, warn
 from archscope.cli.shared.training_options import runs_dir_option
 from archscope.errors import OptionError
 from archscope.records.run_folder import HOME, all_runs, is_training, read_summary
@@ -28,7 +28,7 @@ def command(runs_dir: Path, output: Output) -> None:
     their scores; JSON lists each run.
 
     A run that is `running` without a process was killed; `archscope train --resume RUN` continues
-    it.
+    it. Runs that cannot be read are named after the others, and the exit code is 2.
 
     \b
     Examples:
@@ -38,15 +38,25 @@ def command(runs_dir: Path, output: Output) -> None:
     if runs_dir != HOME and not runs_dir.is_dir():
         raise OptionError(f"--runs-dir: there is no folder '{runs_dir}'")
     found = []
+    unread: list[OptionError] = []
     for path in all_runs(runs_dir):
-        summary = read_summary(path)
+        try:
+            summary = read_summary(path)
+        except OptionError as error:
+            unread.append(error)
+            continue
         if summary.state == "running" and not is_training(path):
             summary = structs.replace(summary, state="killed")
         found.append((path, summary))
-    if not found and output.form == "table":
+    if not found and not unread and output.form == "table":
         show(f"no runs in '{runs_dir}'; `archscope train` makes them")
         return
     groups = seed_groups(found)
-    output.show(
-        [runs_table(groups)], lambda: {"format": 1, "runs": [summary for _, summary in found]}
-    )
+    if found or not unread:
+        output.show(
+            [runs_table(groups)], lambda: {"format": 1, "runs": [summary for _, summary in found]}
+        )
+    for problem in unread[:-1]:
+        warn(f"error: {problem}")
+    if unread:
+        raise unread[-1]

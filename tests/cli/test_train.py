@@ -50,6 +50,14 @@ def test_a_run_from_training_to_prediction(run: Run, tmp_path: Path) -> None:
     assert [(one["name"], one["state"]) for one in listed] == [("first", "finished")]
     assert "first" in run("runs").out
 
+    for name in ("broken", "empty"):
+        (tmp_path / "runs" / name).mkdir()
+        (tmp_path / "runs" / name / "run.json").write_text("{" if name == "broken" else "")
+    beside = run("runs", "--format", "json")
+    assert (beside.code, json.loads(beside.out)["runs"]) == (2, listed)
+    assert [line.partition(":")[0] for line in beside.err.splitlines()] == ["error"] * 2
+    assert "'runs/broken/run.json'" in beside.err and "'runs/empty/run.json'" in beside.err
+
     judged = json.loads(run("evaluate", "first", "--format", "json").out)
     assert judged["scores"] == pytest.approx(listed[0]["test"])
     assert sum(map(sum, judged["confusion"])) == judged["images"] == 40
