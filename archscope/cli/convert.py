@@ -17,8 +17,9 @@ from archscope.cli.shared.options import (
     write,
 )
 from archscope.cli.shared.output_files import OutputPath
+from archscope.cli.shared.terminal import say
 from archscope.errors import OptionError
-from archscope.folding.fold import readable
+from archscope.folding.fold import other_peak, readable
 from archscope.ir import Graph
 from archscope.language.write import to_yaml
 from archscope.module_names import module_path
@@ -107,6 +108,8 @@ def command(
         names = folded.names if folded else {}
         _write_weights(graph, weights, weights_output, reparameterize, names)
     write(folded.text if folded else to_yaml(converted), output)
+    if folded and (note := other_peak(converted, folded.graph)):
+        say(note)
 
 
 def _check_weights(

@@ -11,7 +11,7 @@ from archscope.cli.shared.options import shapes, spec_output_option, write
 from archscope.cli.shared.output_files import OutputPath
 from archscope.cli.shared.terminal import say
 from archscope.errors import GraphError
-from archscope.folding.fold import readable
+from archscope.folding.fold import other_peak, readable
 from archscope.sources import imported
 
 GROUP = "Make"
@@ -75,3 +75,5 @@ def command(
     if opaque:
         summary += f"; not recognised, so it can be analysed but not built: {', '.join(opaque)}"
     say(f"{output or graph.name}: {summary}")
+    if note := other_peak(found.graph, graph):
+        say(note)

@@ -46,6 +46,17 @@ def readable(graph: Graph) -> Folded:
     return unfolded(graph) if found is None else found
 
 
+def other_peak(graph: Graph, folded: Graph) -> str:
+    """Return a note if the order of execution in a spec changes the peak of memory, "" if not."""
+    before, after = peak_of(graph), peak_of(folded)
+    if before == after:
+        return ""
+    return (
+        f"in the order of the spec, feature maps have a peak of {after:,} elements, in that of the"
+        f" source {before:,}"
+    )
+
+
 def _folded(graph: Graph, *, in_order: bool) -> Folded | None:
     """Return the short spec of a graph, None if it cannot be written or is not the same graph."""
     graph = _with_outputs_in_order(graph)

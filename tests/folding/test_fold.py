@@ -14,7 +14,7 @@ from msgspec import structs
 from archscope import language
 from archscope.analysis.cost import costs, total
 from archscope.folding import fold
-from archscope.folding.fold import Folded, readable
+from archscope.folding.fold import Folded, other_peak, readable
 from archscope.graph_builder import GraphBuilder
 from archscope.ir import Graph, Node, Output
 from archscope.language.write import to_yaml
@@ -267,6 +267,23 @@ def test_weights_shared_inside_a_block_do_not_prevent_it() -> None:
 def test_text_is_quoted_where_yaml_would_misread_it(about: str, paper: str) -> None:
     graph = structs.replace(language.load("lenet5"), about=about.strip(), paper=paper)
     assert_says(readable(graph), graph)
+
+
+def test_another_peak_is_said() -> None:
+    """A head that a module computes last holds its input, and a spec has it where the input is."""
+    builder = GraphBuilder()
+    builder.add("x", OPS["input"](size=(3, 8, 8)))
+    layers = ("a", 8, "x"), ("b", 64, "a"), ("c", 4, "b"), ("early", 1, "a"), ("late", 1, "c")
+    for name, out, source in layers:
+        builder.add(name, OPS["conv"](out=out), [source])
+    outputs = Output("early", "early"), Output("late", "late")
+    graph = Graph("heads", tuple(builder.nodes.values()), outputs)
+    folded = readable(graph).graph
+    assert other_peak(graph, folded) == (
+        "in the order of the spec, feature maps have a peak of 4,672 elements, in that of the"
+        " source 4,864"
+    )
+    assert other_peak(folded, folded) == ""
 
 
 def test_what_was_written_wrong_is_not_returned(monkeypatch: pytest.MonkeyPatch) -> None:
