@@ -37,6 +37,8 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(problems, "problems", [])
     monkeypatch.setattr(problems, "tell", problems.tell)  # the command line sets its own
     tables: list[Registry[object]] = [registry(kind) for kind in KINDS]
+    for table in tables:
+        table.load_own()  # modules are imported once: later, these items would be lost
     states = [copy(vars(table)) | {"own": dict(table.own)} for table in tables]
     modules = {*sys.modules}
     for table in tables:
