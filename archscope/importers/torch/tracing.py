@@ -28,6 +28,7 @@ from archscope.importers.torch.joined_batches import SomeImagesError
 from archscope.importers.torch.sizes_of_others import without_others
 from archscope.importers.torch.torchvision_operators import deformable
 from archscope.importers.torch.trace_mode import TraceMode
+from archscope.importers.torch.user_code import place_in_code
 from archscope.nn.fourier import fourier_transform
 
 
@@ -228,11 +229,11 @@ def _error_text(model: nn.Module, error: Exception, sizes: str) -> str:
     name = type(model).__name__
     text = str(error).strip()
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")[:300]
-    kind = type(error).__name__
+    kind, place = type(error).__name__, place_in_code(error)
     words = ("data-dependent", "data dependent", "GuardOnDataDependent")
     if any(word in f"{kind} {text}" for word in words):
         reason = "its control flow depends on values of its input"
-        return f"'{name}' cannot be traced: {reason} ({line})"
+        return f"'{name}' cannot be traced: {reason}{place or f' ({line})'}"
     if any(isinstance(part, torch.jit.ScriptModule) for part in model.modules()):
         return (
             f"'{name}' has parts in TorchScript, which cannot be traced; import the modules that"
@@ -246,4 +247,4 @@ def _error_text(model: nn.Module, error: Exception, sizes: str) -> str:
             f"'{name}' has quantized layers of torch, which hold packed weights and cannot be"
             " traced; import it as it was before torch.ao.quantization converted it"
         )
-    return f"'{name}' cannot run on an input {sizes}: {kind}: {line}"
+    return f"'{name}' cannot run on an input {sizes}: {kind}: {line}{place}"

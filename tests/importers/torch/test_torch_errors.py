@@ -149,10 +149,12 @@ def leaves():
     raise SystemExit(3)
 """
 CASES = {
-    "Raises": "'Raises' cannot run on an input 3x224x224: ValueError: broken; give its input shape",
+    "Raises": "'Raises' cannot run on an input 3x224x224: ValueError: broken (at somenets.py:11:"
+    ' raise ValueError("broken")); give its input shape',
     "Pair": "missing a required argument: 'right'; give the shape of each input, such as --input"
     " left=3x32x32 --input right=3x32x32",
-    "Depends": "'Depends' cannot be traced: its control flow depends on values of its input",
+    "Depends": "'Depends' cannot be traced: its control flow depends on values of its input (at"
+    " somenets.py:19: return x if x.sum() > 0 else -x)",
     "Number": "'Number' cannot be traced: it reads a value of its input, by 'aten.item.default'",
     "Constant": "'Constant' returns nothing that depends on its input",
     "Needs": "needs 'width', 'depth'; type: archscope analyze 'somenets:Needs(width=..., ",
