@@ -49,7 +49,7 @@ class JoinedBatches:
         It is also None where it cannot be computed for each batch by itself. Raises SomeImagesError
         if a tensor is read after another one was changed that has the same memory in torch.
         """
-        if self.stale and not self.stale.keys().isdisjoint(memory_of((args, kwargs))):
+        if self._is_stale((args, kwargs)):
             if memory_of(func(*args, **kwargs)):  # not only its sizes
                 raise SomeImagesError
             return None
@@ -72,6 +72,14 @@ class JoinedBatches:
             return self._of_each(func, name, args, kwargs) if found is None else found
         except Exception:  # the function cannot be applied to one batch
             return None
+
+    def check_returned(self, values: Any) -> None:
+        """Raise SomeImagesError if a result of the network is one that may not be read either."""
+        if self._is_stale(values):
+            raise SomeImagesError
+
+    def _is_stale(self, values: Any) -> bool:
+        return bool(self.stale) and not self.stale.keys().isdisjoint(memory_of(values))
 
     def _given(self, values: Any) -> list[tuple[Tensor, Sequence[Tensor]]]:
         return [self.known[id(leaf)] for leaf in tree_leaves(values) if id(leaf) in self.known]

@@ -53,10 +53,8 @@ class TraceMode(TorchFunctionMode):
         self.model, self.batch = model, batch
         self.real = dict(_tensors(model))
         self.made: dict[int, tuple[Any, ...]] = {}  # results, and the calls that returned them
-        self.followed = (
-            JoinedBatches(self._leads, self._run),
-            RowsOfSteps(batch.size, self._leads, self._run),
-        )
+        self.joined = JoinedBatches(self._leads, self._run)
+        self.followed = self.joined, RowsOfSteps(batch.size, self._leads, self._run)
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -95,6 +93,10 @@ class TraceMode(TorchFunctionMode):
                     maker = func if part is result else partial(_part, func, place)
                     self.made[id(part)] = (part, maker, args, kwargs)
         return result
+
+    def check_outputs(self, module: nn.Module, inputs: Any, outputs: Any) -> None:
+        """Raise SomeImagesError for outputs that a change of another tensor would have changed."""
+        self.joined.check_returned(outputs)
 
     def _change(self, func: Callable[..., Any], args: Any, kwargs: Any) -> None:
         """Record that a tensor was changed in place: its numbers are known if they were before."""

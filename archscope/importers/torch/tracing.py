@@ -103,7 +103,8 @@ def _exported(
     with quiet(), _copy_of(model, batch.size, with_weights) as still:
         with FakeTensorMode(allow_non_fake_inputs=True):
             args, kwargs = arguments.tensors(batch.size, **device_and_dtype(model))
-        with torch.no_grad(), TraceMode(still, batch), deformable():
+        mode = TraceMode(still, batch)
+        with torch.no_grad(), mode, deformable(), still.register_forward_hook(mode.check_outputs):
             program = torch.export.export(still, args, kwargs)
         if _reads_weights(program.graph):
             return _exported(model, arguments, batch, with_weights=True)

@@ -141,6 +141,13 @@ def _whole_then_piece(x: Tensor, tower: nn.Module, head: nn.Module) -> Tensor:
     return head(piece)
 
 
+def _piece_then_same(x: Tensor, tower: nn.Module, head: nn.Module) -> Tensor:
+    both = head(tower(torch.cat([x * 2 - 1, x])))
+    piece, same = both[: len(x)], both[: len(x)]
+    piece.relu_()
+    return same
+
+
 JOINED: dict[str, nn.Module] = {
     "joined_chunked": Joined(_chunked), "joined_sliced": Joined(_sliced),
     "joined_split": Joined(_split), "joined_viewed": Joined(_viewed),
@@ -154,5 +161,7 @@ MIXED: nn.Module = Joined(_mixed)
 """Compares all images of a batch with each other."""
 CHANGED_LATER: nn.Module = Joined(_changed_later)
 """Changes a batch after it was joined."""
-CHANGED_ELSEWHERE: list[nn.Module] = [Joined(_piece_then_whole), Joined(_whole_then_piece)]
+CHANGED_ELSEWHERE: list[nn.Module] = [
+    Joined(_piece_then_whole), Joined(_whole_then_piece), Joined(_piece_then_same),
+]  # fmt: skip
 """Change a joined tensor through another name."""
