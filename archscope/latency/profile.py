@@ -136,11 +136,9 @@ def load(name: str) -> Profile:
     if path.suffix != SUFFIX and not path.is_file():
         known = files()
         if name not in known:
-            there = f"; there are {', '.join(known)}" if known else ""
-            hint = did_you_mean(name, known) or there
-            make = "`archscope device calibrate` creates that of this machine"
-            joined = " " if hint.endswith("?") else "; "
-            raise OptionError(f"no latency profile '{name}'{hint}{joined}{make}")
+            there = f"there are {', '.join(known)}; " if known else ""
+            more = f"{there}`archscope device calibrate` creates that of this machine"
+            raise OptionError(f"no latency profile '{name}'{did_you_mean(name, known)} ({more})")
         path = known[name]
     return read(path)
 
