@@ -237,7 +237,7 @@ def test_the_network_that_reads_pairs_is_not_fed_them() -> None:
             {"distance": "cosine"},
             "distance: expected one of auto, euclidean, manhattan, got 'cosine'",
         ),
-        ({"per_class": 1}, "per_class: expected a whole number >= 2, got 1"),
+        ({"per_class": 1}, "per_class: expected a whole number of at least 2, got 1"),
     ],
 )
 def test_knobs_that_do_not_go_together(knobs: dict[str, object], message: str) -> None:
