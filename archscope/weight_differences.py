@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    Values = NDArray[np.float64]
+    Values = NDArray[np.float64] | NDArray[np.complex128]
 
 
 class WeightDifference(Struct, frozen=True):
@@ -48,11 +48,7 @@ class WeightDifferences(Struct, frozen=True):
 def weight_differences(
     first: Mapping[str, Tensor], second: Mapping[str, Tensor]
 ) -> WeightDifferences:
-    """Return how the second set differs from the first, computed in float64."""
-    first, second = (
-        {name: tensor for name, tensor in each.items() if not tensor.is_complex()}
-        for each in (first, second)
-    )
+    """Return how the second set differs from the first, computed in float64 or complex128."""
     both = [name for name in first if name in second]
     shapes = {name: (tuple(first[name].shape), tuple(second[name].shape)) for name in both}
     return WeightDifferences(
@@ -70,7 +66,7 @@ def weight_differences(
 def _difference(name: str, first: Tensor, second: Tensor) -> WeightDifference:
     import numpy as np
 
-    old, new = (each.detach().cpu().double().numpy().reshape(-1) for each in (first, second))
+    old, new = _numbers(first), _numbers(second)
     same = (old == new) | (np.isnan(old) & np.isnan(new))
     finite = bool(np.isfinite(old).all() and np.isfinite(new).all())
     norms = [float(np.linalg.norm(each)) for each in (old, new)]
@@ -87,6 +83,17 @@ def _difference(name: str, first: Tensor, second: Tensor) -> WeightDifference:
     )
 
 
+def _numbers(tensor: Tensor) -> Values:
+    """Return the values of a tensor in one row."""
+    import torch
+
+    exact = torch.complex128 if tensor.is_complex() else torch.float64
+    found: Values = tensor.detach().cpu().to(exact).numpy().reshape(-1)
+    return found
+
+
 def _cosine(old: Values, new: Values, norms: list[float]) -> float:
     """Return the cosine of the angle between two tensors, as if each were one vector."""
-    return float(old / norms[0] @ (new / norms[1]))
+    import numpy as np
+
+    return float(np.vdot(old / norms[0], new / norms[1]).real)

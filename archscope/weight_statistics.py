@@ -66,7 +66,7 @@ def _statistics(name: str, tensor: Tensor) -> WeightStatistics:
     )
 
 
-def distinct(values: NDArray[np.float64]) -> int | None:
+def distinct(values: NDArray[np.float64] | NDArray[np.complex128]) -> int | None:
     """Return the number of distinct values, None if they are more than `MOST_LEVELS`."""
     import numpy as np
 

@@ -21,6 +21,7 @@ from archscope.cli.shared.options import (
     output_options,
     reader_options,
 )
+from archscope.cli.shared.terminal import say
 from archscope.errors import OptionError
 from archscope.report.tables.weights import (
     weight_difference_parts,
@@ -75,6 +76,8 @@ def command(
     if against is not None:
         return _compare(name, tensors, against, _other(spec, reader, against), output)
     found = weight_statistics(tensors)
+    if complex_ones := [n for n, value in tensors.items() if value.is_complex()]:
+        say(f"left out, as they have complex numbers: {', '.join(complex_ones)}")
     output.show(
         weights_parts(name, found),
         lambda: weights_record(name, found),

@@ -112,3 +112,18 @@ def test_equal_files_and_files_of_other_networks(run: Run, weights: Path, tmp_pa
     torch.save({"a": torch.ones(2)}, tmp_path / "strange.pth")
     strange = run("weights", str(weights), "--against", str(tmp_path / "strange.pth"))
     assert strange.code == 2 and "have no tensor of the same name" in strange.err
+
+
+def test_complex_numbers(run: Run, tmp_path: Path) -> None:
+    numbers = torch.tensor([[3 + 4j, 1j], [2, 0]])
+    for name, factor in (("one", 1), ("turned", 1j)):
+        torch.save({"filter": factor * numbers, "bias": torch.ones(2)}, tmp_path / f"{name}.pth")
+    one, turned = (str(tmp_path / f"{name}.pth") for name in ("one", "turned"))
+    found = json.loads(run("weights", turned, "--against", one, "--format", "json").out)
+    first, second = found["differences"]["tensors"]
+    assert (first["changed"], first["values"], first["cosine"]) == (3, 4, 0)
+    assert first["largest"] == pytest.approx(5 * 2**0.5)
+    assert second["changed"] == 0
+    alone = run("weights", one)
+    assert "filter" not in alone.out
+    assert "left out, as they have complex numbers: filter" in alone.err
